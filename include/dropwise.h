@@ -1,0 +1,287 @@
+/*
+ * dropwise: dropout masks from counter-based random numbers, fused with scale-and-mask.
+ *
+ *   (seed, stream, index) --generator--> random bytes --threshold--> keep bits --apply--> elements
+ *
+ * A mask is a plain value. It is never stored: every call draws the part of it that it needs, so
+ * forward and backward, this thread and that one, this machine and another one see the same mask.
+ *
+ *     dropwise_mask mask;
+ *     dropwise_mask_init(&mask, 0.1, seed, stream);             // a stream for each layer and step
+ *     dropwise_forward_f32(&mask, first, n, x, y, NULL);        // y = dropout(x)
+ *     dropwise_backward_f32(&mask, first, n, dy, dx, NULL);     // the same mask, drawn again
+ *
+ * What holds for every function here
+ *
+ *   Reproducible  A result is a function of (generator, seed, stream, p, index) and of the data.
+ *                 It does not depend on the instruction set, on how a range is split into calls,
+ *                 on threads, on alignment or on byte order. The stream is version 1, frozen:
+ *                 docs/stream.md defines it bit by bit.
+ *   Stateless     Nothing is remembered between calls, so all functions may run at the same time
+ *                 on any threads, as long as no two of them write the same bytes.
+ *   Memory        The caller owns all of it. Nothing is allocated, locked or printed. No byte
+ *                 outside the arguments is read or written. No pointer needs any alignment.
+ *   Errors        A call returns DROPWISE_OK, or a status that says what is wrong with its
+ *                 arguments, and then nothing was written. With n = 0 nothing is read or written
+ *                 and the data pointers may be NULL.
+ *   Range         Elements [first, first + n) of the tensor that the mask covers; pointers point at
+ *                 element `first`. first + n is at most DROPWISE_INDEX_LIMIT = 2^60.
+ *   Aliasing      Input and output are the same buffer (in place) or do not overlap; keep bits
+ *                 overlap neither.
+ */
+#ifndef DROPWISE_H
+#define DROPWISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DROPWISE_VERSION_MAJOR 0
+#define DROPWISE_VERSION_MINOR 1
+#define DROPWISE_VERSION_PATCH 0
+
+/* Changes when a program built against an older header must be rebuilt; it is the soname. */
+#define DROPWISE_ABI_VERSION 0
+
+/* The definition of the random stream. A change to what a seed draws would be a new version beside
+ * this one, chosen through the generator field, and never a change to this one. */
+#define DROPWISE_STREAM_VERSION 1
+
+#if defined(_WIN32) && !defined(DROPWISE_STATIC)
+#  ifdef DROPWISE_BUILDING
+#    define DROPWISE_API __declspec(dllexport)
+#  else
+#    define DROPWISE_API __declspec(dllimport)
+#  endif
+#elif defined(__GNUC__)
+#  define DROPWISE_API __attribute__((visibility("default")))
+#else
+#  define DROPWISE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------- */
+
+typedef int32_t dropwise_status;
+
+enum {
+    DROPWISE_OK = 0,
+    DROPWISE_ERROR_NULL = 1,            /* a pointer is NULL while n > 0, or the mask is NULL     */
+    DROPWISE_ERROR_PROBABILITY = 2,     /* p is NaN or outside [0, 1]                             */
+    DROPWISE_ERROR_STRUCT_SIZE = 3,     /* struct_size is not sizeof(dropwise_mask)               */
+    DROPWISE_ERROR_RESERVED = 4,        /* a reserved field is not zero                           */
+    DROPWISE_ERROR_GENERATOR = 5,       /* unknown generator                                      */
+    DROPWISE_ERROR_KEEP_THRESHOLD = 6,  /* keep_threshold is above 2^40                           */
+    DROPWISE_ERROR_SCALING = 7,         /* unknown scaling                                        */
+    DROPWISE_ERROR_DTYPE = 8,           /* unknown dtype                                          */
+    DROPWISE_ERROR_RANGE = 9,           /* first + n is past 2^60; bytes past the last block      */
+    DROPWISE_ERROR_SIZE = 10,           /* n elements are more bytes than an object can have      */
+    DROPWISE_ERROR_OVERLAP = 11,        /* buffers overlap without being equal                    */
+    DROPWISE_ERROR_ISA_UNKNOWN = 12,    /* no tier has this number                                */
+    DROPWISE_ERROR_ISA_NOT_BUILT = 13,  /* the tier is not part of this build of the library      */
+    DROPWISE_ERROR_ISA_NOT_USABLE = 14  /* this CPU or operating system cannot run the tier       */
+};
+
+/* One English sentence for a status, never NULL; a static string. */
+DROPWISE_API const char *dropwise_status_string(dropwise_status status);
+
+/* The library's version, e.g. "0.1.0": of the library that runs, not of the header. */
+DROPWISE_API const char *dropwise_version(void);
+
+/* ---- Mask --------------------------------------------------------------------------------- */
+
+typedef int32_t dropwise_dtype;
+
+enum {
+    DROPWISE_F32 = 1 /* IEEE binary32, host byte order */
+};
+
+enum {
+    /* Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers:
+     * as easy as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. */
+    DROPWISE_PHILOX4X32_10 = 1
+};
+
+enum {
+    /* Inverted dropout, what today's frameworks do: training multiplies what is kept by 1 / (1 - p),
+     * inference changes nothing. */
+    DROPWISE_SCALING_INVERTED = 1,
+    /* Standard dropout, as published (N. Srivastava et al., "Dropout: a simple way to prevent neural
+     * networks from overfitting", JMLR 15, 2014): training leaves what is kept as it is, inference
+     * multiplies everything by 1 - p. */
+    DROPWISE_SCALING_STANDARD = 2
+};
+
+#define DROPWISE_INDEX_LIMIT (UINT64_C(1) << 60)
+
+/* A keep probability q is held as the integer q * 2^40. */
+#define DROPWISE_KEEP_ONE (UINT64_C(1) << 40)
+
+/*
+ * The whole description of a mask. Fill it with dropwise_mask_init, then change fields at will:
+ * a new step of training may simply count `stream` up. Copy it, store it, send it: 64 bytes without
+ * padding or pointers.
+ */
+typedef struct dropwise_mask {
+    uint32_t struct_size;    /* sizeof(dropwise_mask)                                    */
+    uint32_t generator;      /* DROPWISE_PHILOX4X32_10                                   */
+    uint64_t seed;           /* any value                                                */
+    uint64_t stream;         /* any value; masks of different streams are independent    */
+    uint64_t keep_threshold; /* keep probability * 2^40, 0 (drop all) to 2^40 (keep all) */
+    uint32_t scaling;        /* DROPWISE_SCALING_INVERTED or DROPWISE_SCALING_STANDARD   */
+    uint32_t reserved[7];    /* zero                                                     */
+} dropwise_mask;
+
+/*
+ * Fills *mask for dropout with probability p of being dropped: Philox4x32-10, inverted scaling.
+ *
+ * keep_threshold = (1.0 - p) * 2^40, rounded to the nearest integer, half to even: p is realised
+ * to 2^-41. p = 0 keeps everything, p = 1 drops everything; both are exact.
+ * Errors: NULL, PROBABILITY.
+ */
+DROPWISE_API dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
+                                                uint64_t stream);
+
+/* ---- Drawing ------------------------------------------------------------------------------ */
+
+/*
+ * Writes the keep bits of elements [first, first + n): 1 is kept, 0 is dropped.
+ *
+ * Bit j of the result is element first + j; bit j is bit j % 8 (least significant first) of byte
+ * j / 8, whatever the byte order of the host. ceil(n / 8) bytes are written; unused bits of the
+ * last byte are 0. Threads that share one bit buffer split it at multiples of 8 elements.
+ * Errors: of the mask, SIZE, RANGE, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                void *bits);
+
+/*
+ * Writes n raw bytes of the mask's generator, beginning with block first_block. For tests of the
+ * generator and for other uses of its numbers; seed, stream and generator count, p does not.
+ *
+ * A block has 16 bytes: four 32-bit words, little-endian, of the counter words (first_block low,
+ * first_block high, stream low, stream high). Blocks below 2^56 are the bytes that masks are drawn
+ * from: byte i % 16 of block i / 16 belongs to element i. The four top bits of a block's number
+ * select other domains of the stream (docs/stream.md).
+ * Errors: of the mask, SIZE, RANGE (the last byte lies past block 2^64 - 1), NULL.
+ */
+DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_block,
+                                                 size_t n, void *bytes);
+
+/* ---- Dropout ------------------------------------------------------------------------------ */
+
+/*
+ * Training, forward: y[j] = x[j] * s where element first + j is kept, +0.0 where it is dropped.
+ *
+ *   s = 2^40 / keep_threshold, as double, rounded to dtype   with inverted scaling
+ *   y[j] = x[j], the same bits                               with standard scaling, or p = 0
+ *
+ * Dropped elements are selected away, not multiplied: NaN, infinity and -0.0 become +0.0 too. Kept
+ * NaN stay NaN. The product follows the caller's floating-point environment (rounding, flushing of
+ * subnormals); the mask does not.
+ *
+ * bits  NULL, or where to write the keep bits as dropwise_draw_bits does.
+ * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.
+ *
+ * Large results that are not computed in place are written past the caches where the CPU has such
+ * stores; they are visible to other threads as ordinary stores are.
+ */
+DROPWISE_API dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                              uint64_t first, size_t n, const void *x, void *y,
+                                              void *bits);
+
+/*
+ * Training, backward: dx[j] = dy[j] * s where element first + j was kept, +0.0 where it was dropped,
+ * with the s of dropwise_forward.
+ *
+ * bits  NULL to draw the mask again, or keep bits in the layout of dropwise_draw_bits, whoever made
+ *       them: bit j decides on element j of the buffers. With p = 1 the result is zero whatever
+ *       the bits say, as no finite scale exists.
+ * As forward and backward are the same map, this is also the forward pass for stored bits.
+ * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.
+ */
+DROPWISE_API dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                               uint64_t first, size_t n, const void *dy, void *dx,
+                                               const void *bits);
+
+/*
+ * Inference: y[j] = x[j] with inverted scaling, y[j] = x[j] * q with standard scaling, where
+ * q = keep_threshold / 2^40, as double, rounded to dtype. No mask is drawn.
+ * Errors: of the mask, DTYPE, SIZE, NULL, OVERLAP.
+ */
+DROPWISE_API dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n,
+                                            const void *x, void *y);
+
+/* ---- Typed calls -------------------------------------------------------------------------- */
+
+static inline dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first,
+                                                   size_t n, const float *x, float *y, void *bits)
+{
+    return dropwise_forward(mask, DROPWISE_F32, first, n, x, y, bits);
+}
+
+static inline dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first,
+                                                    size_t n, const float *dy, float *dx,
+                                                    const void *bits)
+{
+    return dropwise_backward(mask, DROPWISE_F32, first, n, dy, dx, bits);
+}
+
+static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const float *x,
+                                                 float *y)
+{
+    return dropwise_infer(mask, DROPWISE_F32, n, x, y);
+}
+
+/* ---- Tiers -------------------------------------------------------------------------------- */
+
+/*
+ * A tier is the set of kernels for one instruction set. All tiers give the same bits. The best one
+ * that the CPU and the operating system can run is chosen when the library is loaded. The environment
+ * variable DROPWISE_ISA=scalar|avx2|avx512|neon can lower the choice; a value that names no usable
+ * tier is ignored, and dropwise_isa_reason says so. Set-user-ID programs do not read it.
+ */
+typedef int32_t dropwise_isa;
+
+enum {
+    DROPWISE_ISA_AUTO = 0,   /* for dropwise_isa_select: choose as at load time */
+    DROPWISE_ISA_SCALAR = 1, /* portable C11                                    */
+    DROPWISE_ISA_NEON = 2,   /* AArch64 Advanced SIMD, little-endian            */
+    DROPWISE_ISA_AVX2 = 3,   /* x86-64 AVX2                                     */
+    DROPWISE_ISA_AVX512 = 4, /* x86-64 AVX-512 F, BW, DQ, VL                    */
+    DROPWISE_ISA_COUNT = 5   /* tiers are numbered from 1 to below this         */
+};
+
+/* "scalar", "neon", "avx2", "avx512"; NULL for a number that is no tier. */
+DROPWISE_API const char *dropwise_isa_name(dropwise_isa isa);
+
+/* DROPWISE_OK, or why the tier cannot run here: ISA_UNKNOWN, ISA_NOT_BUILT, ISA_NOT_USABLE. */
+DROPWISE_API dropwise_status dropwise_isa_check(dropwise_isa isa);
+
+/*
+ * Makes the whole process use a tier from now on: for tests, benchmarks and support. Calls on other
+ * threads that are under way finish on the tier they began with; no result changes either way.
+ * Errors: ISA_UNKNOWN, ISA_NOT_BUILT, ISA_NOT_USABLE; the choice then stays as it was.
+ */
+DROPWISE_API dropwise_status dropwise_isa_select(dropwise_isa isa);
+
+/* The tier in use. */
+DROPWISE_API dropwise_isa dropwise_isa_active(void);
+
+/* One English phrase that says why this tier is in use; a static string. */
+DROPWISE_API const char *dropwise_isa_reason(void);
+
+/*
+ * The CPU features that the library looks for and that both CPU and operating system offer: a mask in
+ * which bit k stands for dropwise_cpu_feature_name(k), which is NULL from the first unknown k on.
+ */
+DROPWISE_API uint64_t dropwise_cpu_features(void);
+DROPWISE_API const char *dropwise_cpu_feature_name(uint32_t k);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DROPWISE_H */
