@@ -37,8 +37,8 @@ typedef void dropwise_threshold_fn(const void *bytes, size_t n, uint8_t threshol
  * x and y are the same or do not overlap. *scale has the type of the elements; copy_kept ignores it.
  *
  * The stream kernels write past the caches, for a y that is aligned to DROPWISE_STREAM_ALIGN bytes;
- * where the ISA has no such stores they are the ordinary kernels. Their stores are ordered before
- * whatever the caller stores next.
+ * where the ISA has no such stores they are the ordinary kernels. Their stores are weakly ordered: one
+ * stream_fence after the last of them, before another thread may be told about them.
  */
 typedef void dropwise_apply_fn(const void *bits, size_t n, const void *x, void *y, const void *scale);
 
@@ -50,6 +50,7 @@ typedef void dropwise_scale_fn(size_t n, const void *x, void *y, const void *sca
 typedef struct dropwise_kernels {
     int32_t isa;       /* DROPWISE_ISA_...                                                     */
     uint64_t required; /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
+    void (*stream_fence)(void);
 #define DROPWISE_KERNEL(kind, name) dropwise_##kind##_fn *name;
 #include "kernels.inc"
 #undef DROPWISE_KERNEL

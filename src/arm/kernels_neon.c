@@ -1,0 +1,20 @@
+/* The NEON tier: the loops over vec_neon.h. Every little-endian AArch64 CPU runs it. */
+#if !defined(__ARM_NEON) || defined(__ARM_BIG_ENDIAN)
+#error "this file is for AArch64 with Advanced SIMD, little-endian"
+#endif
+
+#include "dropwise.h"
+#include "vec_neon.h"
+
+#include "apply.inc.h"
+#include "philox4x32.inc.h"
+#include "threshold.inc.h"
+
+const dropwise_kernels dropwise_kernels_neon = {
+    .isa = DROPWISE_ISA_NEON,
+    .required = UINT64_C(1) << DROPWISE_CPU_NEON,
+    .stream_fence = vec_stream_fence,
+#define DROPWISE_KERNEL(kind, name) .name = name,
+#include "kernels.inc"
+#undef DROPWISE_KERNEL
+};

@@ -1,0 +1,56 @@
+/* Little-endian words in byte buffers, on any host and at any alignment. */
+#ifndef DROPWISE_BYTES_H
+#define DROPWISE_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Compilers make one load or store of each of these loops. */
+
+static inline uint32_t load_le32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void store_le32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+}
+
+static inline uint64_t load_le64(const uint8_t *p)
+{
+    return load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
+}
+
+static inline void store_le64(uint8_t *p, uint64_t v)
+{
+    store_le32(p, (uint32_t)v);
+    store_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+/* The first n <= 8 bytes of such a word; the others are 0 and are not touched in memory. */
+static inline uint64_t load_le64_part(const uint8_t *p, size_t n)
+{
+    uint8_t word[8] = {0};
+    memcpy(word, p, n);
+    return load_le64(word);
+}
+
+static inline void store_le64_part(uint8_t *p, uint64_t v, size_t n)
+{
+    uint8_t word[8];
+    store_le64(word, v);
+    memcpy(p, word, n);
+}
+
+/* Bytes that n packed bits take. */
+static inline size_t bytes_of_bits(size_t n)
+{
+    return n / 8 + (n % 8 != 0);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* Which tier is in use. */
+#ifndef DROPWISE_DISPATCH_H
+#define DROPWISE_DISPATCH_H
+
+#include <stdatomic.h>
+
+#include "kernels.h"
+
+/* The library's only writable word besides its reason: a tier's constant table, or NULL before the
+ * first use. */
+extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
+
+/* Chooses as at load time and publishes the choice. Pure up to the environment, so threads that come here
+ * together store the same. */
+const dropwise_kernels *dropwise_resolve(void);
+
+static inline const dropwise_kernels *dropwise_active(void)
+{
+    const dropwise_kernels *kernels =
+        atomic_load_explicit(&dropwise_active_kernels, memory_order_acquire);
+    return kernels != NULL ? kernels : dropwise_resolve();
+}
+
+#endif

@@ -1,0 +1,16 @@
+/* The scalar tier: the loops over vectors of one lane. It runs everywhere. */
+#include "dropwise.h"
+#include "vec_scalar.h"
+
+#include "apply.inc.h"
+#include "philox4x32.inc.h"
+#include "threshold.inc.h"
+
+const dropwise_kernels dropwise_kernels_scalar = {
+    .isa = DROPWISE_ISA_SCALAR,
+    .required = 0,
+    .stream_fence = vec_stream_fence,
+#define DROPWISE_KERNEL(kind, name) .name = name,
+#include "kernels.inc"
+#undef DROPWISE_KERNEL
+};

@@ -1,0 +1,49 @@
+/*
+ * What vector headers have in common.
+ *
+ * A vector header, vec_<isa>.h, gives the loops these types and typed inline functions; vec_scalar.h is
+ * the plainest one. Pointers are to bytes and need no alignment.
+ *
+ *   vword                         VWORD_LANES 32-bit words, one word of as many different blocks
+ *   VWORD_UNROLL                  vectors of words worth working on at the same time
+ *   vword_set1(u)                 u in every lane
+ *   vword_counters(u)             u, u + 1, ... modulo 2^32: the block of each lane
+ *   vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
+ *   vword_add(a,b)                a + b modulo 2^32
+ *   vword_xor3(a,b,c)             a ^ b ^ c
+ *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
+ *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
+ *
+ *   bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
+ *   bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes
+ *
+ *   vf32                          VF32_LANES floats
+ *   vf32_load, vf32_store, vf32_load_part(p,n), vf32_store_part(p,v,n)    part: n < VF32_LANES
+ *   vf32_store_stream(p,v)        past the caches, p aligned to the vector
+ *   vec_stream_fence()            orders such stores before later ones
+ *   vf32_set1(f), vf32_mul(a,b)
+ *   vf32_keep(v,bits,lane)        lane i of v where bit lane + i is 1, else +0.0
+ */
+#ifndef DROPWISE_VEC_H
+#define DROPWISE_VEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "cpu.h"
+#include "kernels.h"
+
+/* A loop that is written once takes constants that each kernel fixes: it must be inlined. */
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+/* Unrolls the loop that follows: its counter selects constants. */
+#if defined(__clang__)
+#define VEC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define VEC_UNROLL _Pragma("GCC unroll 64")
+#endif
+
+#endif

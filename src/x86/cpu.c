@@ -1,0 +1,64 @@
+/* CPU detection on x86: CPUID for what the CPU has, XGETBV for what the operating system saves. */
+#include <cpuid.h>
+
+#include "cpu.h"
+
+/* Read by its bytes, so that no compiler flag is needed; only after OSXSAVE was seen. */
+static uint64_t read_xcr0(void)
+{
+    uint32_t low, high;
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Feature `feature`, if bit `bit` of `reg` is set. */
+static uint64_t feature_if(uint32_t reg, unsigned bit, unsigned feature)
+{
+    return (uint64_t)(reg >> bit & 1) << feature;
+}
+
+uint64_t dropwise_cpu_detect(void)
+{
+    /* Registers that the operating system saves: bits 1, 2 are xmm and ymm; 5, 6, 7 are k, zmm. */
+    const uint64_t xcr0_avx = 0x06, xcr0_avx512 = 0xE6;
+    uint32_t eax, ebx, ecx, edx;
+    uint64_t features = 0;
+
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+        return 0;
+    features |= feature_if(ecx, 0, DROPWISE_CPU_SSE3);
+    features |= feature_if(ecx, 9, DROPWISE_CPU_SSSE3);
+    features |= feature_if(ecx, 19, DROPWISE_CPU_SSE4_1);
+    features |= feature_if(ecx, 20, DROPWISE_CPU_SSE4_2);
+    features |= feature_if(ecx, 22, DROPWISE_CPU_MOVBE);
+    features |= feature_if(ecx, 23, DROPWISE_CPU_POPCNT);
+
+    const uint64_t xcr0 = ecx >> 27 & 1 ? read_xcr0() : 0; /* bit 27: OSXSAVE */
+    const int os_avx = (xcr0 & xcr0_avx) == xcr0_avx;
+    int os_avx512 = (xcr0 & xcr0_avx512) == xcr0_avx512;
+#ifdef __APPLE__
+    os_avx512 = 0; /* macOS before 12.2 could corrupt mask registers (golang/go#49233) */
+#endif
+
+    if (os_avx) {
+        features |= feature_if(ecx, 12, DROPWISE_CPU_FMA);
+        features |= feature_if(ecx, 28, DROPWISE_CPU_AVX);
+        features |= feature_if(ecx, 29, DROPWISE_CPU_F16C);
+    }
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
+        features |= feature_if(ebx, 3, DROPWISE_CPU_BMI1);
+        features |= feature_if(ebx, 8, DROPWISE_CPU_BMI2);
+        if (os_avx)
+            features |= feature_if(ebx, 5, DROPWISE_CPU_AVX2);
+        if (os_avx512) {
+            features |= feature_if(ebx, 16, DROPWISE_CPU_AVX512F);
+            features |= feature_if(ebx, 17, DROPWISE_CPU_AVX512DQ);
+            features |= feature_if(ebx, 28, DROPWISE_CPU_AVX512CD);
+            features |= feature_if(ebx, 30, DROPWISE_CPU_AVX512BW);
+            features |= feature_if(ebx, 31, DROPWISE_CPU_AVX512VL);
+        }
+    }
+    if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
+        features |= feature_if(ecx, 5, DROPWISE_CPU_LZCNT);
+    return features;
+}

@@ -1,0 +1,17 @@
+/* The AVX-512 tier: the loops over vec_avx512.h. */
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || \
+    !defined(__AVX512VL__)
+#error "compile this file with -mavx512f -mavx512bw -mavx512dq -mavx512vl"
+#endif
+
+#include "dropwise.h"
+#include "vec_avx512.h"
+
+#include "apply.inc.h"
+#include "philox4x32.inc.h"
+#include "threshold.inc.h"
+
+const dropwise_kernels dropwise_kernels_avx512 = {
+    .isa = DROPWISE_ISA_AVX512,
+#include "table.inc.h"
+};
