@@ -123,6 +123,9 @@ enum {
  * The whole description of a mask. Fill it with dropwise_mask_init, then change fields at will:
  * a new step of training may simply count `stream` up. Copy it, store it, send it: 64 bytes without
  * padding or pointers.
+ *
+ * Where a function lists the errors "of the mask", these are NULL, STRUCT_SIZE, RESERVED, GENERATOR,
+ * KEEP_THRESHOLD and SCALING.
  */
 typedef struct dropwise_mask {
     uint32_t struct_size;    /* sizeof(dropwise_mask)                                    */
@@ -152,7 +155,7 @@ DROPWISE_API dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, u
  * Bit j of the result is element first + j; bit j is bit j % 8 (least significant first) of byte
  * j / 8, whatever the byte order of the host. ceil(n / 8) bytes are written; unused bits of the
  * last byte are 0. Threads that share one bit buffer split it at multiples of 8 elements.
- * Errors: of the mask, SIZE, RANGE, NULL.
+ * Errors: of the mask, RANGE, NULL.
  */
 DROPWISE_API dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, size_t n,
                                                 void *bits);

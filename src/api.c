@@ -199,7 +199,7 @@ static size_t stream_head(const void *y, bool has_bits)
     return bytes % step == 0 ? bytes / sizeof(float) : SIZE_MAX;
 }
 
-/* Asks for the elements of the next step while this one's successor is drawn. */
+/* Asks memory for n elements; they arrive while a step of the next chunk is drawn. */
 static void prefetch(const uint8_t *p, size_t n)
 {
     for (size_t at = 0; at < n * sizeof(float); at += 64)

@@ -1,0 +1,44 @@
+/* What the test programs share: cmocka, the loop over tiers, and awkward data. */
+#ifndef COMMON_H
+#define COMMON_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dropwise.h"
+#include "guard.h"
+#include "reference.h"
+
+/*
+ * A group setup: prints a line for each tier, "tier <name>: tested", "... not usable here" or "... not
+ * built", and fails if one that the environment variable DROPWISE_TEST_REQUIRE lists (by commas) is
+ * not among the tested ones.
+ */
+int report_tiers(void **state);
+
+/* Calls test for each usable tier, after selecting it. */
+void for_each_tier(void (*test)(dropwise_isa isa));
+
+/* True where DROPWISE_TEST_QUICK asks for small sizes: emulators are slow. */
+bool quick(void);
+
+/* Reproducible noise of the tests' own: splitmix64. */
+uint64_t noise(uint64_t *state);
+void fill_noise(void *p, size_t n, uint64_t seed);
+
+/* n floats with NaN (quiet and signalling, payloads), infinities, subnormals, zeros, the largest. */
+void fill_awkward_f32(void *p, size_t n, uint64_t seed);
+
+/* Fails with the first differing byte and a description of the case. */
+void assert_same_bytes(const void *actual, const void *expected, size_t n, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,21 @@
+/* The public header, alone, in several C and C++ standards. */
+#include <dropwise.h>
+
+#if defined(__cplusplus)
+static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
+#endif
+
+int main(void)
+{
+    dropwise_mask mask;
+    float x[3] = {1, 2, 3};
+    if (dropwise_mask_init(&mask, 0.5, 1, 2) != DROPWISE_OK)
+        return 1;
+    if (dropwise_forward_f32(&mask, 0, 3, x, x, NULL) != DROPWISE_OK)
+        return 1;
+    if (dropwise_backward_f32(&mask, 0, 3, x, x, NULL) != DROPWISE_OK)
+        return 1;
+    return dropwise_infer_f32(&mask, 3, x, x) != DROPWISE_OK;
+}

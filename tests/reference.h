@@ -1,0 +1,42 @@
+/*
+ * The oracle: what docs/stream.md and the header say, one element at a time, in the plainest way. It
+ * shares no code with src/, not even a header.
+ */
+#ifndef REFERENCE_H
+#define REFERENCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ref_mask {
+    uint64_t seed;
+    uint64_t stream;
+    uint64_t threshold; /* keep probability times 2^40 */
+} ref_mask;
+
+ref_mask ref_mask_of(double p, uint64_t seed, uint64_t stream);
+
+/* The 16 bytes of a block: Philox4x32-10 of a 128-bit counter, the stream above the low 64 bits. */
+void ref_block(uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16]);
+
+/* 1 if element i is kept. */
+int ref_keep(const ref_mask *mask, uint64_t i);
+
+/* The same for n elements from first on, a byte each. */
+void ref_keep_range(const ref_mask *mask, uint64_t first, size_t n, uint8_t *keep);
+
+/* Packs n bytes of 0 or 1: bit j % 8 of byte j / 8, unused bits 0. */
+void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits);
+
+/* The factors of what is kept in training (inverted scaling) and of everything at inference (standard). */
+float ref_inverted_scale(const ref_mask *mask);
+float ref_standard_scale(const ref_mask *mask);
+
+/* Dropout by keep, a byte an element; scale NULL leaves what is kept as it is. Unaligned buffers. */
+void ref_apply_f32(const uint8_t *keep, size_t n, const void *x, void *y, const float *scale);
+
+/* FNV-1a, 64 bits: of the golden values. */
+uint64_t ref_hash(uint64_t hash, const void *data, size_t n);
+#define REF_HASH_START UINT64_C(0xcbf29ce484222325)
+
+#endif

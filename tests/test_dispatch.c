@@ -1,0 +1,184 @@
+/*
+ * The choice of a tier: by the CPU, by DROPWISE_ISA in processes of its own, by the API, and by threads
+ * that come before anything was chosen.
+ */
+#define _GNU_SOURCE /* setenv under -std=c11 */
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "cpu.h"
+#include "dispatch.h"
+
+/* The last usable tier of the list is the best one. */
+static dropwise_isa best_tier(void)
+{
+    dropwise_isa best = DROPWISE_ISA_SCALAR;
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
+        if (dropwise_isa_check(isa) == DROPWISE_OK)
+            best = isa;
+    return best;
+}
+
+static void test_automatic(void **state)
+{
+    (void)state;
+    assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
+    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
+    assert_int_equal(dropwise_isa_active(), best_tier());
+    assert_non_null(strstr(dropwise_isa_reason(), "best tier"));
+
+    /* What CI knows of the machine that this runs on. */
+    const char *expected = getenv("DROPWISE_TEST_EXPECT");
+    printf("tier chosen: %s\n", dropwise_isa_name(dropwise_isa_active()));
+    if (expected != NULL)
+        assert_string_equal(dropwise_isa_name(dropwise_isa_active()), expected);
+}
+
+static void test_select(void **state)
+{
+    (void)state;
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        if (dropwise_isa_select(isa) != DROPWISE_OK)
+            continue;
+        assert_int_equal(dropwise_isa_active(), isa);
+        assert_string_equal(dropwise_isa_reason(), "asked for by dropwise_isa_select");
+    }
+    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
+}
+
+static void test_required_features(void **state)
+{
+    (void)state;
+    const uint64_t avx2 = UINT64_C(1) << DROPWISE_CPU_AVX2;
+    const uint64_t avx512 = UINT64_C(1) << DROPWISE_CPU_AVX512F | UINT64_C(1) << DROPWISE_CPU_AVX512BW |
+                            UINT64_C(1) << DROPWISE_CPU_AVX512DQ | UINT64_C(1) << DROPWISE_CPU_AVX512VL;
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const dropwise_kernels *kernels = dropwise_kernels_get(isa);
+        if (kernels == NULL)
+            continue;
+        assert_int_equal(kernels->isa, isa);
+        assert_true((kernels->required & ~dropwise_cpu_features()) == 0);
+        if (isa == DROPWISE_ISA_AVX2)
+            assert_true((kernels->required & avx2) == avx2);
+        if (isa == DROPWISE_ISA_AVX512)
+            assert_true((kernels->required & avx512) == avx512);
+    }
+}
+
+/* This program, started again, prints its tier and why. */
+static void ask_child(const char *program, const char *wanted, char *answer, size_t size)
+{
+    if (wanted != NULL)
+        assert_int_equal(setenv("DROPWISE_ISA", wanted, 1), 0);
+    else
+        assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
+    int fd[2];
+    assert_int_equal(pipe(fd), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(fd[1], STDOUT_FILENO);
+        close(fd[0]);
+        close(fd[1]);
+        execl(program, program, "report", (char *)NULL);
+        _exit(127);
+    }
+    close(fd[1]);
+    size_t got = 0;
+    for (ssize_t n; got < size - 1 && (n = read(fd[0], answer + got, size - 1 - got)) > 0;)
+        got += (size_t)n;
+    answer[got] = '\0';
+    close(fd[0]);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
+}
+
+static const char *program;
+
+/* Under qemu-user a program cannot be started again without the emulator before its name. */
+static bool can_start_again(void)
+{
+    return getenv("DROPWISE_TEST_NO_EXEC") == NULL;
+}
+
+static void test_environment_variable(void **state)
+{
+    (void)state;
+    if (!can_start_again())
+        skip();
+    char answer[256], expected[256];
+    const char *best = dropwise_isa_name(best_tier());
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const bool usable = dropwise_isa_check(isa) == DROPWISE_OK;
+        ask_child(program, dropwise_isa_name(isa), answer, sizeof answer);
+        snprintf(expected, sizeof expected, "%s: %s\n", usable ? dropwise_isa_name(isa) : best,
+                 usable ? "asked for by the environment variable DROPWISE_ISA"
+                        : "the best usable tier; DROPWISE_ISA names one that is not usable here");
+        assert_string_equal(answer, expected);
+    }
+    static const char *const no_tier[] = {"AVX2", "sse9", "avx2 ", "auto"};
+    for (size_t i = 0; i < sizeof no_tier / sizeof no_tier[0]; i++) {
+        ask_child(program, no_tier[i], answer, sizeof answer);
+        snprintf(expected, sizeof expected,
+                 "%s: the best usable tier; DROPWISE_ISA names no tier\n", best);
+        assert_string_equal(answer, expected);
+    }
+    static const char *const not_set[] = {NULL, ""};
+    for (size_t i = 0; i < sizeof not_set / sizeof not_set[0]; i++) {
+        ask_child(program, not_set[i], answer, sizeof answer);
+        snprintf(expected, sizeof expected,
+                 "%s: the best tier that this CPU and operating system can run\n", best);
+        assert_string_equal(answer, expected);
+    }
+}
+
+enum { THREADS = 8 };
+
+static void *first_call(void *arg)
+{
+    dropwise_mask mask;
+    dropwise_mask_init(&mask, 0.5, 1, 2);
+    dropwise_draw_bits(&mask, 0, 64, arg);
+    return dropwise_isa_reason() != NULL ? NULL : arg;
+}
+
+static void test_concurrent_first_call(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        uint8_t bits[THREADS][8];
+        pthread_t threads[THREADS];
+        atomic_store(&dropwise_active_kernels, NULL); /* as if no constructor had run */
+        for (int t = 0; t < THREADS; t++)
+            assert_int_equal(pthread_create(&threads[t], NULL, first_call, bits[t]), 0);
+        for (int t = 0; t < THREADS; t++) {
+            void *failed;
+            assert_int_equal(pthread_join(threads[t], &failed), 0);
+            assert_null(failed);
+            assert_same_bytes(bits[t], bits[0], 8, "thread %d", t);
+        }
+        assert_int_equal(dropwise_isa_active(), best_tier());
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "report") == 0) {
+        printf("%s: %s\n", dropwise_isa_name(dropwise_isa_active()), dropwise_isa_reason());
+        return 0;
+    }
+    program = argv[0];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_automatic),
+        cmocka_unit_test(test_select),
+        cmocka_unit_test(test_required_features),
+        cmocka_unit_test(test_environment_variable),
+        cmocka_unit_test(test_concurrent_first_call),
+    };
+    return cmocka_run_group_tests_name("dispatch", tests, report_tiers, NULL);
+}
