@@ -1,0 +1,446 @@
+/*
+ * The program dropwise: what the library sees and chooses, masks and random bytes on standard output, and
+ * dropout of NumPy files. Exit status: 0; 1 for data that cannot be read or written; 2 for wrong usage.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dropwise.h"
+#include "npy.h"
+#include "options.h"
+
+enum { EXIT_DATA = 1, EXIT_USAGE = 2 };
+
+/* Elements, or bytes, that go through memory at a time. */
+enum { CHUNK = 1 << 18 };
+
+static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("dropwise: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return EXIT_DATA;
+}
+
+/* ---- Commands and their options ---- */
+
+#define SEED {"seed", "S", true, "key of the generator"}
+#define STREAM {"stream", "T", true, "number of the mask under this seed"}
+#define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
+#define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
+
+static const option_spec mask_options[] = {
+    SEED, STREAM, PROBABILITY,
+    {"first", "F", true, "first element"},
+    {"n", "N", true, "number of elements"},
+    {"format", "X", false, "ascii (default): 0 and 1 on a line; raw: packed bits, LSB first"},
+    ISA,
+};
+
+static const option_spec bytes_options[] = {
+    SEED, STREAM,
+    {"first-block", "B", true, "first block of 16 bytes"},
+    {"n", "N", true, "number of bytes"},
+    ISA,
+};
+
+static const option_spec apply_options[] = {
+    SEED, STREAM, PROBABILITY,
+    {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
+    {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
+    ISA,
+};
+
+typedef struct command {
+    const char *name;
+    const char *operands;
+    const char *summary;
+    const option_spec *options;
+    int n_options;
+    int n_operands;
+    int (*run)(const struct command *self, const option_values *given);
+} command;
+
+/* ---- Values ---- */
+
+/* The value of an option by name; NULL if it was not given. */
+static const char *value_of(const command *self, const option_values *given, const char *name)
+{
+    for (int i = 0; i < self->n_options; i++)
+        if (strcmp(self->options[i].name, name) == 0)
+            return given->value[i];
+    return NULL;
+}
+
+/* Reads a number, leaves *out if the option was not given. */
+static bool read_u64(const command *self, const option_values *given, const char *name, uint64_t *out)
+{
+    const char *text = value_of(self, given, name);
+    if (text == NULL || parse_u64(text, out))
+        return true;
+    fprintf(stderr, "dropwise: --%s takes a whole number below 2^64, decimal or 0x, not '%s'\n", name,
+            text);
+    return false;
+}
+
+/* Reads one of two words: *out becomes 0 for the first, which is the default, and 1 for the second. */
+static bool read_choice(const command *self, const option_values *given, const char *name,
+                        const char *zero, const char *one, int *out)
+{
+    const char *text = value_of(self, given, name);
+    *out = text != NULL && strcmp(text, one) == 0;
+    if (text == NULL || *out == 1 || strcmp(text, zero) == 0)
+        return true;
+    fprintf(stderr, "dropwise: --%s takes %s or %s, not '%s'\n", name, zero, one, text);
+    return false;
+}
+
+static void print_tiers(FILE *out, bool usable_only)
+{
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const dropwise_status status = dropwise_isa_check(isa);
+        if (status == DROPWISE_OK || (!usable_only && status != DROPWISE_ERROR_ISA_NOT_BUILT))
+            fprintf(out, " %s", dropwise_isa_name(isa));
+    }
+}
+
+/* 0, or an exit status after a message. */
+static int select_isa(const command *self, const option_values *given)
+{
+    const char *name = value_of(self, given, "isa");
+    if (name == NULL)
+        return 0;
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        if (strcmp(name, dropwise_isa_name(isa)) != 0)
+            continue;
+        const dropwise_status status = dropwise_isa_select(isa);
+        if (status == DROPWISE_OK)
+            return 0;
+        fprintf(stderr, "dropwise: --isa %s: %s; usable here:", name, dropwise_status_string(status));
+        print_tiers(stderr, true);
+        fputc('\n', stderr);
+        return EXIT_DATA;
+    }
+    fprintf(stderr, "dropwise: --isa takes");
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
+        fprintf(stderr, "%s %s", isa == 1 ? "" : ",", dropwise_isa_name(isa));
+    fprintf(stderr, ", not '%s'\n", name);
+    return EXIT_USAGE;
+}
+
+/* The mask that --seed, --stream and --p describe (p = 0 for a command without --p), and the tier. */
+static int read_mask(const command *self, const option_values *given, dropwise_mask *mask)
+{
+    uint64_t seed = 0, stream = 0;
+    double p = 0;
+    if (!read_u64(self, given, "seed", &seed) || !read_u64(self, given, "stream", &stream))
+        return EXIT_USAGE;
+    const char *text = value_of(self, given, "p");
+    if (text != NULL && !parse_double(text, &p)) {
+        fprintf(stderr, "dropwise: --p takes a number, not '%s'\n", text);
+        return EXIT_USAGE;
+    }
+    const dropwise_status status = dropwise_mask_init(mask, p, seed, stream);
+    if (status != DROPWISE_OK) {
+        fprintf(stderr, "dropwise: --p %s: %s\n", text, dropwise_status_string(status));
+        return EXIT_USAGE;
+    }
+    return select_isa(self, given);
+}
+
+/* ---- Output ---- */
+
+static bool write_all(FILE *out, const void *data, size_t n)
+{
+    return fwrite(data, 1, n, out) == n;
+}
+
+static int finish_stdout(bool written)
+{
+    if (fflush(stdout) != 0 || !written)
+        return fail("standard output: %s", strerror(errno));
+    return 0;
+}
+
+static size_t chunk_of(uint64_t left)
+{
+    return left < CHUNK ? (size_t)left : CHUNK;
+}
+
+/* ---- info ---- */
+
+static int run_info(const command *self, const option_values *given)
+{
+    (void)self;
+    (void)given;
+    const uint64_t features = dropwise_cpu_features();
+    printf("dropwise      %s (ABI %d, stream version %d)\n", dropwise_version(),
+           DROPWISE_ABI_VERSION, DROPWISE_STREAM_VERSION);
+    printf("CPU features ");
+    for (uint32_t k = 0; dropwise_cpu_feature_name(k) != NULL; k++)
+        if (features >> k & 1)
+            printf(" %s", dropwise_cpu_feature_name(k));
+    printf("\ntiers built  ");
+    print_tiers(stdout, false);
+    printf("\ntiers usable ");
+    print_tiers(stdout, true);
+    printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()),
+           dropwise_isa_reason());
+    return finish_stdout(true);
+}
+
+/* ---- mask ---- */
+
+static int run_mask(const command *self, const option_values *given)
+{
+    dropwise_mask mask;
+    uint64_t first = 0, n = 0;
+    int raw;
+    const int status = read_mask(self, given, &mask);
+    if (status != 0)
+        return status;
+    if (!read_u64(self, given, "first", &first) || !read_u64(self, given, "n", &n) ||
+        !read_choice(self, given, "format", "ascii", "raw", &raw))
+        return EXIT_USAGE;
+    if (n > DROPWISE_INDEX_LIMIT || first > DROPWISE_INDEX_LIMIT - n)
+        return fail("elements are counted to 2^60: --first %" PRIu64 " --n %" PRIu64 " goes past it",
+                    first, n);
+
+    static uint8_t bits[CHUNK / 8];
+    static char digits[CHUNK];
+    bool written = true;
+    for (uint64_t done = 0; written && done < n;) {
+        const size_t len = chunk_of(n - done);
+        const dropwise_status drawn = dropwise_draw_bits(&mask, first + done, len, bits);
+        if (drawn != DROPWISE_OK)
+            return fail("%s", dropwise_status_string(drawn));
+        if (raw) {
+            written = write_all(stdout, bits, (len + 7) / 8);
+        } else {
+            for (size_t i = 0; i < len; i++)
+                digits[i] = (char)('0' + (bits[i / 8] >> i % 8 & 1));
+            written = write_all(stdout, digits, len);
+        }
+        done += len;
+    }
+    return finish_stdout(written && (raw || putchar('\n') != EOF));
+}
+
+/* ---- bytes ---- */
+
+static int run_bytes(const command *self, const option_values *given)
+{
+    dropwise_mask mask;
+    uint64_t block = 0, n = 0;
+    const int status = read_mask(self, given, &mask);
+    if (status != 0)
+        return status;
+    if (!read_u64(self, given, "first-block", &block) || !read_u64(self, given, "n", &n))
+        return EXIT_USAGE;
+    if (n != 0 && block > UINT64_MAX - (n - 1) / 16)
+        return fail("blocks are counted to 2^64: %" PRIu64 " bytes from block %" PRIu64 " go past it",
+                    n, block);
+
+    static uint8_t bytes[CHUNK];
+    bool written = true;
+    for (uint64_t done = 0; written && done < n;) {
+        const size_t len = chunk_of(n - done);
+        const dropwise_status drawn = dropwise_draw_bytes(&mask, block + done / 16, len, bytes);
+        if (drawn != DROPWISE_OK)
+            return fail("%s", dropwise_status_string(drawn));
+        written = write_all(stdout, bytes, len);
+        done += len;
+    }
+    return finish_stdout(written);
+}
+
+/* ---- apply ---- */
+
+/* Dropout of what follows the header of `in`; NULL, or what went wrong. */
+static const char *apply_elements(dropwise_mask *mask, uint64_t first, uint64_t n, FILE *in, FILE *out)
+{
+    static float elements[CHUNK];
+    for (uint64_t done = 0; done < n;) {
+        const size_t len = chunk_of(n - done);
+        if (fread(elements, sizeof(float), len, in) != len)
+            return ferror(in) ? strerror(errno) : "the data is cut off";
+        const dropwise_status status =
+            dropwise_forward_f32(mask, first + done, len, elements, elements, NULL);
+        if (status != DROPWISE_OK)
+            return dropwise_status_string(status);
+        if (!write_all(out, elements, len * sizeof(float)))
+            return "cannot be written";
+        done += len;
+    }
+    return fgetc(in) == EOF ? NULL : "there is more data than the shape says";
+}
+
+static int apply_stream(dropwise_mask *mask, uint64_t first, FILE *in, const char *in_name, FILE *out,
+                        const char *out_name)
+{
+    static npy_header header;
+    const char *problem = npy_read_header(in, &header);
+    if (problem != NULL)
+        return fail("%s: %s", in_name, problem);
+    if (header.n > DROPWISE_INDEX_LIMIT || first > DROPWISE_INDEX_LIMIT - header.n)
+        return fail("%s: elements are counted to 2^60, and %" PRIu64 " from %" PRIu64 " on go past it",
+                    in_name, header.n, first);
+    if (!write_all(out, header.raw, header.raw_size))
+        return fail("%s: %s", out_name, strerror(errno));
+    problem = apply_elements(mask, first, header.n, in, out);
+    if (problem != NULL)
+        return fail("%s: %s", in_name, problem);
+    if (fflush(out) != 0)
+        return fail("%s: %s", out_name, strerror(errno));
+    return 0;
+}
+
+static bool is_dash(const char *name)
+{
+    return strcmp(name, "-") == 0;
+}
+
+/*
+ * The result goes into a file of its own beside the output and is renamed when it is complete: a failed
+ * run leaves nothing behind, and input and output may be the same file.
+ */
+static int apply_to_file(dropwise_mask *mask, uint64_t first, FILE *in, const char *in_name,
+                         const char *out_name)
+{
+    static const char suffix[] = ".dropwise-part";
+    char *part = malloc(strlen(out_name) + sizeof suffix);
+    if (part == NULL)
+        return fail("out of memory");
+    strcpy(part, out_name);
+    strcat(part, suffix);
+    int status;
+    FILE *out = fopen(part, "wb");
+    if (out == NULL) {
+        status = fail("%s: %s", part, strerror(errno));
+    } else {
+        status = apply_stream(mask, first, in, in_name, out, out_name);
+        if (fclose(out) != 0 && status == 0)
+            status = fail("%s: %s", part, strerror(errno));
+        if (status == 0 && rename(part, out_name) != 0)
+            status = fail("%s: %s", out_name, strerror(errno));
+        if (status != 0)
+            remove(part);
+    }
+    free(part);
+    return status;
+}
+
+static int run_apply(const command *self, const option_values *given)
+{
+    dropwise_mask mask;
+    uint64_t first = 0;
+    int standard;
+    int status = read_mask(self, given, &mask);
+    if (status != 0)
+        return status;
+    if (!read_u64(self, given, "first", &first) ||
+        !read_choice(self, given, "scaling", "inverted", "standard", &standard))
+        return EXIT_USAGE;
+    mask.scaling = standard ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED;
+
+    const char *in_name = given->operand[0], *out_name = given->operand[1];
+    FILE *in = is_dash(in_name) ? stdin : fopen(in_name, "rb");
+    if (in == NULL)
+        return fail("%s: %s", in_name, strerror(errno));
+    status = is_dash(out_name) ? apply_stream(&mask, first, in, in_name, stdout, "standard output")
+                               : apply_to_file(&mask, first, in, in_name, out_name);
+    if (in != stdin)
+        fclose(in);
+    return status;
+}
+
+/* ---- Main ---- */
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+static const command commands[] = {
+    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", NULL, 0, 0,
+     run_info},
+    {"mask", "", "keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped", mask_options,
+     COUNT(mask_options), 0, run_mask},
+    {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
+    {"apply", " IN.npy OUT.npy",
+     "dropout of a float32 tensor in NumPy's format; - is standard input or output", apply_options,
+     COUNT(apply_options), 2, run_apply},
+};
+
+static void print_usage(FILE *out, const command *self)
+{
+    fprintf(out, "usage: dropwise %s", self->name);
+    for (int i = 0; i < self->n_options; i++)
+        fprintf(out, self->options[i].required ? " --%s %s" : " [--%s %s]", self->options[i].name,
+                self->options[i].value);
+    fprintf(out, "%s\n", self->operands);
+}
+
+static void print_command_help(const command *self)
+{
+    print_usage(stdout, self);
+    printf("\n%s\n\n", self->summary);
+    for (int i = 0; i < self->n_options; i++)
+        printf("  --%-11s %s  %s\n", self->options[i].name, self->options[i].value,
+               self->options[i].help);
+    printf("  --help           this text\n");
+    if (self->n_options != 0)
+        printf("\nWhole numbers have 64 bits, decimal or 0x.\n");
+}
+
+static void print_help(void)
+{
+    printf("usage: dropwise COMMAND [OPTIONS]\n\n"
+           "Dropout masks from counter-based random numbers.\n\n");
+    for (int i = 0; i < COUNT(commands); i++)
+        printf("  %-6s %s\n", commands[i].name, commands[i].summary);
+    printf("\ndropwise COMMAND --help says what a command takes; dropwise --version the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "dropwise: a command is missing; dropwise --help lists them\n");
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return finish_stdout(true);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("dropwise %s\n", dropwise_version());
+        return finish_stdout(true);
+    }
+    for (int c = 0; c < COUNT(commands); c++) {
+        const command *self = &commands[c];
+        if (strcmp(argv[1], self->name) != 0)
+            continue;
+        for (int i = 2; i < argc; i++) {
+            if (strcmp(argv[i], "--help") == 0) {
+                print_command_help(self);
+                return finish_stdout(true);
+            }
+        }
+        option_values given;
+        int status = EXIT_USAGE;
+        if (options_read(argc - 2, argv + 2, self->options, self->n_options, self->n_operands, &given))
+            status = self->run(self, &given);
+        if (status == EXIT_USAGE)
+            print_usage(stderr, self);
+        return status;
+    }
+    fprintf(stderr, "dropwise: unknown command '%s'; dropwise --help lists them\n", argv[1]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,37 @@
+/* Command-line options from a table: --name VALUE or --name=VALUE, each at most once. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct option_spec {
+    const char *name;  /* without the dashes */
+    const char *value; /* its placeholder in the help */
+    bool required;
+    const char *help;
+} option_spec;
+
+enum { MAX_OPTIONS = 16, MAX_OPERANDS = 4 };
+
+/* What was given, in the order of the table; NULL where an option was not. */
+typedef struct option_values {
+    const char *value[MAX_OPTIONS];
+    const char *operand[MAX_OPERANDS];
+    int n_operands;
+} option_values;
+
+/*
+ * Reads the arguments after a command. On an error writes it to stderr and returns false: an unknown,
+ * repeated or missing option, an option without its value, or another number of operands.
+ */
+bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, int n_operands,
+                  option_values *values);
+
+/* Strict numbers: decimal or 0x; no sign, space or rest. False, with *out untouched, for anything else. */
+bool parse_u64(const char *text, uint64_t *out);
+
+/* A decimal or hexadecimal floating-point number and nothing else; NaN and infinity are read too. */
+bool parse_double(const char *text, double *out);
+
+#endif
