@@ -1,0 +1,290 @@
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+
+#include "mlp.h"
+
+#include <dropwise.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double mlp_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+uint64_t mlp_noise(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+static double normal(uint64_t *state)
+{
+    const double u = ((double)(mlp_noise(state) >> 11) + 0.5) * 0x1p-53;
+    const double v = (double)(mlp_noise(state) >> 11) * 0x1p-53;
+    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
+}
+
+/* ---- Matrices, row major ---- */
+
+/* C = A B + bias, with A m x k, B k x n. Four rows of B at a time, so that C is loaded less often. */
+static void multiply(size_t m, size_t k, size_t n, const float *a, const float *b, const float *bias,
+                     float *c)
+{
+    for (size_t i = 0; i < m; i++) {
+        float *restrict row = c + i * n;
+        memcpy(row, bias, n * sizeof *row);
+        for (size_t l = 0; l + 4 <= k; l += 4) {
+            const float a0 = a[i * k + l], a1 = a[i * k + l + 1];
+            const float a2 = a[i * k + l + 2], a3 = a[i * k + l + 3];
+            const float *b0 = b + l * n, *b1 = b0 + n, *b2 = b1 + n, *b3 = b2 + n;
+            for (size_t j = 0; j < n; j++)
+                row[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j];
+        }
+        for (size_t l = k / 4 * 4; l < k; l++)
+            for (size_t j = 0; j < n; j++)
+                row[j] += a[i * k + l] * b[l * n + j];
+    }
+}
+
+/* C = A^T B, with A m x k, B m x n, C k x n. */
+static void multiply_transposed_a(size_t m, size_t k, size_t n, const float *a, const float *b,
+                                  float *c)
+{
+    for (size_t l = 0; l < k; l++) {
+        float *restrict row = c + l * n;
+        memset(row, 0, n * sizeof *row);
+        for (size_t i = 0; i < m; i++) {
+            const float f = a[i * k + l];
+            const float *b_row = b + i * n;
+            if (f == 0) /* half of the hidden units are 0 */
+                continue;
+            for (size_t j = 0; j < n; j++)
+                row[j] += f * b_row[j];
+        }
+    }
+}
+
+/* C = A B^T, with A m x n, B k x n, C m x k. Eight partial sums, as compilers may not reorder one. */
+static void multiply_transposed_b(size_t m, size_t n, size_t k, const float *a, const float *b,
+                                  float *c)
+{
+    for (size_t i = 0; i < m; i++) {
+        for (size_t l = 0; l < k; l++) {
+            const float *x = a + i * n, *y = b + l * n;
+            float sum[8] = {0};
+            size_t j = 0;
+            for (; j + 8 <= n; j += 8)
+                for (size_t s = 0; s < 8; s++)
+                    sum[s] += x[j + s] * y[j + s];
+            for (; j < n; j++)
+                sum[0] += x[j] * y[j];
+            c[i * k + l] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+        }
+    }
+}
+
+/* ---- Memory ---- */
+
+static float *zeros(size_t n)
+{
+    return calloc(n, sizeof(float));
+}
+
+bool mlp_init(mlp *net, size_t inputs, size_t hidden, size_t outputs, size_t max_batch,
+              double input_p, double hidden_p, uint64_t seed)
+{
+    const size_t width[MLP_LAYERS + 1] = {inputs, hidden, hidden, outputs};
+    *net = (mlp){.max_batch = max_batch, .input_p = input_p, .hidden_p = hidden_p, .seed = seed};
+    bool ok = true;
+    for (int l = 0; l <= MLP_LAYERS; l++) {
+        net->activation[l] = zeros(max_batch * width[l]);
+        net->gradient[l] = zeros(max_batch * width[l]);
+        ok = ok && net->activation[l] != NULL && net->gradient[l] != NULL;
+    }
+    uint64_t state = seed;
+    for (int l = 0; l < MLP_LAYERS; l++) {
+        const size_t in = width[l], out = width[l + 1], n = in * out;
+        mlp_layer *layer = &net->layer[l];
+        *layer = (mlp_layer){in,       out,      zeros(n), zeros(out), zeros(n),  zeros(out),
+                             zeros(n), zeros(n), zeros(out), zeros(out)};
+        ok = ok && layer->w && layer->b && layer->dw && layer->db && layer->w_mean &&
+             layer->w_square && layer->b_mean && layer->b_square;
+        if (!ok)
+            break;
+        for (size_t i = 0; i < n; i++)
+            layer->w[i] = (float)(normal(&state) * sqrt(2.0 / (double)in));
+    }
+    if (!ok)
+        mlp_free(net);
+    return ok;
+}
+
+void mlp_free(mlp *net)
+{
+    for (int l = 0; l <= MLP_LAYERS; l++) {
+        free(net->activation[l]);
+        free(net->gradient[l]);
+    }
+    for (int l = 0; l < MLP_LAYERS; l++) {
+        mlp_layer *layer = &net->layer[l];
+        float *all[] = {layer->w,      layer->b,        layer->dw,     layer->db,
+                        layer->w_mean, layer->w_square, layer->b_mean, layer->b_square};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            free(all[i]);
+    }
+    *net = (mlp){0};
+}
+
+/* ---- Dropout ---- */
+
+/*
+ * The mask of a layer in this step: the seed of the run, a stream for each step and layer. Element
+ * sample * width + unit of the mask belongs to a unit of a sample.
+ */
+static dropwise_mask layer_mask(const mlp *net, int l)
+{
+    dropwise_mask mask;
+    const double p = l == 0 ? net->input_p : net->hidden_p;
+    if (dropwise_mask_init(&mask, p, net->seed, net->step * MLP_LAYERS + (uint64_t)l) != DROPWISE_OK)
+        abort(); /* p was checked where it was read */
+    return mask;
+}
+
+static bool has_dropout(const mlp *net, int l)
+{
+    return (l == 0 ? net->input_p : net->hidden_p) > 0;
+}
+
+/* In place, on the activations that layer l reads; forward and backward draw the same mask. */
+static void drop(mlp *net, int l, size_t batch, bool backward)
+{
+    if (!has_dropout(net, l))
+        return;
+    const double start = mlp_seconds();
+    const dropwise_mask mask = layer_mask(net, l);
+    const size_t n = batch * net->layer[l].in;
+    float *values = backward ? net->gradient[l] : net->activation[l];
+    const dropwise_status status = backward
+                                       ? dropwise_backward_f32(&mask, 0, n, values, values, NULL)
+                                       : dropwise_forward_f32(&mask, 0, n, values, values, NULL);
+    if (status != DROPWISE_OK) {
+        fprintf(stderr, "dropout: %s\n", dropwise_status_string(status));
+        abort();
+    }
+    net->dropout_seconds += mlp_seconds() - start;
+}
+
+/* ---- Passes ---- */
+
+static void forward(mlp *net, const float *x, size_t batch, bool training)
+{
+    memcpy(net->activation[0], x, batch * net->layer[0].in * sizeof *x);
+    for (int l = 0; l < MLP_LAYERS; l++) {
+        const mlp_layer *layer = &net->layer[l];
+        float *out = net->activation[l + 1];
+        if (training)
+            drop(net, l, batch, false);
+        multiply(batch, layer->in, layer->out, net->activation[l], layer->w, layer->b, out);
+        if (l + 1 < MLP_LAYERS)
+            for (size_t i = 0; i < batch * layer->out; i++)
+                out[i] = out[i] > 0 ? out[i] : 0;
+    }
+}
+
+/* The logits of a row become probabilities; the loss of its label. */
+static double softmax_loss(float *row, size_t n, int label)
+{
+    float top = row[0];
+    for (size_t j = 1; j < n; j++)
+        top = row[j] > top ? row[j] : top;
+    double sum = 0;
+    for (size_t j = 0; j < n; j++)
+        sum += exp((double)row[j] - (double)top);
+    const double loss = log(sum) - ((double)row[label] - (double)top);
+    for (size_t j = 0; j < n; j++)
+        row[j] = (float)(exp((double)row[j] - (double)top) / sum);
+    return loss;
+}
+
+double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch)
+{
+    forward(net, x, batch, true);
+    const size_t outputs = net->layer[MLP_LAYERS - 1].out;
+    float *probability = net->activation[MLP_LAYERS];
+    float *gradient = net->gradient[MLP_LAYERS];
+    double loss = 0;
+    for (size_t i = 0; i < batch; i++) {
+        loss += softmax_loss(probability + i * outputs, outputs, labels[i]);
+        for (size_t j = 0; j < outputs; j++)
+            gradient[i * outputs + j] =
+                (probability[i * outputs + j] - (j == (size_t)labels[i])) / (float)batch;
+    }
+    for (int l = MLP_LAYERS - 1; l >= 0; l--) {
+        mlp_layer *layer = &net->layer[l];
+        const float *out_gradient = net->gradient[l + 1];
+        multiply_transposed_a(batch, layer->in, layer->out, net->activation[l], out_gradient,
+                              layer->dw);
+        memset(layer->db, 0, layer->out * sizeof *layer->db);
+        for (size_t i = 0; i < batch; i++)
+            for (size_t j = 0; j < layer->out; j++)
+                layer->db[j] += out_gradient[i * layer->out + j];
+        if (l == 0)
+            break;
+        multiply_transposed_b(batch, layer->out, layer->in, out_gradient, layer->w, net->gradient[l]);
+        drop(net, l, batch, true);
+        /* ReLU: what was dropped has no gradient any more, so a positive output decides. */
+        for (size_t i = 0; i < batch * layer->in; i++)
+            net->gradient[l][i] = net->activation[l][i] > 0 ? net->gradient[l][i] : 0;
+    }
+    return loss / (double)batch;
+}
+
+static void adam(float *w, const float *g, float *mean, float *square, size_t n, float rate)
+{
+    for (size_t i = 0; i < n; i++) {
+        mean[i] = 0.9f * mean[i] + 0.1f * g[i];
+        square[i] = 0.999f * square[i] + 0.001f * g[i] * g[i];
+        w[i] -= rate * mean[i] / (sqrtf(square[i]) + 1e-8f);
+    }
+}
+
+double mlp_train(mlp *net, const float *x, const int *labels, size_t batch, float learning_rate)
+{
+    const double loss = mlp_gradient(net, x, labels, batch);
+    net->step++;
+    const double t = (double)net->step;
+    const float rate = (float)((double)learning_rate * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t)));
+    for (int l = 0; l < MLP_LAYERS; l++) {
+        mlp_layer *layer = &net->layer[l];
+        adam(layer->w, layer->dw, layer->w_mean, layer->w_square, layer->in * layer->out, rate);
+        adam(layer->b, layer->db, layer->b_mean, layer->b_square, layer->out, rate);
+    }
+    return loss;
+}
+
+size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, double *loss)
+{
+    const size_t inputs = net->layer[0].in, outputs = net->layer[MLP_LAYERS - 1].out;
+    size_t right = 0;
+    *loss = 0;
+    for (size_t done = 0; done < n; done += net->max_batch) {
+        const size_t batch = n - done < net->max_batch ? n - done : net->max_batch;
+        forward(net, x + done * inputs, batch, false);
+        for (size_t i = 0; i < batch; i++) {
+            float *row = net->activation[MLP_LAYERS] + i * outputs;
+            size_t best = 0;
+            for (size_t j = 1; j < outputs; j++)
+                best = row[j] > row[best] ? j : best;
+            right += best == (size_t)labels[done + i];
+            *loss += softmax_loss(row, outputs, labels[done + i]);
+        }
+    }
+    return right;
+}
