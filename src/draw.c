@@ -110,8 +110,29 @@ void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *b
     chunk->n = n;
     chunk->done = 0;
     chunk->bits = bits;
+    chunk->next_block = stream_mask_block(first);
+    chunk->from = chunk->to = DRAW_SPARE;
     if (n != 0)
         memset(chunk->equal + (n - 1) / 64 * 8, 0, 8);
+}
+
+/* Makes at least n bytes, those of the next n elements, stand at bytes[from]. */
+static void generate(const draw_plan *plan, draw_chunk *chunk, size_t n)
+{
+    const size_t spare = chunk->to - chunk->from;
+    if (spare >= n)
+        return;
+    /* What is left over moves in front of the place of the new blocks, which so stays aligned. */
+    if (chunk->done != 0)
+        memcpy(chunk->bytes, chunk->bytes + chunk->to - DRAW_SPARE, DRAW_SPARE);
+    /* In the first block of a chunk, the bytes before its first element are not used. */
+    const size_t skip = chunk->done == 0 ? stream_mask_byte(chunk->first) : 0;
+    const size_t n_blocks = (skip + n - spare + DRAW_SPARE - 1) / DRAW_SPARE * DRAW_BLOCKS;
+    plan->kernels->generate_philox4x32_10(&plan->key, chunk->next_block, n_blocks,
+                                          chunk->bytes + DRAW_SPARE);
+    chunk->next_block += n_blocks;
+    chunk->from = DRAW_SPARE - spare + skip;
+    chunk->to = DRAW_SPARE + n_blocks * STREAM_BLOCK_BYTES;
 }
 
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk)
@@ -120,15 +141,11 @@ void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk)
     const size_t n = rest < DRAW_STEP ? rest : DRAW_STEP;
     if (n == 0 || is_constant(plan))
         return;
-
-    /* Whole blocks, a multiple of 8 of them: the generator then needs no partial vector. */
-    _Alignas(64) uint8_t bytes[DRAW_STEP + 8 * STREAM_BLOCK_BYTES];
-    const uint64_t first = chunk->first + chunk->done;
-    const uint32_t skip = stream_mask_byte(first);
-    const size_t n_blocks = (skip + n + 8 * STREAM_BLOCK_BYTES - 1) / (8 * STREAM_BLOCK_BYTES) * 8;
-    plan->kernels->generate_philox4x32_10(&plan->key, stream_mask_block(first), n_blocks, bytes);
-    plan->kernels->threshold_u8(bytes + skip, n, byte_threshold(plan), chunk->bits + chunk->done / 8,
+    generate(plan, chunk, n);
+    plan->kernels->threshold_u8(chunk->bytes + chunk->from, n, byte_threshold(plan),
+                                chunk->bits + chunk->done / 8,
                                 tie_threshold(plan) != 0 ? chunk->equal + chunk->done / 8 : NULL);
+    chunk->from += n;
     chunk->done += n;
 }
 

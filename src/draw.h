@@ -10,6 +10,7 @@
 
 #include "dropwise.h"
 #include "kernels.h"
+#include "stream.h"
 
 /*
  * Elements of a chunk. Ties are gathered over a chunk and settled together, which hides the latency of
@@ -30,13 +31,22 @@ typedef struct draw_plan {
     uint64_t keep_threshold;
 } draw_plan;
 
+/*
+ * Blocks are generated in multiples of this: a generator then needs no partial vector. What a step leaves over
+ * is kept for the next one.
+ */
+enum { DRAW_BLOCKS = 8, DRAW_SPARE = DRAW_BLOCKS * STREAM_BLOCK_BYTES };
+
 /* A chunk that is being drawn. */
 typedef struct draw_chunk {
-    uint64_t first; /* element of bit 0             */
-    size_t n;       /* elements, at most DRAW_CHUNK */
-    size_t done;    /* elements whose bytes were compared */
-    uint8_t *bits;  /* ceil(n / 8) bytes            */
-    uint8_t equal[DRAW_CHUNK / 8]; /* the undecided elements */
+    uint64_t first;      /* element of bit 0                                    */
+    size_t n;            /* elements, at most DRAW_CHUNK                        */
+    size_t done;         /* elements whose bytes were compared                  */
+    uint64_t next_block; /* to generate                                         */
+    size_t from, to;     /* bytes[from] to bytes[to - 1] are of the next elements */
+    uint8_t *bits;       /* ceil(n / 8) bytes                                   */
+    _Alignas(64) uint8_t bytes[DRAW_SPARE + DRAW_STEP + DRAW_SPARE];
+    uint8_t equal[DRAW_CHUNK / 8]; /* bits of the elements that are undecided */
 } draw_chunk;
 
 draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask);
