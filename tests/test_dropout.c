@@ -241,6 +241,36 @@ static void test_thresholds(void **state)
     for_each_tier(check_thresholds);
 }
 
+/*
+ * The edge of a tie: with the threshold's upper part equal to an element's byte and its lower part equal to
+ * the element's tie word, the element is dropped; with one more it is kept. Chance would never meet this.
+ */
+static void check_tie_edges(dropwise_isa isa)
+{
+    (void)isa;
+    for (uint64_t i = UINT64_C(1) << 33; i < (UINT64_C(1) << 33) + 100; i++) {
+        uint8_t block[16], tie[16];
+        ref_block(SEED, STREAM, i / 16, block);
+        ref_block(SEED, STREAM, i / 4 | UINT64_C(1) << 60, tie);
+        uint64_t word = 0;
+        for (int b = 3; b >= 0; b--)
+            word = word << 8 | tie[i % 4 * 4 + (uint64_t)b];
+        dropwise_mask mask = mask_of(0.5);
+        for (int above = 0; above < 2; above++) {
+            uint8_t bits;
+            mask.keep_threshold = ((uint64_t)block[i % 16] << 32) + word + (uint64_t)above;
+            assert_int_equal(dropwise_draw_bits(&mask, i, 1, &bits), DROPWISE_OK);
+            assert_int_equal(bits, above);
+        }
+    }
+}
+
+static void test_tie_edges(void **state)
+{
+    (void)state;
+    for_each_tier(check_tie_edges);
+}
+
 /* ---- Splitting ---- */
 
 enum { SPLIT_N = 9000 };
@@ -367,7 +397,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),       cmocka_unit_test(test_large),
-        cmocka_unit_test(test_thresholds),  cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_thresholds),  cmocka_unit_test(test_tie_edges),
+        cmocka_unit_test(test_splits),
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests_name("dropout", tests, report_tiers, NULL);
