@@ -35,7 +35,8 @@ def cpu_name():
 
 def main():
     context, medians = read_medians(sys.argv[1])
-    isas = [i for i in ("scalar", "neon", "avx2", "avx512") if f"forward/f32/{i}/p:0.1/bytes:262144" in medians]
+    isas = [isa for isa in ("scalar", "neon", "avx2", "avx512")
+            if f"forward/f32/{isa}/p:0.1/bytes:262144" in medians]
     print(f"{cpu_name()}, one thread, {context['compiler']}, {context['date'][:10]}; "
           "f32 forward from the seed alone; x and y apart.\n")
     print("| tier | tensor | ns/element, p = 0.1 | p = 0.5 | GB/s, p = 0.1 | to `y = s*x`, p = 0.1 | p = 0.5 "

@@ -1,6 +1,6 @@
 /*
- * A multilayer perceptron with ReLU, softmax, cross-entropy and Adam, and dropout on the inputs and on the hidden
- * units. Every mask is drawn by dropwise in the forward pass and drawn again in the backward pass.
+ * A multilayer perceptron with ReLU, softmax, cross-entropy and Adam, and dropout on the inputs and on the
+ * hidden units. Every mask is drawn by dropwise in the forward pass and drawn again in the backward pass.
  */
 #ifndef MLP_H
 #define MLP_H

@@ -32,8 +32,8 @@ typedef struct draw_plan {
 } draw_plan;
 
 /*
- * Blocks are generated in multiples of this: a generator then needs no partial vector. What a step leaves over
- * is kept for the next one.
+ * Blocks are generated in multiples of this: a generator then needs no partial vector. What a step leaves
+ * over is kept for the next one.
  */
 enum { DRAW_BLOCKS = 8, DRAW_SPARE = DRAW_BLOCKS * STREAM_BLOCK_BYTES };
 
