@@ -46,13 +46,7 @@
  * this one, chosen through the generator field, and never a change to this one. */
 #define DROPWISE_STREAM_VERSION 1
 
-#if defined(_WIN32) && !defined(DROPWISE_STATIC)
-#  ifdef DROPWISE_BUILDING
-#    define DROPWISE_API __declspec(dllexport)
-#  else
-#    define DROPWISE_API __declspec(dllimport)
-#  endif
-#elif defined(__GNUC__)
+#if defined(__GNUC__)
 #  define DROPWISE_API __attribute__((visibility("default")))
 #else
 #  define DROPWISE_API

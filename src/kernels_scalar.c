@@ -9,8 +9,5 @@
 const dropwise_kernels dropwise_kernels_scalar = {
     .isa = DROPWISE_ISA_SCALAR,
     .required = 0,
-    .stream_fence = vec_stream_fence,
-#define DROPWISE_KERNEL(kind, name) .name = name,
-#include "kernels.inc"
-#undef DROPWISE_KERNEL
+#include "table.inc.h"
 };

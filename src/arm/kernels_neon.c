@@ -13,8 +13,5 @@
 const dropwise_kernels dropwise_kernels_neon = {
     .isa = DROPWISE_ISA_NEON,
     .required = UINT64_C(1) << DROPWISE_CPU_NEON,
-    .stream_fence = vec_stream_fence,
-#define DROPWISE_KERNEL(kind, name) .name = name,
-#include "kernels.inc"
-#undef DROPWISE_KERNEL
+#include "table.inc.h"
 };

@@ -12,5 +12,6 @@
 
 const dropwise_kernels dropwise_kernels_avx2 = {
     .isa = DROPWISE_ISA_AVX2,
+#include "required.inc.h"
 #include "table.inc.h"
 };

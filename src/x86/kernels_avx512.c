@@ -13,5 +13,6 @@
 
 const dropwise_kernels dropwise_kernels_avx512 = {
     .isa = DROPWISE_ISA_AVX512,
+#include "required.inc.h"
 #include "table.inc.h"
 };

@@ -1,7 +1,7 @@
 /*
- * The members of a tier's table that every x86 tier fills alike: the CPU features that the compiler was
- * allowed to use in this translation unit, as it says itself, and the kernels. A tier's flags and its
- * check cannot drift apart: with -march=... added by a packager, the tier requires what that means.
+ * A member of each x86 tier's table: the CPU features that the compiler was allowed to use in this
+ * translation unit, as it says itself. So a tier's flags and its check cannot drift apart: with -march=...
+ * added by a packager, the tier requires what that means.
  */
     .required = 0
 #ifdef __SSE3__
@@ -59,7 +59,3 @@
         | UINT64_C(1) << DROPWISE_CPU_AVX512CD
 #endif
         ,
-    .stream_fence = vec_stream_fence,
-#define DROPWISE_KERNEL(kind, name) .name = name,
-#include "kernels.inc"
-#undef DROPWISE_KERNEL
