@@ -1,12 +1,14 @@
 /*
  * Benchmarks: public operations, kernels and references, for every tier that runs here, in one process.
  *
- *   forward/f32/<isa>/p:0.1/bytes:N   an operation on a tensor of N bytes; also backward, forward_bits (bits
+ *   forward/<dtype>/<isa>/p:0.1/bytes:N
+ *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
- *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for such a tensor
+ *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
  *   memcpy/bytes:N                    the floor
- *   scale/bytes:N/isa:<isa>/store:S   y = s * x with the tier's vectors, ordinary and streaming stores
+ *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
+ *   scale_<dtype>/bytes:N/...         the same for other dtypes
  *
  * bytes_per_second counts what is read and written, items_per_second elements.
  */
@@ -30,7 +32,6 @@ namespace {
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr size_t kMaxBytes = 256 * kMiB;
 constexpr double kProbabilities[] = {0.1, 0.5};
-constexpr float kScale = 1.1f;
 
 /* 4 KiB to 256 MiB by fours, and small calls of 1, 16, 64 and 256 elements. */
 const size_t kSizes[] = {4 * kKiB, 16 * kKiB, 64 * kKiB, 256 * kKiB, kMiB,
@@ -84,68 +85,87 @@ std::string bytes_suffix(size_t bytes)
 
 /* ---- Public operations ---- */
 
+struct Dtype {
+    const char *name;
+    dropwise_dtype number;
+    size_t bytes;
+};
+
+const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
+                         {"f64", DROPWISE_F64, 8},
+                         {"f16", DROPWISE_F16, 2},
+                         {"bf16", DROPWISE_BF16, 2}};
+
 struct Operation {
     const char *name;
-    bool sized_by_dtype;                  /* f32 is part of the name */
-    size_t (*bytes_moved)(size_t n);
-    dropwise_status (*run)(const dropwise_mask &mask, size_t n);
+    bool moves_bits;
+    dropwise_status (*run)(const dropwise_mask &mask, dropwise_dtype dtype, size_t n);
 };
 
 constexpr uint64_t kFirst = 12345678;
 
 const Operation kOperations[] = {
-    {"forward", true, [](size_t n) { return 8 * n; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr);
+    {"forward", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
      }},
-    {"forward_bits", true, [](size_t n) { return 8 * n + n / 8; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, buffers().bits);
+    {"forward_bits", true,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
      }},
-    {"forward_inplace", true, [](size_t n) { return 8 * n; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_forward_f32(&mask, kFirst, n, buffers().y, buffers().y, nullptr);
+    {"forward_inplace", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().y, buffers().y, nullptr);
      }},
-    {"backward", true, [](size_t n) { return 8 * n; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_backward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr);
+    {"backward", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
      }},
-    {"backward_bits", true, [](size_t n) { return 8 * n + n / 8; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_backward_f32(&mask, kFirst, n, buffers().x, buffers().y, buffers().bits);
-     }},
-    {"bits", false, [](size_t n) { return n / 8; },
-     [](const dropwise_mask &mask, size_t n) {
-         return dropwise_draw_bits(&mask, kFirst, n, buffers().bits);
+    {"backward_bits", true,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
      }},
 };
 
-void add_operation(const Operation &operation, dropwise_isa isa, double p, size_t bytes)
+/* A row that forces a tier, and fails if the call does. */
+void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
+              std::function<dropwise_status()> call)
 {
-    dropwise_mask mask;
-    if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
-        std::abort();
-    /* So that an activation computed in place again and again neither grows nor vanishes. */
-    mask.scaling = std::strcmp(operation.name, "forward_inplace") == 0 ? DROPWISE_SCALING_STANDARD
-                                                                      : DROPWISE_SCALING_INVERTED;
-    const size_t n = bytes / sizeof(float);
-    const std::string name = std::string(operation.name) + (operation.sized_by_dtype ? "/f32/" : "/") +
-                             dropwise_isa_name(isa) + (p == 0.1 ? "/p:0.1" : "/p:0.5") +
-                             bytes_suffix(bytes);
-    const auto run = operation.run;
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
         buffers();
-        if (dropwise_isa_select(isa) != DROPWISE_OK || run(mask, n) != DROPWISE_OK) {
+        if (dropwise_isa_select(isa) != DROPWISE_OK || call() != DROPWISE_OK) {
             state.SkipWithError("the call failed");
             return;
         }
         for (auto _ : state) {
-            run(mask, n);
+            call();
             benchmark::ClobberMemory();
         }
-        state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * operation.bytes_moved(n)));
+        state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes_moved));
         state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * n));
     });
+}
+
+void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    dropwise_mask mask;
+    if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
+        std::abort();
+    const std::string suffix = std::string("/") + dropwise_isa_name(isa) +
+                               (p == 0.1 ? "/p:0.1" : "/p:0.5") + bytes_suffix(bytes);
+    const size_t n = bytes / dtype.bytes;
+    for (const Operation &operation : kOperations) {
+        /* So that an activation computed in place again and again neither grows nor vanishes. */
+        mask.scaling = std::strcmp(operation.name, "forward_inplace") == 0 ? DROPWISE_SCALING_STANDARD
+                                                                          : DROPWISE_SCALING_INVERTED;
+        const auto run = operation.run;
+        const auto number = dtype.number;
+        add_call(std::string(operation.name) + "/" + dtype.name + suffix, isa, n,
+                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); });
+    }
+    if (dtype.number == DROPWISE_F32)
+        add_call("bits" + suffix, isa, n, n / 8,
+                 [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
 }
 
 /* ---- Kernels: a row of kernels.inc calls the overload for its kind ---- */
@@ -180,18 +200,37 @@ void add_kernel(const std::string &name, dropwise_threshold_fn *threshold)
         });
 }
 
+/* A kernel's name ends in its dtype, or in the width of its elements. */
+size_t element_bytes(const std::string &kernel)
+{
+    const std::string type = kernel.substr(kernel.rfind('_') + 1);
+    return type == "f64" || type == "b64" ? 8 : type == "f32" || type == "b32" ? 4 : 2;
+}
+
+/* The scale in the type that kernels of these elements read. */
+const void *scale_for(size_t bytes_of_element)
+{
+    static const double f64 = 1.1;
+    static const float f32 = 1.1f;
+    return bytes_of_element == 8 ? static_cast<const void *>(&f64) : &f32;
+}
+
 void add_kernel(const std::string &name, dropwise_apply_fn *apply)
 {
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
     for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
-        add_row(name + bytes_suffix(bytes), bytes / 4, 2 * bytes + bytes / 32,
-                [=] { apply(buffers().bits, bytes / 4, buffers().x, buffers().y, &kScale); });
+        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes + bytes / element / 8, [=] {
+            apply(buffers().bits, bytes / element, buffers().x, buffers().y, scale_for(element));
+        });
 }
 
 void add_kernel(const std::string &name, dropwise_scale_fn *scale)
 {
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
     for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
-        add_row(name + bytes_suffix(bytes), bytes / 4, 2 * bytes,
-                [=] { scale(bytes / 4, buffers().x, buffers().y, &kScale); });
+        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes, [=] {
+            scale(bytes / element, buffers().x, buffers().y, scale_for(element));
+        });
 }
 
 /* ---- References ---- */
@@ -202,16 +241,24 @@ void add_memcpy(size_t bytes)
             [=] { std::memcpy(buffers().y, buffers().x, bytes); });
 }
 
-void add_scale(const dropwise_kernels *kernels, const char *isa, size_t bytes)
+void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes)
 {
-    const auto ordinary = kernels->scale_f32;
-    const auto stream = kernels->scale_stream_f32;
+    dropwise_scale_fn *ordinary = kernels->scale_f32, *stream = kernels->scale_stream_f32;
+    if (dtype.number == DROPWISE_F64)
+        ordinary = kernels->scale_f64, stream = kernels->scale_stream_f64;
+    if (dtype.number == DROPWISE_F16)
+        ordinary = kernels->scale_f16, stream = kernels->scale_stream_f16;
+    if (dtype.number == DROPWISE_BF16)
+        ordinary = kernels->scale_bf16, stream = kernels->scale_stream_bf16;
     const auto fence = kernels->stream_fence;
-    const std::string name = "scale" + bytes_suffix(bytes) + "/isa:" + isa + "/store:";
-    add_row(name + "ordinary", bytes / 4, 2 * bytes,
-            [=] { ordinary(bytes / 4, buffers().x, buffers().y, &kScale); });
-    add_row(name + "stream", bytes / 4, 2 * bytes, [=] {
-        stream(bytes / 4, buffers().x, buffers().y, &kScale);
+    const size_t n = bytes / dtype.bytes;
+    const void *factor = scale_for(dtype.bytes);
+    const std::string name = (dtype.number == DROPWISE_F32 ? "scale" : std::string("scale_") + dtype.name) +
+                             bytes_suffix(bytes) + "/isa:" + dropwise_isa_name(kernels->isa) + "/store:";
+    add_row(name + "ordinary", n, 2 * bytes,
+            [=] { ordinary(n, buffers().x, buffers().y, factor); });
+    add_row(name + "stream", n, 2 * bytes, [=] {
+        stream(n, buffers().x, buffers().y, factor);
         fence();
     });
 }
@@ -224,10 +271,13 @@ void add_all(size_t bytes)
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
         if (kernels == nullptr)
             continue;
-        add_scale(kernels, dropwise_isa_name(isa), bytes);
-        for (double p : kProbabilities)
-            for (const Operation &operation : kOperations)
-                add_operation(operation, isa, p, bytes);
+        for (const Dtype &dtype : kDtypes) {
+            if (bytes < dtype.bytes)
+                continue;
+            add_scale(kernels, dtype, bytes);
+            for (double p : kProbabilities)
+                add_operations(dtype, isa, p, bytes);
+        }
     }
 }
 

@@ -88,8 +88,13 @@ DROPWISE_API const char *dropwise_version(void);
 
 typedef int32_t dropwise_dtype;
 
+/* Element types, in the host's byte order. Products of f16 and bf16 are computed in f32 and rounded to the
+ * nearest, ties to even; subnormals are kept, overflow gives infinity, NaN stays NaN. */
 enum {
-    DROPWISE_F32 = 1 /* IEEE binary32, host byte order */
+    DROPWISE_F32 = 1, /* IEEE binary32                                                  */
+    DROPWISE_F64 = 2, /* IEEE binary64                                                  */
+    DROPWISE_F16 = 3, /* IEEE binary16, in C a uint16_t                                 */
+    DROPWISE_BF16 = 4 /* bfloat16: the upper half of a binary32, in C a uint16_t        */
 };
 
 enum {
@@ -172,8 +177,8 @@ DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint
 /*
  * Training, forward: y[j] = x[j] * s where element first + j is kept, +0.0 where it is dropped.
  *
- *   s = 2^40 / keep_threshold, as double, rounded to dtype   with inverted scaling
- *   y[j] = x[j], the same bits                               with standard scaling, or p = 0
+ *   s = 2^40 / keep_threshold, as double, rounded to f32 but for f64   with inverted scaling
+ *   y[j] = x[j], the same bits                                         with standard scaling, or p = 0
  *
  * Dropped elements are selected away, not multiplied: NaN, infinity and -0.0 become +0.0 too. Kept
  * NaN stay NaN. The product follows the caller's floating-point environment (rounding, flushing of
@@ -205,7 +210,8 @@ DROPWISE_API dropwise_status dropwise_backward(const dropwise_mask *mask, dropwi
 
 /*
  * Inference: y[j] = x[j] with inverted scaling, y[j] = x[j] * q with standard scaling, where
- * q = keep_threshold / 2^40, as double, rounded to dtype. No mask is drawn.
+ * q = keep_threshold / 2^40, as double, rounded to f32 but for f64; with q = 0, +0.0 whatever x is. No mask
+ * is drawn.
  * Errors: of the mask, DTYPE, SIZE, NULL, OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n,
@@ -226,10 +232,70 @@ static inline dropwise_status dropwise_backward_f32(const dropwise_mask *mask, u
     return dropwise_backward(mask, DROPWISE_F32, first, n, dy, dx, bits);
 }
 
-static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const float *x,
-                                                 float *y)
+static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n,
+                                                 const float *x, float *y)
 {
     return dropwise_infer(mask, DROPWISE_F32, n, x, y);
+}
+
+static inline dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first,
+                                                   size_t n, const double *x, double *y,
+                                                   void *bits)
+{
+    return dropwise_forward(mask, DROPWISE_F64, first, n, x, y, bits);
+}
+
+static inline dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first,
+                                                    size_t n, const double *dy, double *dx,
+                                                    const void *bits)
+{
+    return dropwise_backward(mask, DROPWISE_F64, first, n, dy, dx, bits);
+}
+
+static inline dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n,
+                                                 const double *x, double *y)
+{
+    return dropwise_infer(mask, DROPWISE_F64, n, x, y);
+}
+
+static inline dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first,
+                                                   size_t n, const uint16_t *x, uint16_t *y,
+                                                   void *bits)
+{
+    return dropwise_forward(mask, DROPWISE_F16, first, n, x, y, bits);
+}
+
+static inline dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first,
+                                                    size_t n, const uint16_t *dy, uint16_t *dx,
+                                                    const void *bits)
+{
+    return dropwise_backward(mask, DROPWISE_F16, first, n, dy, dx, bits);
+}
+
+static inline dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n,
+                                                 const uint16_t *x, uint16_t *y)
+{
+    return dropwise_infer(mask, DROPWISE_F16, n, x, y);
+}
+
+static inline dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first,
+                                                    size_t n, const uint16_t *x, uint16_t *y,
+                                                    void *bits)
+{
+    return dropwise_forward(mask, DROPWISE_BF16, first, n, x, y, bits);
+}
+
+static inline dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first,
+                                                     size_t n, const uint16_t *dy, uint16_t *dx,
+                                                     const void *bits)
+{
+    return dropwise_backward(mask, DROPWISE_BF16, first, n, dy, dx, bits);
+}
+
+static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, size_t n,
+                                                  const uint16_t *x, uint16_t *y)
+{
+    return dropwise_infer(mask, DROPWISE_BF16, n, x, y);
 }
 
 /* ---- Tiers -------------------------------------------------------------------------------- */

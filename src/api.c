@@ -24,6 +24,22 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Bytes of an element; 0 for an unknown dtype. */
+static size_t dtype_bytes(dropwise_dtype dtype)
+{
+    switch (dtype) {
+    case DROPWISE_F64:
+        return 8;
+    case DROPWISE_F32:
+        return 4;
+    case DROPWISE_F16:
+    case DROPWISE_BF16:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
 /* ---- Arguments ---- */
 
 static dropwise_status check_mask(const dropwise_mask *mask)
@@ -158,45 +174,101 @@ dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_bl
 
 /* ---- Dropout ---- */
 
+/* A scale in the type that the kernels of a dtype read. */
+typedef union scale {
+    double f64;
+    float f32;
+} scale;
+
+static scale scale_of(dropwise_dtype dtype, double value)
+{
+    return dtype == DROPWISE_F64 ? (scale){.f64 = value} : (scale){.f32 = (float)value};
+}
+
 /* What happens to the kept elements of one call. */
 typedef struct apply_plan {
     dropwise_apply_fn *apply;
-    float scale;
+    scale scale;
+    size_t element_bytes;
     const uint8_t *x;
     uint8_t *y;
 } apply_plan;
 
-static apply_plan plan_apply(const dropwise_kernels *kernels, const dropwise_mask *mask,
-                             const void *x, void *y, bool stream)
+static dropwise_apply_fn *scale_kept(const dropwise_kernels *kernels, dropwise_dtype dtype, bool stream)
 {
-    if (mask->scaling == DROPWISE_SCALING_STANDARD || mask->keep_threshold == DROPWISE_KEEP_ONE)
-        return (apply_plan){stream ? kernels->copy_kept_stream_f32 : kernels->copy_kept_f32, 1.0f, x,
-                            y};
-    return (apply_plan){stream ? kernels->scale_kept_stream_f32 : kernels->scale_kept_f32,
-                        (float)(0x1p40 / (double)mask->keep_threshold), x, y};
+    switch (dtype) {
+    case DROPWISE_F64:
+        return stream ? kernels->scale_kept_stream_f64 : kernels->scale_kept_f64;
+    case DROPWISE_F16:
+        return stream ? kernels->scale_kept_stream_f16 : kernels->scale_kept_f16;
+    case DROPWISE_BF16:
+        return stream ? kernels->scale_kept_stream_bf16 : kernels->scale_kept_bf16;
+    default:
+        return stream ? kernels->scale_kept_stream_f32 : kernels->scale_kept_f32;
+    }
+}
+
+static dropwise_apply_fn *copy_kept(const dropwise_kernels *kernels, dropwise_dtype dtype, bool stream)
+{
+    switch (dtype_bytes(dtype)) {
+    case 8:
+        return stream ? kernels->copy_kept_stream_b64 : kernels->copy_kept_b64;
+    case 2:
+        return stream ? kernels->copy_kept_stream_b16 : kernels->copy_kept_b16;
+    default:
+        return stream ? kernels->copy_kept_stream_b32 : kernels->copy_kept_b32;
+    }
+}
+
+static dropwise_scale_fn *scale_all(const dropwise_kernels *kernels, dropwise_dtype dtype)
+{
+    switch (dtype) {
+    case DROPWISE_F64:
+        return kernels->scale_f64;
+    case DROPWISE_F16:
+        return kernels->scale_f16;
+    case DROPWISE_BF16:
+        return kernels->scale_bf16;
+    default:
+        return kernels->scale_f32;
+    }
+}
+
+static apply_plan plan_apply(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                             dropwise_dtype dtype, const void *x, void *y, bool stream)
+{
+    apply_plan plan = {.element_bytes = dtype_bytes(dtype), .x = x, .y = y};
+    if (mask->scaling == DROPWISE_SCALING_STANDARD || mask->keep_threshold == DROPWISE_KEEP_ONE) {
+        plan.apply = copy_kept(kernels, dtype, stream);
+    } else {
+        plan.apply = scale_kept(kernels, dtype, stream);
+        plan.scale = scale_of(dtype, 0x1p40 / (double)mask->keep_threshold);
+    }
+    return plan;
 }
 
 /* Applies n bits to the elements from number `at` of the call on. */
 static void apply_bits(const apply_plan *plan, size_t at, size_t n, const uint8_t *bits)
 {
-    plan->apply(bits, n, plan->x + at * sizeof(float), plan->y + at * sizeof(float), &plan->scale);
+    const size_t offset = at * plan->element_bytes;
+    plan->apply(bits, n, plan->x + offset, plan->y + offset, &plan->scale);
 }
 
 /* Whether a call moves so much that neither x nor y is still in the cache when it is needed. */
-static bool is_large(size_t n)
+static bool is_large(size_t n, size_t element_bytes)
 {
-    return n >= STREAM_FROM_BYTES / sizeof(float);
+    return n >= STREAM_FROM_BYTES / element_bytes;
 }
 
 /*
  * The number of elements before the first one from which y is aligned for streaming. With bits this
  * has to be a whole number of bytes of them. SIZE_MAX where y can never be streamed.
  */
-static size_t stream_head(const void *y, bool has_bits)
+static size_t stream_head(const void *y, size_t element_bytes, bool has_bits)
 {
     const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_STREAM_ALIGN;
-    const size_t step = has_bits ? 8 * sizeof(float) : sizeof(float);
-    return bytes % step == 0 ? bytes / sizeof(float) : SIZE_MAX;
+    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
+    return bytes % step == 0 ? bytes / element_bytes : SIZE_MAX;
 }
 
 /*
@@ -204,12 +276,12 @@ static size_t stream_head(const void *y, bool has_bits)
  * between are drawn. Into the second-level cache, as the buffers that wait for the first level are few and
  * streaming stores need them too.
  */
-static void prefetch_ahead(const uint8_t *x, size_t at, size_t n)
+static void prefetch_ahead(const apply_plan *plan, size_t at, size_t n)
 {
     const size_t from = at + 2 * DRAW_STEP;
     const size_t to = from + smaller(DRAW_STEP, n - smaller(from, n));
-    for (size_t i = from * sizeof(float); i < to * sizeof(float); i += 64)
-        __builtin_prefetch(x + i, 0, 2);
+    for (size_t i = from * plan->element_bytes; i < to * plan->element_bytes; i += 64)
+        __builtin_prefetch(plan->x + i, 0, 2);
 }
 
 /*
@@ -222,7 +294,7 @@ static void prefetch_ahead(const uint8_t *x, size_t at, size_t n)
 static void apply_drawn(const draw_plan *draw, const apply_plan *plan, uint64_t first, size_t n,
                         uint8_t *keep)
 {
-    const bool large = is_large(n);
+    const bool large = is_large(n, plan->element_bytes);
     uint8_t buffers[2][DRAW_CHUNK / 8];
     draw_chunk chunk;
     uint8_t *bits = keep != NULL ? keep : buffers[0];
@@ -238,7 +310,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, uint64_t 
         for (size_t at = 0; at < len; at += DRAW_STEP) {
             const size_t step = smaller(DRAW_STEP, len - at);
             if (large)
-                prefetch_ahead(plan->x, done + at, n);
+                prefetch_ahead(plan, done + at, n);
             dropwise_draw_step(draw, &chunk);
             apply_bits(plan, done + at, step, bits + at / 8);
         }
@@ -249,49 +321,68 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, uint64_t 
     }
 }
 
-/* y = dropout(x) by bits that are there (stored), or drawn, into drawn if that is not NULL. */
-static void apply_range(const dropwise_kernels *kernels, const dropwise_mask *mask, bool stream,
-                        uint64_t first, size_t n, const uint8_t *x, uint8_t *y, uint8_t *drawn,
-                        const uint8_t *stored)
+/* The arguments of a call, after they were checked. One of drawn and stored at most is not NULL. */
+typedef struct apply_call {
+    const dropwise_mask *mask;
+    dropwise_dtype dtype;
+    uint64_t first;
+    size_t n;
+    const uint8_t *x;
+    uint8_t *y;
+    uint8_t *drawn;        /* where to write the bits */
+    const uint8_t *stored; /* the bits to use         */
+} apply_call;
+
+static void apply_range(const dropwise_kernels *kernels, const apply_call *call, bool stream)
 {
-    const apply_plan plan = plan_apply(kernels, mask, x, y, stream);
-    if (stored != NULL) {
-        apply_bits(&plan, 0, n, stored);
+    const apply_plan plan = plan_apply(kernels, call->mask, call->dtype, call->x, call->y, stream);
+    if (call->stored != NULL) {
+        apply_bits(&plan, 0, call->n, call->stored);
     } else {
-        const draw_plan draw = dropwise_draw_plan(kernels, mask);
-        apply_drawn(&draw, &plan, first, n, drawn);
+        const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
+        apply_drawn(&draw, &plan, call->first, call->n, call->drawn);
     }
     if (stream)
         kernels->stream_fence();
 }
 
-static void apply_mask(const dropwise_mask *mask, uint64_t first, size_t n, const uint8_t *x,
-                       uint8_t *y, uint8_t *drawn, const uint8_t *stored)
+static void apply_mask(const apply_call *call)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    const size_t head = stream_head(y, drawn != NULL || stored != NULL);
-    if (x == y || !is_large(n) || head == SIZE_MAX) {
-        apply_range(kernels, mask, false, first, n, x, y, drawn, stored);
+    const size_t element_bytes = dtype_bytes(call->dtype);
+    const size_t head =
+        stream_head(call->y, element_bytes, call->drawn != NULL || call->stored != NULL);
+    if (call->x == call->y || !is_large(call->n, element_bytes) || head == SIZE_MAX) {
+        apply_range(kernels, call, false);
         return;
     }
-    apply_range(kernels, mask, false, first, head, x, y, drawn, stored);
-    apply_range(kernels, mask, true, first + head, n - head, x + head * sizeof(float),
-                y + head * sizeof(float), drawn != NULL ? drawn + head / 8 : NULL,
-                stored != NULL ? stored + head / 8 : NULL);
+    apply_call part = *call;
+    part.n = head;
+    apply_range(kernels, &part, false);
+    part.n = call->n - head;
+    part.first += head;
+    part.x += head * element_bytes;
+    part.y += head * element_bytes;
+    if (part.drawn != NULL)
+        part.drawn += head / 8;
+    if (part.stored != NULL)
+        part.stored += head / 8;
+    apply_range(kernels, &part, true);
 }
 
 static dropwise_status check_apply(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
                                    size_t n, const void *x, const void *y, const void *bits)
 {
+    const size_t element_bytes = dtype_bytes(dtype);
     dropwise_status status = check_mask(mask);
-    if (status == DROPWISE_OK && dtype != DROPWISE_F32)
+    if (status == DROPWISE_OK && element_bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
     if (status == DROPWISE_OK)
-        status = check_size(n, sizeof(float));
+        status = check_size(n, element_bytes);
     if (status == DROPWISE_OK)
         status = check_range(first, n);
     if (status == DROPWISE_OK && n != 0)
-        status = check_buffers(n, sizeof(float), x, y, bits);
+        status = check_buffers(n, element_bytes, x, y, bits);
     return status;
 }
 
@@ -303,13 +394,13 @@ dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype
         return status;
     const bool constant = mask->keep_threshold == 0 || mask->keep_threshold == DROPWISE_KEEP_ONE;
     if (!constant) {
-        apply_mask(mask, first, n, x, y, bits, NULL);
+        apply_mask(&(apply_call){mask, dtype, first, n, x, y, bits, NULL});
         return DROPWISE_OK;
     }
     if (mask->keep_threshold == 0)
-        memset(y, 0, n * sizeof(float));
+        memset(y, 0, n * dtype_bytes(dtype));
     else if (x != y)
-        memcpy(y, x, n * sizeof(float));
+        memcpy(y, x, n * dtype_bytes(dtype));
     return bits != NULL ? dropwise_draw_bits(mask, first, n, bits) : DROPWISE_OK;
 }
 
@@ -322,9 +413,9 @@ dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtyp
     if (status != DROPWISE_OK || n == 0)
         return status;
     if (mask->keep_threshold == 0)
-        memset(dx, 0, n * sizeof(float));
+        memset(dx, 0, n * dtype_bytes(dtype));
     else
-        apply_mask(mask, first, n, dy, dx, NULL, bits);
+        apply_mask(&(apply_call){mask, dtype, first, n, dy, dx, NULL, bits});
     return DROPWISE_OK;
 }
 
@@ -334,11 +425,14 @@ dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, 
     const dropwise_status status = check_apply(mask, dtype, 0, n, x, y, NULL);
     if (status != DROPWISE_OK || n == 0)
         return status;
-    if (mask->scaling == DROPWISE_SCALING_STANDARD && mask->keep_threshold != DROPWISE_KEEP_ONE) {
-        const float keep = (float)((double)mask->keep_threshold * 0x1p-40);
-        dropwise_active()->scale_f32(n, x, y, &keep);
+    if (mask->scaling == DROPWISE_SCALING_STANDARD && mask->keep_threshold == 0) {
+        memset(y, 0, n * dtype_bytes(dtype));
+    } else if (mask->scaling == DROPWISE_SCALING_STANDARD &&
+               mask->keep_threshold != DROPWISE_KEEP_ONE) {
+        const scale keep = scale_of(dtype, (double)mask->keep_threshold * 0x1p-40);
+        scale_all(dropwise_active(), dtype)(n, x, y, &keep);
     } else if (x != y) {
-        memcpy(y, x, n * sizeof(float));
+        memcpy(y, x, n * dtype_bytes(dtype));
     }
     return DROPWISE_OK;
 }

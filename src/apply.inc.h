@@ -1,91 +1,109 @@
 /*
- * Kernels of kind apply and scale: keep bits and f32 elements in, f32 elements out.
+ * Kernels of kinds apply and scale for one element type: keep bits and elements in, elements out.
  *
- * Included by each kernels_<isa>.c after its vector header, of which it uses vf32: a vector of
- * VF32_LANES floats. The loops walk in units of 64 elements, one word of keep bits.
+ * Included by apply_all.inc.h once for each type, with these parameters:
+ *   ELEMENT  the type, in the kernels' names
+ *   WIDTH    b16, b32 or b64: how it is moved
+ *   FACTOR   the C type of the scale; if it is not defined, elements are copied and the kernels are those
+ *            that copy what is kept
+ *
+ * The loop walks in units of 64 elements, one word of keep bits.
  */
+#define CONCAT_(a, b) a##_##b
+#define CONCAT(a, b) CONCAT_(a, b)
+#define ELEMENT_BYTES ((size_t)(sizeof(CONCAT(vec, WIDTH)) / CONCAT(LANES, WIDTH)))
 
-/* What a loop does with an element that is kept, and how it stores; constant in every kernel. */
-typedef struct apply_mode {
-    bool masked; /* drop by bits; else all are kept           */
-    bool scaled; /* multiply by the scale; else leave as it is */
-    bool stream; /* store past the caches                      */
-} apply_mode;
-
-static inline vf32 apply_vector(apply_mode mode, vf32 x, vf32 scale, uint64_t bits, unsigned lane)
-{
-    if (mode.scaled)
-        x = vf32_mul(x, scale);
-    return mode.masked ? vf32_keep(x, bits, lane) : x;
-}
-
-VEC_INLINE void apply_f32(apply_mode mode, const void *bits, size_t n, const void *x, void *y,
-                          const void *scale)
+/* How a loop treats an element, and how it stores; constant in every kernel. */
+VEC_INLINE void CONCAT(apply, ELEMENT)(bool masked, bool streamed, const void *bits, size_t n,
+                                       const void *x, void *y, const void *scale)
 {
     const uint8_t *keep = bits;
     const uint8_t *in = x;
     uint8_t *out = y;
-    float s = 0;
-    if (mode.scaled)
-        memcpy(&s, scale, sizeof s);
-    const vf32 vscale = vf32_set1(s);
+#ifdef FACTOR
+    FACTOR factor;
+    memcpy(&factor, scale, sizeof factor);
+#define CHANGED(v) CONCAT(times, ELEMENT)((v), factor)
+#else
+    (void)scale;
+#define CHANGED(v) (v)
+#endif
 
     size_t done = 0;
     for (; n - done >= 64; done += 64) {
-        const uint64_t word = mode.masked ? load_le64(keep + done / 8) : 0;
+        const uint64_t word = masked ? load_le64(keep + done / 8) : 0;
         VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += VF32_LANES) {
-            const size_t at = (done + lane) * sizeof(float);
-            const vf32 v = apply_vector(mode, vf32_load(in + at), vscale, word, lane);
-            if (mode.stream)
-                vf32_store_stream(out + at, v);
+        for (unsigned lane = 0; lane < 64; lane += CONCAT(LANES, WIDTH)) {
+            const size_t at = (done + lane) * ELEMENT_BYTES;
+            CONCAT(vec, WIDTH) v = CHANGED(CONCAT(load, WIDTH)(in + at));
+            if (masked)
+                v = CONCAT(keep, WIDTH)(v, word, lane);
+            if (streamed)
+                CONCAT(stream, WIDTH)(out + at, v);
             else
-                vf32_store(out + at, v);
+                CONCAT(store, WIDTH)(out + at, v);
         }
     }
     if (done < n) {
         const size_t rest = n - done;
-        const uint64_t word = mode.masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
-        for (unsigned lane = 0; lane < rest; lane += VF32_LANES) {
-            const size_t at = (done + lane) * sizeof(float);
-            if (rest - lane >= VF32_LANES) {
-                vf32_store(out + at, apply_vector(mode, vf32_load(in + at), vscale, word, lane));
-            } else {
-                const vf32 v = vf32_load_part(in + at, rest - lane);
-                vf32_store_part(out + at, apply_vector(mode, v, vscale, word, lane), rest - lane);
-            }
+        const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
+        for (unsigned lane = 0; lane < rest; lane += CONCAT(LANES, WIDTH)) {
+            /* The last vector may be a part of one: it goes through a whole one on the stack. */
+            const size_t at = (done + lane) * ELEMENT_BYTES;
+            const bool whole = rest - lane >= CONCAT(LANES, WIDTH);
+            uint8_t last[sizeof(CONCAT(vec, WIDTH))] = {0};
+            if (!whole)
+                memcpy(last, in + at, (rest - lane) * ELEMENT_BYTES);
+            CONCAT(vec, WIDTH) v = CHANGED(CONCAT(load, WIDTH)(whole ? in + at : last));
+            if (masked)
+                v = CONCAT(keep, WIDTH)(v, word, lane);
+            CONCAT(store, WIDTH)(whole ? out + at : last, v);
+            if (!whole)
+                memcpy(out + at, last, (rest - lane) * ELEMENT_BYTES);
         }
     }
 }
 
-static void scale_kept_f32(const void *bits, size_t n, const void *x, void *y, const void *scale)
+#ifdef FACTOR
+static void CONCAT(scale_kept, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
+                                        const void *scale)
 {
-    apply_f32((apply_mode){.masked = true, .scaled = true}, bits, n, x, y, scale);
+    CONCAT(apply, ELEMENT)(true, false, bits, n, x, y, scale);
 }
 
-static void scale_kept_stream_f32(const void *bits, size_t n, const void *x, void *y,
-                                  const void *scale)
+static void CONCAT(scale_kept_stream, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
+                                               const void *scale)
 {
-    apply_f32((apply_mode){.masked = true, .scaled = true, .stream = true}, bits, n, x, y, scale);
+    CONCAT(apply, ELEMENT)(true, true, bits, n, x, y, scale);
 }
 
-static void copy_kept_f32(const void *bits, size_t n, const void *x, void *y, const void *scale)
+static void CONCAT(scale, ELEMENT)(size_t n, const void *x, void *y, const void *scale)
 {
-    apply_f32((apply_mode){.masked = true}, bits, n, x, y, scale);
+    CONCAT(apply, ELEMENT)(false, false, NULL, n, x, y, scale);
 }
 
-static void copy_kept_stream_f32(const void *bits, size_t n, const void *x, void *y,
-                                 const void *scale)
+static void CONCAT(scale_stream, ELEMENT)(size_t n, const void *x, void *y, const void *scale)
 {
-    apply_f32((apply_mode){.masked = true, .stream = true}, bits, n, x, y, scale);
+    CONCAT(apply, ELEMENT)(false, true, NULL, n, x, y, scale);
+}
+#else
+static void CONCAT(copy_kept, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
+                                       const void *scale)
+{
+    CONCAT(apply, ELEMENT)(true, false, bits, n, x, y, scale);
 }
 
-static void scale_f32(size_t n, const void *x, void *y, const void *scale)
+static void CONCAT(copy_kept_stream, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
+                                              const void *scale)
 {
-    apply_f32((apply_mode){.scaled = true}, NULL, n, x, y, scale);
+    CONCAT(apply, ELEMENT)(true, true, bits, n, x, y, scale);
 }
+#endif
 
-static void scale_stream_f32(size_t n, const void *x, void *y, const void *scale)
-{
-    apply_f32((apply_mode){.scaled = true, .stream = true}, NULL, n, x, y, scale);
-}
+#undef CHANGED
+#undef ELEMENT_BYTES
+#undef CONCAT
+#undef CONCAT_
+#undef ELEMENT
+#undef WIDTH
+#undef FACTOR

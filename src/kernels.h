@@ -34,7 +34,8 @@ typedef void dropwise_threshold_fn(const void *bytes, size_t n, uint8_t threshol
 
 /*
  * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere.
- * x and y are the same or do not overlap. *scale has the type of the elements; copy_kept ignores it.
+ * x and y are the same or do not overlap. *scale is a double for f64 and a float for all others; copy_kept
+ * ignores it. The product is rounded to nearest even where the elements are narrower than f32.
  *
  * The stream kernels write past the caches, for a y that is aligned to DROPWISE_STREAM_ALIGN bytes;
  * where the ISA has no such stores they are the ordinary kernels. Their stores are weakly ordered: one

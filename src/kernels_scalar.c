@@ -2,7 +2,7 @@
 #include "dropwise.h"
 #include "vec_scalar.h"
 
-#include "apply.inc.h"
+#include "apply_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 

@@ -17,12 +17,14 @@
  *   bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
  *   bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes
  *
- *   vf32                          VF32_LANES floats
- *   vf32_load, vf32_store, vf32_load_part(p,n), vf32_store_part(p,v,n)    part: n < VF32_LANES
- *   vf32_store_stream(p,v)        past the caches, p aligned to the vector
- *   vec_stream_fence()            orders such stores before later ones
- *   vf32_set1(f), vf32_mul(a,b)
- *   vf32_keep(v,bits,lane)        lane i of v where bit lane + i is 1, else +0.0
+ *   vec_b16, vec_b32, vec_b64     LANES_b16, ... elements of so many bits; with WIDTH for b16, ...:
+ *   load_WIDTH(p), store_WIDTH(p,v)
+ *   stream_WIDTH(p,v)             past the caches, p aligned to the vector
+ *   keep_WIDTH(v,bits,lane)       lane i of v where bit lane + i is 1, else 0
+ *   stream_fence()                orders such stores before later ones
+ *
+ *   times_f32(v,factor), times_f64, times_f16, times_bf16
+ *                                 the product; of f16 and bf16 computed in f32 and rounded to nearest even
  */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H

@@ -53,24 +53,44 @@ void fill_noise(void *p, size_t n, uint64_t seed)
         out[i] = (unsigned char)noise(&seed);
 }
 
-void fill_awkward_f32(void *p, size_t n, uint64_t seed)
+dropwise_dtype dtype_number(ref_dtype dtype)
 {
-    static const uint32_t awkward[] = {
-        0x00000000, 0x80000000,             /* zeros               */
-        0x7F800000, 0xFF800000,             /* infinities          */
-        0x7FC00000, 0xFFC12345, 0x7FFFFFFF, /* quiet NaN           */
-        0x7F800001, 0xFFBFFFFF,             /* signalling NaN      */
-        0x00000001, 0x80000001, 0x007FFFFF, /* subnormals          */
-        0x00800000, 0x80800000,             /* the smallest normal */
-        0x7F7FFFFF, 0xFF7FFFFF,             /* the largest         */
-        0x3F800000, 0xBF800000,             /* one                 */
+    static const dropwise_dtype numbers[REF_DTYPES] = {
+        [REF_F32] = DROPWISE_F32, [REF_F64] = DROPWISE_F64,
+        [REF_F16] = DROPWISE_F16, [REF_BF16] = DROPWISE_BF16};
+    return numbers[dtype];
+}
+
+const char *dtype_name(ref_dtype dtype)
+{
+    static const char *const names[REF_DTYPES] = {"f32", "f64", "f16", "bf16"};
+    return names[dtype];
+}
+
+void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed)
+{
+    /* Magnitudes: zero, infinity, NaN (quiet, signalling), subnormals, smallest normal, largest, one. */
+    static const uint64_t awkward[REF_DTYPES][10] = {
+        [REF_F32] = {0, 0x7F800000, 0x7FC00000, 0x7FC12345, 0x7F800001, 0x7FBFFFFF, 1, 0x007FFFFF,
+                     0x00800000, 0x7F7FFFFF},
+        [REF_F64] = {0, UINT64_C(0x7FF0000000000000), UINT64_C(0x7FF8000000000000),
+                     UINT64_C(0x7FF8000012345678), UINT64_C(0x7FF0000000000001),
+                     UINT64_C(0x7FF7FFFFFFFFFFFF), 1, UINT64_C(0x000FFFFFFFFFFFFF),
+                     UINT64_C(0x0010000000000000), UINT64_C(0x7FEFFFFFFFFFFFFF)},
+        [REF_F16] = {0, 0x7C00, 0x7E00, 0x7E55, 0x7C01, 0x7DFF, 1, 0x03FF, 0x0400, 0x7BFF},
+        [REF_BF16] = {0, 0x7F80, 0x7FC0, 0x7FD5, 0x7F81, 0x7FBF, 1, 0x007F, 0x0080, 0x7F7F},
     };
+    const size_t bytes = ref_bytes(dtype);
     unsigned char *out = p;
     for (size_t i = 0; i < n; i++) {
         const uint64_t r = noise(&seed);
-        const uint32_t u = r % 3 == 0 ? awkward[(r >> 32) % (sizeof awkward / sizeof awkward[0])]
-                                      : (uint32_t)(r >> 32);
-        memcpy(out + 4 * i, &u, 4);
+        uint64_t u = noise(&seed) >> (64 - 8 * bytes);
+        if (r % 3 == 0)
+            u = awkward[dtype][(r >> 32) % 10] | (r >> 8 & 1) << (8 * bytes - 1);
+        const uint32_t u32 = (uint32_t)u;
+        const uint16_t u16 = (uint16_t)u;
+        memcpy(out + bytes * i, bytes == 8 ? (void *)&u : bytes == 4 ? (void *)&u32 : (void *)&u16,
+               bytes);
     }
 }
 

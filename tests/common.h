@@ -34,8 +34,12 @@ bool quick(void);
 uint64_t noise(uint64_t *state);
 void fill_noise(void *p, size_t n, uint64_t seed);
 
-/* n floats with NaN (quiet and signalling, payloads), infinities, subnormals, zeros, the largest. */
-void fill_awkward_f32(void *p, size_t n, uint64_t seed);
+/* n elements with NaN (quiet and signalling, payloads), infinities, subnormals, zeros, the largest. */
+void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed);
+
+/* The library's number of a dtype, and its name. */
+dropwise_dtype dtype_number(ref_dtype dtype);
+const char *dtype_name(ref_dtype dtype);
 
 /* Fails with the first differing byte and a description of the case. */
 void assert_same_bytes(const void *actual, const void *expected, size_t n, const char *format, ...)

@@ -17,5 +17,11 @@ int main(void)
         return 1;
     if (dropwise_backward_f32(&mask, 0, 3, x, x, NULL) != DROPWISE_OK)
         return 1;
+    double d[2] = {1, 2};
+    uint16_t h[2] = {0x3C00, 0x4000};
+    if (dropwise_forward_f64(&mask, 0, 2, d, d, NULL) != DROPWISE_OK ||
+        dropwise_forward_f16(&mask, 0, 2, h, h, NULL) != DROPWISE_OK ||
+        dropwise_forward_bf16(&mask, 0, 2, h, h, NULL) != DROPWISE_OK)
+        return 1;
     return dropwise_infer_f32(&mask, 3, x, x) != DROPWISE_OK;
 }

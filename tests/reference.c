@@ -80,30 +80,97 @@ void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits)
         bits[j / 8] = (uint8_t)(bits[j / 8] + (keep[j] << (j % 8)));
 }
 
-float ref_inverted_scale(const ref_mask *mask)
+double ref_inverted_scale(const ref_mask *mask)
 {
-    return (float)(1099511627776.0 / (double)mask->threshold);
+    return 1099511627776.0 / (double)mask->threshold;
 }
 
-float ref_standard_scale(const ref_mask *mask)
+double ref_standard_scale(const ref_mask *mask)
 {
-    return (float)((double)mask->threshold / 1099511627776.0);
+    return (double)mask->threshold / 1099511627776.0;
 }
 
-void ref_apply_f32(const uint8_t *keep, size_t n, const void *x, void *y, const float *scale)
+size_t ref_bytes(ref_dtype dtype)
 {
+    return dtype == REF_F64 ? 8 : dtype == REF_F32 ? 4 : 2;
+}
+
+/* A 16-bit binary format: 1 sign bit, exponent bits, fraction bits. */
+typedef struct narrow_format {
+    int fraction_bits;
+    int min_exponent; /* of normal numbers */
+    int max_exponent;
+} narrow_format;
+
+static const narrow_format f16_format = {10, -14, 15}, bf16_format = {7, -126, 127};
+
+static unsigned infinity_of(const narrow_format *f)
+{
+    return (unsigned)(f->max_exponent - f->min_exponent + 2) << f->fraction_bits;
+}
+
+static double narrow_value(const narrow_format *f, unsigned magnitude)
+{
+    const int exponent = (int)(magnitude >> f->fraction_bits);
+    const int fraction = (int)(magnitude & ((1u << f->fraction_bits) - 1));
+    const int one = 1 << f->fraction_bits;
+    return exponent == 0 ? ldexp(fraction, f->min_exponent - f->fraction_bits)
+                         : ldexp(one + fraction, f->min_exponent + exponent - 1 - f->fraction_bits);
+}
+
+/* The nearest number of the format, ties to even, by dividing through the distance of its neighbours. */
+static unsigned narrow_round(const narrow_format *f, double magnitude)
+{
+    if (isinf(magnitude))
+        return infinity_of(f);
+    int e = magnitude == 0 ? f->min_exponent : ilogb(magnitude);
+    if (e < f->min_exponent)
+        e = f->min_exponent;
+    const double quotient = ldexp(magnitude, f->fraction_bits - e);
+    double whole = floor(quotient);
+    if (quotient - whole > 0.5 || (quotient - whole == 0.5 && fmod(whole, 2) == 1))
+        whole++;
+    const double bits = whole + ldexp(e - f->min_exponent, f->fraction_bits);
+    return bits >= infinity_of(f) ? infinity_of(f) : (unsigned)bits;
+}
+
+static unsigned narrow_times(const narrow_format *f, unsigned bits, float factor)
+{
+    const unsigned sign = bits & 0x8000, magnitude = bits & 0x7FFF;
+    if (magnitude > infinity_of(f)) /* NaN: quiet, else as it was */
+        return bits | 1u << (f->fraction_bits - 1);
+    if (magnitude == infinity_of(f))
+        return bits;
+    const float product = (float)narrow_value(f, magnitude) * factor;
+    return sign | narrow_round(f, (double)product);
+}
+
+void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
+               const double *scale)
+{
+    const size_t bytes = ref_bytes(dtype);
     for (size_t j = 0; j < n; j++) {
-        const unsigned char *from = (const unsigned char *)x + 4 * j;
-        unsigned char *to = (unsigned char *)y + 4 * j;
+        const unsigned char *from = (const unsigned char *)x + bytes * j;
+        unsigned char *to = (unsigned char *)y + bytes * j;
         if (!keep[j]) {
-            memset(to, 0, 4);
+            memset(to, 0, bytes);
         } else if (scale == NULL) {
-            memmove(to, from, 4);
-        } else {
+            memmove(to, from, bytes);
+        } else if (dtype == REF_F64) {
+            double v;
+            memcpy(&v, from, 8);
+            v *= *scale;
+            memcpy(to, &v, 8);
+        } else if (dtype == REF_F32) {
             float v;
             memcpy(&v, from, 4);
-            v *= *scale;
+            v *= (float)*scale;
             memcpy(to, &v, 4);
+        } else {
+            uint16_t v;
+            memcpy(&v, from, 2);
+            v = (uint16_t)narrow_times(dtype == REF_F16 ? &f16_format : &bf16_format, v, (float)*scale);
+            memcpy(to, &v, 2);
         }
     }
 }

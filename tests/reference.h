@@ -29,11 +29,19 @@ void ref_keep_range(const ref_mask *mask, uint64_t first, size_t n, uint8_t *kee
 void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits);
 
 /* The factors of what is kept in training (inverted scaling) and of everything at inference (standard). */
-float ref_inverted_scale(const ref_mask *mask);
-float ref_standard_scale(const ref_mask *mask);
+double ref_inverted_scale(const ref_mask *mask);
+double ref_standard_scale(const ref_mask *mask);
 
-/* Dropout by keep, a byte an element; scale NULL leaves what is kept as it is. Unaligned buffers. */
-void ref_apply_f32(const uint8_t *keep, size_t n, const void *x, void *y, const float *scale);
+typedef enum ref_dtype { REF_F32, REF_F64, REF_F16, REF_BF16, REF_DTYPES } ref_dtype;
+
+size_t ref_bytes(ref_dtype dtype);
+
+/*
+ * Dropout by keep, a byte an element; scale NULL leaves what is kept as it is; it is rounded to f32 for all
+ * dtypes but f64. Unaligned buffers.
+ */
+void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
+               const double *scale);
 
 /* FNV-1a, 64 bits: of the golden values. */
 uint64_t ref_hash(uint64_t hash, const void *data, size_t n);

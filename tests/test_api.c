@@ -249,6 +249,13 @@ static void test_edges(void **state)
     assert_same_bytes(out, in, sizeof out, "p = 0");
     assert_int_equal(packed[0], 7);
 
+    /* Inference by standard scaling with p = 1: zeros, where 0 * infinity would be a NaN of the CPU's own. */
+    assert_int_equal(dropwise_mask_init(&mask, 1.0, 1, 2), DROPWISE_OK);
+    mask.scaling = DROPWISE_SCALING_STANDARD;
+    assert_int_equal(dropwise_infer_f32(&mask, 3, in, out), DROPWISE_OK);
+    assert_same_bytes(out, zeros, sizeof out, "p = 1, inference");
+    assert_int_equal(dropwise_mask_init(&mask, 0.0, 1, 2), DROPWISE_OK);
+
     /* Stored bits decide alone: with p = 0 too. */
     const float ones[3] = {1.0f, 1.0f, 1.0f};
     const float middle[3] = {0.0f, 1.0f, 0.0f};

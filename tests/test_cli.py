@@ -184,9 +184,20 @@ def test_apply(folder):
         check_output(f"apply {shape}", b"", *base, source, target)
         check(f"apply {shape}: size", len(read()) == 128 + len(payload))
 
+    scale = 2**40 / round(0.75 * 2**40)
+    single = lambda v: struct.unpack("<f", struct.pack("<f", v))[0]
+    for descr, code, factor in (("'<f8'", "d", scale), ("'<f2'", "e", third)):
+        write(npy(descr, "(120,)", struct.pack(f"<120{code}", *values)))
+        check_output(f"apply {descr}", b"", *base, source, target)
+        results = [v * factor if keep(5, 6, 0.25, i) else 0.0 for i, v in enumerate(values)]
+        if code == "e":
+            results = [single(v) for v in results]  # the product is rounded to float32 first
+        check(f"apply {descr}: elements", read()[128:] == struct.pack(f"<120{code}", *results))
+
     os.remove(target)
     bad = {
-        "dtype <f8": npy("'<f8'", "(60,)", data),
+        "dtype <i4": npy("'<i4'", "(120,)", data),
+        "dtype <f16": npy("'<f16'", "(30,)", data),
         "dtype >f4": npy("'>f4'", "(120,)", data),
         "dtype |O": npy("'|O'", "(120,)", data),
         "structured": npy("[('a', '<f4')]", "(120,)", data),

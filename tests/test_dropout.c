@@ -34,6 +34,7 @@ typedef struct expectation {
     uint64_t first;
     const uint8_t *keep; /* a byte for each element from first on */
     bool standard;
+    ref_dtype dtype;
 } expectation;
 
 /* All calls of the library on one range must agree with the oracle. */
@@ -43,23 +44,27 @@ static void check_range(const expectation *e, size_t n, bool at_end, size_t offs
     static size_t capacity;
     if (capacity < n + 1) {
         capacity = n + 1;
-        expected = realloc(expected, 4 * capacity);
+        expected = realloc(expected, 8 * capacity);
         expected_bits = realloc(expected_bits, capacity);
     }
     const ref_mask ref = ref_mask_of(e->p, SEED, STREAM);
     dropwise_mask mask = mask_of(e->p);
     assert_true(mask.keep_threshold == ref.threshold);
     mask.scaling = e->standard ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED;
-    const float inverted = ref.threshold != 0 ? ref_inverted_scale(&ref) : 0;
+    const double inverted = ref.threshold != 0 ? ref_inverted_scale(&ref) : 0;
+    const dropwise_dtype dtype = dtype_number(e->dtype);
+    const size_t size = n * ref_bytes(e->dtype);
     const bool copies = e->standard || ref.threshold == UINT64_C(1) << 40;
 
     const size_t n_bytes = (n + 7) / 8;
-    uint8_t *x = guard_place(&x_arena, 4 * n, at_end, offset);
-    fill_awkward_f32(x, n, n + offset);
-    ref_apply_f32(e->keep, n, x, expected, copies ? NULL : &inverted);
+    uint8_t *x = guard_place(&x_arena, size, at_end, offset);
+    fill_awkward(e->dtype, x, n, n + offset);
+    ref_apply(e->dtype, e->keep, n, x, expected, copies ? NULL : &inverted);
     ref_pack(e->keep, n, expected_bits);
 
-#define WHERE "p %g, first %llu, n %zu, offset %zu", e->p, (unsigned long long)e->first, n, offset
+#define WHERE \
+    "%s, p %g, first %llu, n %zu, offset %zu", dtype_name(e->dtype), e->p, \
+        (unsigned long long)e->first, n, offset
     uint8_t *bits = guard_place(&bits_arena, n_bytes, at_end, offset);
     assert_int_equal(dropwise_draw_bits(&mask, e->first, n, bits), DROPWISE_OK);
     assert_same_bytes(bits, expected_bits, n_bytes, "draw_bits, " WHERE);
@@ -67,38 +72,38 @@ static void check_range(const expectation *e, size_t n, bool at_end, size_t offs
 
     /* Forward: apart without and with bits, and in place. */
     guard_readonly(&x_arena, true);
-    uint8_t *y = guard_place(&y_arena, 4 * n, at_end, offset / 2);
-    assert_int_equal(dropwise_forward(&mask, DROPWISE_F32, e->first, n, x, y, NULL), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "forward, " WHERE);
+    uint8_t *y = guard_place(&y_arena, size, at_end, offset / 2);
+    assert_int_equal(dropwise_forward(&mask, dtype, e->first, n, x, y, NULL), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "forward, " WHERE);
     assert_true(guard_intact(&y_arena));
 
-    y = guard_place(&y_arena, 4 * n, at_end, 3 * offset % 64);
+    y = guard_place(&y_arena, size, at_end, 3 * offset % 64);
     bits = guard_place(&bits_arena, n_bytes, at_end, offset);
-    assert_int_equal(dropwise_forward(&mask, DROPWISE_F32, e->first, n, x, y, bits), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "forward with bits, " WHERE);
+    assert_int_equal(dropwise_forward(&mask, dtype, e->first, n, x, y, bits), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "forward with bits, " WHERE);
     assert_same_bytes(bits, expected_bits, n_bytes, "bits of forward, " WHERE);
     assert_true(guard_intact(&y_arena) && guard_intact(&bits_arena));
 
-    y = guard_place(&y_arena, 4 * n, at_end, offset);
+    y = guard_place(&y_arena, size, at_end, offset);
     if (n != 0)
-        memcpy(y, x, 4 * n);
-    assert_int_equal(dropwise_forward(&mask, DROPWISE_F32, e->first, n, y, y, NULL), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "forward in place, " WHERE);
+        memcpy(y, x, size);
+    assert_int_equal(dropwise_forward(&mask, dtype, e->first, n, y, y, NULL), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "forward in place, " WHERE);
     assert_true(guard_intact(&y_arena));
 
     /* Backward: drawn again, and from the stored bits, apart and in place. */
-    y = guard_place(&y_arena, 4 * n, at_end, offset);
-    assert_int_equal(dropwise_backward(&mask, DROPWISE_F32, e->first, n, x, y, NULL), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "backward, " WHERE);
+    y = guard_place(&y_arena, size, at_end, offset);
+    assert_int_equal(dropwise_backward(&mask, dtype, e->first, n, x, y, NULL), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "backward, " WHERE);
 
     guard_readonly(&bits_arena, true);
-    y = guard_place(&y_arena, 4 * n, at_end, offset);
-    assert_int_equal(dropwise_backward(&mask, DROPWISE_F32, e->first, n, x, y, bits), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "backward from bits, " WHERE);
+    y = guard_place(&y_arena, size, at_end, offset);
+    assert_int_equal(dropwise_backward(&mask, dtype, e->first, n, x, y, bits), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "backward from bits, " WHERE);
     if (n != 0)
-        memcpy(y, x, 4 * n);
-    assert_int_equal(dropwise_backward(&mask, DROPWISE_F32, e->first, n, y, y, bits), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "backward from bits in place, " WHERE);
+        memcpy(y, x, size);
+    assert_int_equal(dropwise_backward(&mask, dtype, e->first, n, y, y, bits), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "backward from bits in place, " WHERE);
     guard_readonly(&bits_arena, false);
 
     /* Inference. */
@@ -106,15 +111,16 @@ static void check_range(const expectation *e, size_t n, bool at_end, size_t offs
     static size_t everything_size;
     if (everything_size < n) {
         everything = realloc(everything, n);
-        memset(everything, 1, n);
         everything_size = n;
     }
-    const float standard = ref_standard_scale(&ref);
+    if (n != 0) /* p = 1 and standard scaling: nothing is left, of NaN and infinity neither */
+        memset(everything, !(e->standard && ref.threshold == 0), n);
+    const double standard = ref_standard_scale(&ref);
     const bool plain = !e->standard || ref.threshold == UINT64_C(1) << 40;
-    ref_apply_f32(everything, n, x, expected, plain ? NULL : &standard);
-    y = guard_place(&y_arena, 4 * n, at_end, offset);
-    assert_int_equal(dropwise_infer(&mask, DROPWISE_F32, n, x, y), DROPWISE_OK);
-    assert_same_bytes(y, expected, 4 * n, "infer, " WHERE);
+    ref_apply(e->dtype, everything, n, x, expected, plain ? NULL : &standard);
+    y = guard_place(&y_arena, size, at_end, offset);
+    assert_int_equal(dropwise_infer(&mask, dtype, n, x, y), DROPWISE_OK);
+    assert_same_bytes(y, expected, size, "infer, " WHERE);
     assert_true(guard_intact(&y_arena));
     guard_readonly(&x_arena, false);
 #undef WHERE
@@ -122,8 +128,8 @@ static void check_range(const expectation *e, size_t n, bool at_end, size_t offs
 
 static void setup_arenas(size_t n)
 {
-    x_arena = guard_new(4 * n + MARGIN);
-    y_arena = guard_new(4 * n + MARGIN);
+    x_arena = guard_new(8 * n + MARGIN);
+    y_arena = guard_new(8 * n + MARGIN);
     bits_arena = guard_new(n / 8 + 1 + MARGIN);
 }
 
@@ -153,16 +159,20 @@ static void check_small(dropwise_isa isa)
     (void)isa;
     for (size_t p = 0; p < N_PROBABILITIES; p++) {
         for (size_t f = 0; f < N_FIRSTS; f++) {
-            expectation e = {probabilities[p], firsts[f], keep_of[p][f], (p + f) % 3 == 0};
+            expectation e = {probabilities[p], firsts[f], keep_of[p][f], (p + f) % 3 == 0, REF_F32};
             /* Every size for a few of the cases, a stride through them for the others. */
             const bool all = !quick() && (f % 2 == 1 || probabilities[p] == 0.1);
             for (size_t n = all ? 0 : (p + f) % 13; n <= SMALL; n += all ? 1 : 17)
                 check_range(&e, n, n % 2, 4 * (n % 16));
             check_range(&e, SMALL, true, 0);
+            for (e.dtype = REF_F64; e.dtype < REF_DTYPES; e.dtype++)
+                for (size_t n = (p + f) % 7; n <= SMALL; n += quick() ? 83 : 11)
+                    check_range(&e, n, n % 2, n % 64);
         }
         for (size_t offset = 0; offset < 64; offset++) {
-            expectation e = {probabilities[p], firsts[3], keep_of[p][3], offset % 2};
-            check_range(&e, 130 + offset, false, offset);
+            expectation e = {probabilities[p], firsts[3], keep_of[p][3], offset % 2, REF_F32};
+            for (; e.dtype < REF_DTYPES; e.dtype++)
+                check_range(&e, 130 + offset, false, offset);
         }
     }
 }
@@ -182,7 +192,8 @@ static void test_small(void **state)
 
 /* ---- Large ranges: many chunks, ties, streaming stores ---- */
 
-enum { MEDIUM = 100003, LARGE = (1 << 20) + 70001 };
+/* 4 MiB and more are streamed. */
+enum { MEDIUM = 100003, LARGE = (1 << 20) + 70001, LARGE_NARROW = (1 << 21) + 70001 };
 
 static uint8_t *large_keep; /* for p = 0.1 from LARGE_FIRST on */
 #define LARGE_FIRST ((UINT64_C(1) << 36) - 50000)
@@ -190,7 +201,7 @@ static uint8_t *large_keep; /* for p = 0.1 from LARGE_FIRST on */
 static void check_large(dropwise_isa isa)
 {
     (void)isa;
-    expectation e = {0.1, LARGE_FIRST, large_keep, false};
+    expectation e = {0.1, LARGE_FIRST, large_keep, false, REF_F32};
     check_range(&e, MEDIUM, true, 0);
     check_range(&e, 4096, true, 0);
     check_range(&e, 4097, false, 4);
@@ -202,6 +213,14 @@ static void check_large(dropwise_isa isa)
         check_range(&e, LARGE, false, 2);
         e.standard = true;
         check_range(&e, LARGE, false, 32);
+        check_range(&(expectation){0.1, LARGE_FIRST, large_keep, false, REF_F64}, LARGE / 2, false, 8);
+        check_range(&(expectation){0.1, LARGE_FIRST, large_keep, false, REF_F16}, LARGE_NARROW, false, 0);
+        check_range(&(expectation){0.1, LARGE_FIRST, large_keep, false, REF_BF16}, LARGE_NARROW, true, 0);
+        check_range(&(expectation){0.1, LARGE_FIRST, large_keep, true, REF_BF16}, LARGE_NARROW, false, 2);
+    }
+    for (e.dtype = REF_F64; e.dtype < REF_DTYPES; e.dtype++) {
+        e.standard = false;
+        check_range(&e, 8200, false, 16);
     }
 }
 
@@ -209,10 +228,11 @@ static void test_large(void **state)
 {
     (void)state;
     const ref_mask ref = ref_mask_of(0.1, SEED, STREAM);
-    large_keep = malloc(LARGE);
+    const size_t n = quick() ? LARGE : LARGE_NARROW;
+    large_keep = malloc(n);
     assert_non_null(large_keep);
-    ref_keep_range(&ref, LARGE_FIRST, LARGE, large_keep);
-    setup_arenas(LARGE);
+    ref_keep_range(&ref, LARGE_FIRST, n, large_keep);
+    setup_arenas(n);
     for_each_tier(check_large);
     free_arenas();
     free(large_keep);

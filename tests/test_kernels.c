@@ -114,14 +114,45 @@ static bool is_stream(const char *name)
     return strstr(name, "stream") != NULL;
 }
 
+/* A kernel's name ends in its dtype, or, where it only copies, in the width of its elements. */
+static ref_dtype dtype_of(const char *name)
+{
+    static const struct {
+        const char *suffix;
+        ref_dtype dtype;
+    } suffixes[] = {{"_f32", REF_F32},   {"_b32", REF_F32}, {"_f64", REF_F64}, {"_b64", REF_F64},
+                    {"_bf16", REF_BF16}, {"_f16", REF_F16}, {"_b16", REF_F16}};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        if (strcmp(strrchr(name, '_'), suffixes[i].suffix) == 0)
+            return suffixes[i].dtype;
+    fail_msg("%s names no dtype", name);
+    return REF_F32;
+}
+
+/* A scale in the type that the kernel reads. */
+typedef union any_scale {
+    double f64;
+    float f32;
+} any_scale;
+
+static any_scale scale_for(ref_dtype dtype, double value)
+{
+    any_scale scale = {.f64 = value};
+    if (dtype != REF_F64)
+        scale.f32 = (float)value;
+    return scale;
+}
+
 static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end,
                        size_t offset, bool in_place)
 {
-    const float scale = 1.1111112f;
+    const double value = 1.0 / 0.9;
+    const ref_dtype dtype = dtype_of(name);
+    const any_scale scale = scale_for(dtype, value);
     const bool scaled = strstr(name, "scale_kept") != NULL;
-    const bool aligned = is_stream(name);
+    const size_t n_bytes = n * ref_bytes(dtype);
     uint8_t keep[LARGE_N];
-    static uint8_t expected[4 * LARGE_N];
+    static uint8_t expected[8 * LARGE_N];
     uint8_t *bits = guard_place(&second, (n + 7) / 8, at_end, offset);
     uint64_t state = n + offset;
     for (size_t j = 0; j < n; j++)
@@ -130,20 +161,20 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
     if (n % 8 != 0)
         bits[n / 8] |= (uint8_t)(0xFF << n % 8); /* unused bits may hold anything */
 
-    uint8_t *x = guard_place(&input, 4 * n, at_end, offset);
-    uint8_t *y = aligned ? guard_at_start(&output, 4 * n, offset / 64 * 64)
-                         : guard_place(&output, 4 * n, at_end, 3 * offset % 64);
-    fill_awkward_f32(x, n, n + offset);
-    ref_apply_f32(keep, n, x, expected, scaled ? &scale : NULL);
+    uint8_t *x = guard_place(&input, n_bytes, at_end, offset);
+    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, offset / 64 * 64)
+                                 : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
+    fill_awkward(dtype, x, n, n + offset);
+    ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
     if (in_place) {
-        memcpy(y, x, 4 * n);
+        memcpy(y, x, n_bytes);
         apply(bits, n, y, y, &scale);
     } else {
         guard_readonly(&input, true);
         apply(bits, n, x, y, &scale);
         guard_readonly(&input, false);
     }
-    assert_same_bytes(y, expected, 4 * n, "%s: n %zu, offset %zu, %s", name, n, offset,
+    assert_same_bytes(y, expected, n_bytes, "%s: n %zu, offset %zu, %s", name, n, offset,
                       in_place ? "in place" : "apart");
     assert_true(guard_intact(&output));
 }
@@ -161,19 +192,43 @@ static void check_apply(dropwise_apply_fn *apply, const char *name)
 static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end,
                        size_t offset)
 {
-    const float factor = 0.9f;
-    static uint8_t keep[LARGE_N], expected[4 * LARGE_N];
+    const double value = 0.9;
+    const ref_dtype dtype = dtype_of(name);
+    const any_scale factor = scale_for(dtype, value);
+    const size_t n_bytes = n * ref_bytes(dtype);
+    static uint8_t keep[LARGE_N], expected[8 * LARGE_N];
     memset(keep, 1, n);
-    uint8_t *x = guard_place(&input, 4 * n, at_end, offset);
-    uint8_t *y = is_stream(name) ? guard_at_start(&output, 4 * n, 0)
-                                 : guard_place(&output, 4 * n, at_end, 3 * offset % 64);
-    fill_awkward_f32(x, n, n + offset);
-    ref_apply_f32(keep, n, x, expected, &factor);
+    uint8_t *x = guard_place(&input, n_bytes, at_end, offset);
+    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, 0)
+                                 : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
+    fill_awkward(dtype, x, n, n + offset);
+    ref_apply(dtype, keep, n, x, expected, &value);
     guard_readonly(&input, true);
     scale(n, x, y, &factor);
     guard_readonly(&input, false);
-    assert_same_bytes(y, expected, 4 * n, "%s: n %zu, offset %zu", name, n, offset);
+    assert_same_bytes(y, expected, n_bytes, "%s: n %zu, offset %zu", name, n, offset);
     assert_true(guard_intact(&output));
+}
+
+/* All 65,536 values of a 16-bit type, by factors that meet ties, overflow and every kind of subnormal. */
+static void scale_all_narrow(dropwise_scale_fn *scale, const char *name)
+{
+    enum { ALL = 65536 };
+    static const double factors[] = {1.0, 0.5, 2.0, 1.0 / 0.9, 1.0 / 3, 0.0003662, 1.0009765625, 1000.1,
+                                     1099511627776.0};
+    static uint16_t x[ALL], expected[ALL];
+    static _Alignas(DROPWISE_STREAM_ALIGN) uint16_t y[ALL];
+    static uint8_t keep[ALL];
+    const ref_dtype dtype = dtype_of(name);
+    memset(keep, 1, sizeof keep);
+    for (unsigned i = 0; i < ALL; i++)
+        x[i] = (uint16_t)i;
+    for (size_t f = 0; f < sizeof factors / sizeof factors[0]; f++) {
+        const any_scale factor = scale_for(dtype, factors[f]);
+        ref_apply(dtype, keep, ALL, x, expected, &factors[f]);
+        scale(ALL, x, y, &factor);
+        assert_same_bytes(y, expected, sizeof y, "%s: every value times %g", name, factors[f]);
+    }
 }
 
 static void check_scale(dropwise_scale_fn *scale, const char *name)
@@ -183,6 +238,8 @@ static void check_scale(dropwise_scale_fn *scale, const char *name)
             scale_case(scale, name, size_number(i), at_end, 0);
     for (size_t offset = 0; offset < 64; offset++)
         scale_case(scale, name, 150 + offset, false, offset);
+    if (ref_bytes(dtype_of(name)) == 2 && !is_stream(name))
+        scale_all_narrow(scale, name);
 }
 
 static void check_kernels(dropwise_isa isa)
@@ -198,8 +255,8 @@ static void check_kernels(dropwise_isa isa)
 static void test_kernels(void **state)
 {
     (void)state;
-    input = guard_new(4 * LARGE_N + MARGIN);
-    output = guard_new(4 * LARGE_N + MARGIN);
+    input = guard_new(8 * LARGE_N + MARGIN);
+    output = guard_new(8 * LARGE_N + MARGIN);
     second = guard_new(LARGE_N + MARGIN);
     for_each_tier(check_kernels);
     guard_free(&input);

@@ -267,18 +267,20 @@ static int run_bytes(const command *self, const option_values *given)
 /* ---- apply ---- */
 
 /* Dropout of what follows the header of `in`; NULL, or what went wrong. */
-static const char *apply_elements(dropwise_mask *mask, uint64_t first, uint64_t n, FILE *in, FILE *out)
+static const char *apply_elements(dropwise_mask *mask, uint64_t first, const npy_header *header,
+                                  FILE *in, FILE *out)
 {
-    static float elements[CHUNK];
-    for (uint64_t done = 0; done < n;) {
-        const size_t len = chunk_of(n - done);
-        if (fread(elements, sizeof(float), len, in) != len)
+    static uint8_t elements[CHUNK * sizeof(double)];
+    const size_t bytes = header->element_bytes;
+    for (uint64_t done = 0; done < header->n;) {
+        const size_t len = chunk_of(header->n - done);
+        if (fread(elements, bytes, len, in) != len)
             return ferror(in) ? strerror(errno) : "the data is cut off";
         const dropwise_status status =
-            dropwise_forward_f32(mask, first + done, len, elements, elements, NULL);
+            dropwise_forward(mask, header->dtype, first + done, len, elements, elements, NULL);
         if (status != DROPWISE_OK)
             return dropwise_status_string(status);
-        if (!write_all(out, elements, len * sizeof(float)))
+        if (!write_all(out, elements, len * bytes))
             return "cannot be written";
         done += len;
     }
@@ -297,7 +299,7 @@ static int apply_stream(dropwise_mask *mask, uint64_t first, FILE *in, const cha
                     in_name, header.n, first);
     if (!write_all(out, header.raw, header.raw_size))
         return fail("%s: %s", out_name, strerror(errno));
-    problem = apply_elements(mask, first, header.n, in, out);
+    problem = apply_elements(mask, first, &header, in, out);
     if (problem != NULL)
         return fail("%s: %s", in_name, problem);
     if (fflush(out) != 0)
@@ -375,8 +377,8 @@ static const command commands[] = {
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
     {"apply", " IN.npy OUT.npy",
-     "dropout of a float32 tensor in NumPy's format; - is standard input or output", apply_options,
-     COUNT(apply_options), 2, run_apply},
+     "dropout of a float16, float32 or float64 tensor in NumPy's format; - is standard input or output",
+     apply_options, COUNT(apply_options), 2, run_apply},
 };
 
 static void print_usage(FILE *out, const command *self)

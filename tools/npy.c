@@ -90,6 +90,27 @@ static bool take_shape(scanner *s, uint64_t *n)
     return empty_dimension || !overflow;
 }
 
+static bool parse_dtype(const char *descr, npy_header *header)
+{
+    static const struct {
+        const char *name;
+        dropwise_dtype dtype;
+        size_t bytes;
+    } dtypes[] = {{"f2", DROPWISE_F16, 2}, {"f4", DROPWISE_F32, 4}, {"f8", DROPWISE_F64, 8}};
+    const uint16_t one = 1;
+    const bool little = *(const uint8_t *)&one == 1;
+    if (descr[0] != '=' && descr[0] != (little ? '<' : '>'))
+        return false;
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        if (strcmp(descr + 1, dtypes[i].name) == 0) {
+            header->dtype = dtypes[i].dtype;
+            header->element_bytes = dtypes[i].bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *parse_dictionary(const char *text, npy_header *header)
 {
     const char *malformed = "the header is malformed: ";
@@ -105,11 +126,9 @@ static const char *parse_dictionary(const char *text, npy_header *header)
             char descr[32];
             if (!take_string(&s, descr, sizeof descr))
                 return complain("only plain arrays can be read, not structured ones: ", text);
-            const uint16_t one = 1;
-            const bool little = *(const uint8_t *)&one == 1;
-            if (strcmp(descr, little ? "<f4" : ">f4") != 0 && strcmp(descr, "=f4") != 0)
-                return complain("only float32 in this machine's byte order can be read, not dtype ",
-                                descr);
+            if (!parse_dtype(descr, header))
+                return complain("only float16, float32 and float64 in this machine's byte order can be "
+                                "read, not dtype ", descr);
             have_descr = true;
         } else if (strcmp(key, "fortran_order") == 0) {
             if (!take_word(&s, "True") && !take_word(&s, "False"))

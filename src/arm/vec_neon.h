@@ -85,61 +85,123 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
                      vceqq_u8(vld1q_u8(p + 32), vt), vceqq_u8(vld1q_u8(p + 48), vt));
 }
 
-typedef float32x4_t vf32;
-enum { VF32_LANES = 4 };
+typedef uint16x8_t vec_b16;
+typedef uint32x4_t vec_b32;
+typedef uint64x2_t vec_b64;
+enum { LANES_b16 = 8, LANES_b32 = 4, LANES_b64 = 2 };
 
-/* Through bytes, as vld1q_f32 promises the compiler an aligned pointer. */
-static inline vf32 vf32_load(const uint8_t *p)
+/*
+ * Loads and stores go through bytes, as those of wider elements promise the compiler an aligned pointer.
+ * Streams are ordinary stores: stnp is only a hint, and compilers offer no intrinsic for it.
+ */
+static inline vec_b16 load_b16(const uint8_t *p)
 {
-    return vreinterpretq_f32_u8(vld1q_u8(p));
+    return vreinterpretq_u16_u8(vld1q_u8(p));
 }
 
-static inline void vf32_store(uint8_t *p, vf32 v)
+static inline void store_b16(uint8_t *p, vec_b16 v)
 {
-    vst1q_u8(p, vreinterpretq_u8_f32(v));
+    vst1q_u8(p, vreinterpretq_u8_u16(v));
 }
 
-static inline vf32 vf32_load_part(const uint8_t *p, size_t n)
+static inline void stream_b16(uint8_t *p, vec_b16 v)
 {
-    uint8_t lanes[16] = {0};
-    memcpy(lanes, p, n * 4);
-    return vf32_load(lanes);
+    store_b16(p, v);
 }
 
-static inline void vf32_store_part(uint8_t *p, vf32 v, size_t n)
+static inline vec_b32 load_b32(const uint8_t *p)
 {
-    uint8_t lanes[16];
-    vf32_store(lanes, v);
-    memcpy(p, lanes, n * 4);
+    return vreinterpretq_u32_u8(vld1q_u8(p));
 }
 
-/* stnp is only a hint, and compilers offer no intrinsic for it. */
-static inline void vf32_store_stream(uint8_t *p, vf32 v)
+static inline void store_b32(uint8_t *p, vec_b32 v)
 {
-    vf32_store(p, v);
+    vst1q_u8(p, vreinterpretq_u8_u32(v));
 }
 
-static inline void vec_stream_fence(void)
+static inline void stream_b32(uint8_t *p, vec_b32 v)
 {
+    store_b32(p, v);
 }
 
-static inline vf32 vf32_set1(float f)
+static inline vec_b64 load_b64(const uint8_t *p)
 {
-    return vdupq_n_f32(f);
+    return vreinterpretq_u64_u8(vld1q_u8(p));
 }
 
-static inline vf32 vf32_mul(vf32 a, vf32 b)
+static inline void store_b64(uint8_t *p, vec_b64 v)
 {
-    return vmulq_f32(a, b);
+    vst1q_u8(p, vreinterpretq_u8_u64(v));
 }
 
-static inline vf32 vf32_keep(vf32 v, uint64_t bits, unsigned lane)
+static inline void stream_b64(uint8_t *p, vec_b64 v)
+{
+    store_b64(p, v);
+}
+
+/* Each lane tests its own bit of a broadcast word. */
+static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
+{
+    static const uint16_t lane_bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const uint16x8_t word = vdupq_n_u16((uint16_t)(bits >> lane));
+    return vandq_u16(v, vtstq_u16(word, vld1q_u16(lane_bits)));
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
 {
     static const uint32_t low_bits[4] = {1, 2, 4, 8};
     const uint32x4_t lane_bit = vshlq_u32(vld1q_u32(low_bits), vdupq_n_s32((int32_t)(lane % 32)));
     const uint32x4_t word = vdupq_n_u32((uint32_t)(bits >> lane / 32 * 32));
-    return vreinterpretq_f32_u32(
-        vandq_u32(vreinterpretq_u32_f32(v), vtstq_u32(word, lane_bit)));
+    return vandq_u32(v, vtstq_u32(word, lane_bit));
+}
+
+static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
+{
+    static const uint64_t low_bits[2] = {1, 2};
+    const uint64x2_t lane_bit = vshlq_u64(vld1q_u64(low_bits), vdupq_n_s64((int64_t)lane));
+    return vandq_u64(v, vtstq_u64(vdupq_n_u64(bits), lane_bit));
+}
+
+static inline void stream_fence(void)
+{
+}
+
+static inline vec_b32 times_f32(vec_b32 v, float factor)
+{
+    return vreinterpretq_u32_f32(vmulq_f32(vreinterpretq_f32_u32(v), vdupq_n_f32(factor)));
+}
+
+static inline vec_b64 times_f64(vec_b64 v, double factor)
+{
+    return vreinterpretq_u64_f64(vmulq_f64(vreinterpretq_f64_u64(v), vdupq_n_f64(factor)));
+}
+
+static inline vec_b16 times_f16(vec_b16 v, float factor)
+{
+    const float16x8_t x = vreinterpretq_f16_u16(v);
+    const float32x4_t s = vdupq_n_f32(factor);
+    const float16x4_t low = vcvt_f16_f32(vmulq_f32(vcvt_f32_f16(vget_low_f16(x)), s));
+    return vreinterpretq_u16_f16(vcvt_high_f16_f32(low, vmulq_f32(vcvt_high_f32_f16(x), s)));
+}
+
+/*
+ * Rounded to nearest even by an addition below the cut. A NaN needs no care: as the product of a bf16 it is
+ * quiet, and its lower half is 0, so nothing carries into the half that stays. Infinity likewise.
+ */
+static inline uint32x4_t round_to_bf16(float32x4_t v)
+{
+    const uint32x4_t u = vreinterpretq_u32_f32(v);
+    const uint32x4_t odd = vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1));
+    return vaddq_u32(vaddq_u32(u, vdupq_n_u32(0x7FFF)), odd);
+}
+
+static inline vec_b16 times_bf16(vec_b16 v, float factor)
+{
+    const float32x4_t s = vdupq_n_f32(factor);
+    const float32x4_t low = vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(v), 16));
+    const float32x4_t high = vreinterpretq_f32_u32(vshll_high_n_u16(v, 16));
+    const uint16x4_t low_cut = vshrn_n_u32(round_to_bf16(vmulq_f32(low, s)), 16);
+    return vshrn_high_n_u32(low_cut, round_to_bf16(vmulq_f32(high, s)), 16);
 }
 
 #endif

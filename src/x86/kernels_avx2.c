@@ -1,12 +1,12 @@
 /* The AVX2 tier: the loops over vec_avx2.h. */
-#ifndef __AVX2__
-#error "compile this file with -mavx2"
+#if !defined(__AVX2__) || !defined(__F16C__)
+#error "compile this file with -mavx2 -mf16c"
 #endif
 
 #include "dropwise.h"
 #include "vec_avx2.h"
 
-#include "apply.inc.h"
+#include "apply_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 

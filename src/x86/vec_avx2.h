@@ -83,63 +83,132 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
     return bits32_equal(p, vt) | (uint64_t)bits32_equal(p + 32, vt) << 32;
 }
 
-typedef __m256 vf32;
-enum { VF32_LANES = 8 };
+/* Elements of 16, 32 or 64 bits, whatever they mean: moved, and kept or dropped. */
+typedef __m256i vec_b16;
+typedef __m256i vec_b32;
+typedef __m256i vec_b64;
+enum { LANES_b16 = 16, LANES_b32 = 8, LANES_b64 = 4 };
 
-static inline vf32 vf32_load(const uint8_t *p)
+static inline vec_b16 load_b16(const uint8_t *p)
 {
-    return _mm256_loadu_ps((const float *)(const void *)p);
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
-static inline void vf32_store(uint8_t *p, vf32 v)
+static inline void store_b16(uint8_t *p, vec_b16 v)
 {
-    _mm256_storeu_ps((float *)(void *)p, v);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline __m256i vf32_first_lanes(size_t n)
+static inline void stream_b16(uint8_t *p, vec_b16 v)
 {
-    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lanes);
+    _mm256_stream_si256((__m256i *)(void *)p, v);
 }
 
-static inline vf32 vf32_load_part(const uint8_t *p, size_t n)
+static inline vec_b32 load_b32(const uint8_t *p)
 {
-    return _mm256_maskload_ps((const float *)(const void *)p, vf32_first_lanes(n));
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
-static inline void vf32_store_part(uint8_t *p, vf32 v, size_t n)
+static inline void store_b32(uint8_t *p, vec_b32 v)
 {
-    _mm256_maskstore_ps((float *)(void *)p, vf32_first_lanes(n), v);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline void vf32_store_stream(uint8_t *p, vf32 v)
+static inline void stream_b32(uint8_t *p, vec_b32 v)
 {
-    _mm256_stream_ps((float *)(void *)p, v);
+    _mm256_stream_si256((__m256i *)(void *)p, v);
 }
 
-static inline void vec_stream_fence(void)
+static inline vec_b64 load_b64(const uint8_t *p)
 {
-    _mm_sfence();
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
-static inline vf32 vf32_set1(float f)
+static inline void store_b64(uint8_t *p, vec_b64 v)
 {
-    return _mm256_set1_ps(f);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline vf32 vf32_mul(vf32 a, vf32 b)
+static inline void stream_b64(uint8_t *p, vec_b64 v)
 {
-    return _mm256_mul_ps(a, b);
+    _mm256_stream_si256((__m256i *)(void *)p, v);
 }
 
-/* One broadcast serves 32 lanes; each lane tests its own bit of it. */
-static inline vf32 vf32_keep(vf32 v, uint64_t bits, unsigned lane)
+/* Each lane tests its own bit of a broadcast word, which serves several vectors where it is long enough. */
+static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
+{
+    const __m256i lane_bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
+                                               8192, 16384, -32768);
+    const __m256i word = _mm256_set1_epi16((short)(uint16_t)(bits >> lane));
+    const __m256i kept = _mm256_cmpeq_epi16(_mm256_and_si256(word, lane_bit), lane_bit);
+    return _mm256_and_si256(v, kept);
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
 {
     const __m256i lane_bit = _mm256_slli_epi32(
         _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), (int)(lane % 32));
     const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
     const __m256i kept = _mm256_cmpeq_epi32(_mm256_and_si256(word, lane_bit), lane_bit);
-    return _mm256_and_ps(v, _mm256_castsi256_ps(kept));
+    return _mm256_and_si256(v, kept);
+}
+
+static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
+{
+    const __m256i lane_bit = _mm256_slli_epi64(_mm256_setr_epi64x(1, 2, 4, 8), (int)lane);
+    const __m256i word = _mm256_set1_epi64x((long long)bits);
+    const __m256i kept = _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
+    return _mm256_and_si256(v, kept);
+}
+
+static inline void stream_fence(void)
+{
+    _mm_sfence();
+}
+
+static inline vec_b32 times_f32(vec_b32 v, float factor)
+{
+    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps(factor)));
+}
+
+static inline vec_b64 times_f64(vec_b64 v, double factor)
+{
+    return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(v), _mm256_set1_pd(factor)));
+}
+
+static inline __m128i times_half_f16(__m128i v, float factor)
+{
+    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(factor));
+    return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
+}
+
+static inline vec_b16 times_f16(vec_b16 v, float factor)
+{
+    return _mm256_set_m128i(times_half_f16(_mm256_extracti128_si256(v, 1), factor),
+                            times_half_f16(_mm256_castsi256_si128(v), factor));
+}
+
+/*
+ * Rounded to nearest even by an addition below the cut. A NaN needs no care: as the product of a bf16 it is
+ * quiet, and its lower half is 0, so nothing carries into the half that stays. Infinity likewise.
+ */
+static inline __m256i round_to_bf16(__m256 v)
+{
+    const __m256i u = _mm256_castps_si256(v);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    return _mm256_add_epi32(_mm256_add_epi32(u, _mm256_set1_epi32(0x7FFF)), odd);
+}
+
+/* The even and the odd elements, each in the upper halves of 32-bit lanes, where they are f32 already. */
+static inline vec_b16 times_bf16(vec_b16 v, float factor)
+{
+    const __m256 s = _mm256_set1_ps(factor);
+    const __m256i upper = _mm256_set1_epi32((int)0xFFFF0000);
+    const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(v, 16));
+    const __m256 odd = _mm256_castsi256_ps(_mm256_and_si256(v, upper));
+    const __m256i even_product = round_to_bf16(_mm256_mul_ps(even, s));
+    const __m256i odd_product = round_to_bf16(_mm256_mul_ps(odd, s));
+    return _mm256_blend_epi16(_mm256_srli_epi32(even_product, 16), odd_product, 0xAA);
 }
 
 #endif

@@ -64,57 +64,116 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
     return _mm512_cmpeq_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
 }
 
-typedef __m512 vf32;
-enum { VF32_LANES = 16 };
+typedef __m512i vec_b16;
+typedef __m512i vec_b32;
+typedef __m512i vec_b64;
+enum { LANES_b16 = 32, LANES_b32 = 16, LANES_b64 = 8 };
 
-static inline vf32 vf32_load(const uint8_t *p)
+static inline vec_b16 load_b16(const uint8_t *p)
 {
-    return _mm512_loadu_ps(p);
+    return _mm512_loadu_si512(p);
 }
 
-static inline void vf32_store(uint8_t *p, vf32 v)
+static inline void store_b16(uint8_t *p, vec_b16 v)
 {
-    _mm512_storeu_ps(p, v);
+    _mm512_storeu_si512(p, v);
 }
 
-static inline __mmask16 vf32_first_lanes(size_t n)
+static inline void stream_b16(uint8_t *p, vec_b16 v)
 {
-    return (__mmask16)((1u << n) - 1);
+    _mm512_stream_si512((__m512i *)(void *)p, v);
 }
 
-static inline vf32 vf32_load_part(const uint8_t *p, size_t n)
+static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
 {
-    return _mm512_maskz_loadu_ps(vf32_first_lanes(n), p);
+    return _mm512_maskz_mov_epi16((__mmask32)(bits >> lane), v);
 }
 
-static inline void vf32_store_part(uint8_t *p, vf32 v, size_t n)
+static inline vec_b32 load_b32(const uint8_t *p)
 {
-    _mm512_mask_storeu_ps(p, vf32_first_lanes(n), v);
+    return _mm512_loadu_si512(p);
 }
 
-static inline void vf32_store_stream(uint8_t *p, vf32 v)
+static inline void store_b32(uint8_t *p, vec_b32 v)
 {
-    _mm512_stream_ps((float *)(void *)p, v);
+    _mm512_storeu_si512(p, v);
 }
 
-static inline void vec_stream_fence(void)
+static inline void stream_b32(uint8_t *p, vec_b32 v)
+{
+    _mm512_stream_si512((__m512i *)(void *)p, v);
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mov_epi32((__mmask16)(bits >> lane), v);
+}
+
+static inline vec_b64 load_b64(const uint8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline void store_b64(uint8_t *p, vec_b64 v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+static inline void stream_b64(uint8_t *p, vec_b64 v)
+{
+    _mm512_stream_si512((__m512i *)(void *)p, v);
+}
+
+static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mov_epi64((__mmask8)(bits >> lane), v);
+}
+
+static inline void stream_fence(void)
 {
     _mm_sfence();
 }
 
-static inline vf32 vf32_set1(float f)
+static inline vec_b32 times_f32(vec_b32 v, float factor)
 {
-    return _mm512_set1_ps(f);
+    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps(factor)));
 }
 
-static inline vf32 vf32_mul(vf32 a, vf32 b)
+static inline vec_b64 times_f64(vec_b64 v, double factor)
 {
-    return _mm512_mul_ps(a, b);
+    return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(v), _mm512_set1_pd(factor)));
 }
 
-static inline vf32 vf32_keep(vf32 v, uint64_t bits, unsigned lane)
+static inline __m256i times_half_f16(__m256i v, float factor)
 {
-    return _mm512_maskz_mov_ps((__mmask16)(bits >> lane), v);
+    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(factor));
+    return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
+}
+
+static inline vec_b16 times_f16(vec_b16 v, float factor)
+{
+    const __m256i low = times_half_f16(_mm512_castsi512_si256(v), factor);
+    const __m256i high = times_half_f16(_mm512_extracti64x4_epi64(v, 1), factor);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+/* In integers, as vec_avx2.h does it: the instruction of AVX512_BF16 would flush subnormals. */
+static inline __m512i round_to_bf16(__m512 v)
+{
+    const __m512i u = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    return _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7FFF)), odd);
+}
+
+static inline vec_b16 times_bf16(vec_b16 v, float factor)
+{
+    const __m512 s = _mm512_set1_ps(factor);
+    const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000);
+    const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
+    const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(v, upper));
+    const __m512i even_product = round_to_bf16(_mm512_mul_ps(even, s));
+    const __m512i odd_product = round_to_bf16(_mm512_mul_ps(odd, s));
+    return _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(even_product, 16), odd_product);
 }
 
 #endif
