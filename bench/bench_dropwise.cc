@@ -64,10 +64,15 @@ Buffers &buffers()
 }
 
 /* A row: its work on n elements, and the bytes that it reads and writes. */
-void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work)
+void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work,
+             std::function<bool()> prepare = [] { return true; })
 {
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
         buffers();
+        if (!prepare()) {
+            state.SkipWithError("the call failed");
+            return;
+        }
         work();
         for (auto _ : state) {
             work();
@@ -131,19 +136,8 @@ const Operation kOperations[] = {
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
               std::function<dropwise_status()> call)
 {
-    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
-        buffers();
-        if (dropwise_isa_select(isa) != DROPWISE_OK || call() != DROPWISE_OK) {
-            state.SkipWithError("the call failed");
-            return;
-        }
-        for (auto _ : state) {
-            call();
-            benchmark::ClobberMemory();
-        }
-        state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes_moved));
-        state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * n));
-    });
+    add_row(name, n, bytes_moved, [=] { call(); },
+            [=] { return dropwise_isa_select(isa) == DROPWISE_OK && call() == DROPWISE_OK; });
 }
 
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)

