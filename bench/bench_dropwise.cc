@@ -99,7 +99,9 @@ struct Dtype {
 const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
                          {"f64", DROPWISE_F64, 8},
                          {"f16", DROPWISE_F16, 2},
-                         {"bf16", DROPWISE_BF16, 2}};
+                         {"bf16", DROPWISE_BF16, 2},
+                         {"f8_e4m3", DROPWISE_F8_E4M3, 1},
+                         {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
 
 struct Operation {
     const char *name;
@@ -198,7 +200,8 @@ void add_kernel(const std::string &name, dropwise_threshold_fn *threshold)
 size_t element_bytes(const std::string &kernel)
 {
     const std::string type = kernel.substr(kernel.rfind('_') + 1);
-    return type == "f64" || type == "b64" ? 8 : type == "f32" || type == "b32" ? 4 : 2;
+    const std::string width = type.substr(type.size() - 2);
+    return width == "64" ? 8 : width == "32" ? 4 : width == "16" ? 2 : 1;
 }
 
 /* The scale in the type that kernels of these elements read. */
@@ -225,6 +228,107 @@ void add_kernel(const std::string &name, dropwise_scale_fn *scale)
         add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes, [=] {
             scale(bytes / element, buffers().x, buffers().y, scale_for(element));
         });
+}
+
+void add_kernel(const std::string &name, dropwise_nonzero_fn *nonzero)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, bytes + bytes / element / 8,
+                [=] { nonzero(bytes / element, buffers().x, buffers().bits); });
+}
+
+void add_kernel(const std::string &name, dropwise_clear_fn *clear)
+{
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes, bytes, [=] { clear(bytes, buffers().y); });
+}
+
+/* Conversions: bytes:N counts the f32 side. */
+void add_kernel(const std::string &name, dropwise_widen_fn *widen)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 4, bytes + bytes / 4 * element,
+                [=] { widen(bytes / 4, buffers().x, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_narrow_fn *narrow)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 4, bytes + bytes / 4 * element,
+                [=] { narrow(bytes / 4, buffers().x, buffers().y); });
+}
+
+/* Kernels of the fused steps: bytes:N counts one operand, in L1 and L2. */
+void add_fused(const std::string &name, int operands,
+               std::function<void(size_t n, const void *factor, char *p, size_t step)> run)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, operands * bytes, [=] {
+            run(bytes / element, scale_for(element), reinterpret_cast<char *>(buffers().x), bytes + 64);
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_residual_fn *residual)
+{
+    add_fused(name, 4, [=](size_t n, const void *factor, char *p, size_t step) {
+        residual(buffers().bits, n, p, p + step, p + 2 * step, buffers().y, factor);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_activate_fn *activate)
+{
+    add_fused(name, 3, [=](size_t n, const void *factor, char *p, size_t step) {
+        activate(buffers().bits, n, p, p + step, buffers().y, factor);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_activate_grad_fn *grad)
+{
+    add_fused(name, 4, [=](size_t n, const void *factor, char *p, size_t step) {
+        grad(buffers().bits, n, p, p + step, p + 2 * step, buffers().y, factor, nullptr);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_max_fn *row_max)
+{
+    add_fused(name, 1, [=](size_t n, const void *factor, char *p, size_t) {
+        double max = 0;
+        row_max(n, p, nullptr, factor, &max);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_exp_fn *row_exp)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t) {
+        double sums[16] = {0};
+        row_exp(n, p, nullptr, factor, factor, buffers().y, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_drop_fn *row_drop)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t) {
+        row_drop(buffers().bits, n, p, factor, factor, nullptr, buffers().y);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_dot_fn *row_dot)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t step) {
+        double sums[16] = {0};
+        row_dot(buffers().bits, n, p, p + step, factor, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_grad_fn *row_grad)
+{
+    add_fused(name, 3, [=](size_t n, const void *factor, char *p, size_t step) {
+        row_grad(buffers().bits, n, p, p + step, factor, factor, factor, buffers().y);
+    });
 }
 
 /* ---- References ---- */
@@ -268,7 +372,8 @@ void add_all(size_t bytes)
         for (const Dtype &dtype : kDtypes) {
             if (bytes < dtype.bytes)
                 continue;
-            add_scale(kernels, dtype, bytes);
+            if (dtype.bytes != 1) /* 8-bit types have no such loop: they go by way of f32 */
+                add_scale(kernels, dtype, bytes);
             for (double p : kProbabilities)
                 add_operations(dtype, isa, p, bytes);
         }
@@ -288,9 +393,12 @@ void add_tier(dropwise_isa isa)
         return;
     }
 #define DROPWISE_KERNEL(kind, name) \
-    add_kernel("kernel/" #name "/" + isa_name, kernels->name);
+    if (kernels->name != nullptr)   \
+        add_kernel("kernel/" #name "/" + isa_name, kernels->name);
+#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
 #include "kernels.inc"
 #undef DROPWISE_KERNEL
+#undef DROPWISE_MATH_KERNEL
 }
 
 } // namespace

@@ -9,41 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits_data.h"
 #include "mlp.h"
 
-enum { PIXELS = 64, CLASSES = 10, MAX_DIGITS = 10000, MAX_SEEDS = 64, MAX_EPOCHS = 2000, VARIANTS = 3 };
+enum { MAX_SEEDS = 64, MAX_EPOCHS = 2000, VARIANTS = 3 };
 
 /* ---- Data ---- */
 
 static float pixels[MAX_DIGITS][PIXELS];
 static int labels[MAX_DIGITS];
 static size_t n_digits;
-
-/* Rows of 64 pixels, 0 to 16, and a label. */
-static bool read_digits(FILE *in)
-{
-    char line[1024];
-    while (fgets(line, sizeof line, in) != NULL) {
-        char *p = line;
-        if (n_digits == MAX_DIGITS)
-            return false;
-        for (int i = 0; i <= PIXELS; i++) {
-            char *end;
-            const long value = strtol(p, &end, 10);
-            const bool last = i == PIXELS;
-            if (end == p || value < 0 || value > (last ? CLASSES - 1 : 16) ||
-                (last ? *end != '\n' && *end != '\0' : *end != ','))
-                return false;
-            if (last)
-                labels[n_digits] = (int)value;
-            else
-                pixels[n_digits][i] = (float)value / 16;
-            p = end + 1;
-        }
-        n_digits++;
-    }
-    return n_digits > 0;
-}
 
 /* ---- Runs ---- */
 
@@ -358,18 +333,14 @@ int main(int argc, char **argv)
     }
     if (data == NULL)
         return usage();
-    FILE *in = strcmp(data, "-") == 0 ? stdin : fopen(data, "r");
-    if (in == NULL || !read_digits(in)) {
-        fprintf(stderr, "digits: %s cannot be read as rows of 64 pixels and a label\n", data);
+    n_digits = digits_read(data, pixels, labels);
+    if (n_digits == 0)
         return 1;
-    }
     if ((size_t)set.train >= n_digits) {
         fprintf(stderr, "digits: --train %d leaves none of %zu digits to test with\n", set.train,
                 n_digits);
         return 1;
     }
-    if (in != stdin)
-        fclose(in);
 
     snprintf(variants[0].name, sizeof variants[0].name, "no dropout");
     variants[1].hidden_p = variants[2].hidden_p = set.p;

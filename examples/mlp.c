@@ -162,6 +162,14 @@ static bool has_dropout(const mlp *net, int l)
     return (l == 0 ? net->input_p : net->hidden_p) > 0;
 }
 
+static void must_be_ok(dropwise_status status)
+{
+    if (status != DROPWISE_OK) {
+        fprintf(stderr, "dropout: %s\n", dropwise_status_string(status));
+        abort();
+    }
+}
+
 /* In place, on the activations that layer l reads; forward and backward draw the same mask. */
 static void drop(mlp *net, int l, size_t batch, bool backward)
 {
@@ -174,22 +182,38 @@ static void drop(mlp *net, int l, size_t batch, bool backward)
     const dropwise_status status = backward
                                        ? dropwise_backward_f32(&mask, 0, n, values, values, NULL)
                                        : dropwise_forward_f32(&mask, 0, n, values, values, NULL);
-    if (status != DROPWISE_OK) {
-        fprintf(stderr, "dropout: %s\n", dropwise_status_string(status));
-        abort();
-    }
+    must_be_ok(status);
     net->dropout_seconds += mlp_seconds() - start;
+}
+
+/* A mask that all rows share: a view of (rows, units) whose mask has no dimension of rows. */
+static void thin(mlp *net, int l, size_t batch, uint64_t network)
+{
+    if (!has_dropout(net, l))
+        return;
+    const uint64_t size[2] = {batch, net->layer[l].in};
+    dropwise_mask mask = layer_mask(net, l);
+    /* Apart from the streams of training, which count steps from 0. */
+    mask.stream = (UINT64_C(1) << 63) + network * MLP_LAYERS + (uint64_t)l;
+    dropwise_view view;
+    must_be_ok(dropwise_view_init(&view, 2, size));
+    must_be_ok(dropwise_view_share(&view, 1u << 0));
+    float *values = net->activation[l];
+    must_be_ok(dropwise_forward_view(&mask, DROPWISE_F32, &view, values, values, NULL));
 }
 
 /* ---- Passes ---- */
 
-static void forward(mlp *net, const float *x, size_t batch, bool training)
+/* training: with this step's masks. network: with those of a thinned network, see mlp_predict. */
+static void forward(mlp *net, const float *x, size_t batch, bool training, const uint64_t *network)
 {
     memcpy(net->activation[0], x, batch * net->layer[0].in * sizeof *x);
     for (int l = 0; l < MLP_LAYERS; l++) {
         const mlp_layer *layer = &net->layer[l];
         float *out = net->activation[l + 1];
-        if (training)
+        if (network != NULL)
+            thin(net, l, batch, *network);
+        else if (training)
             drop(net, l, batch, false);
         multiply(batch, layer->in, layer->out, net->activation[l], layer->w, layer->b, out);
         if (l + 1 < MLP_LAYERS)
@@ -215,7 +239,7 @@ static double softmax_loss(float *row, size_t n, int label)
 
 double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch)
 {
-    forward(net, x, batch, true);
+    forward(net, x, batch, true, NULL);
     const size_t outputs = net->layer[MLP_LAYERS - 1].out;
     float *probability = net->activation[MLP_LAYERS];
     float *gradient = net->gradient[MLP_LAYERS];
@@ -276,7 +300,7 @@ size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, doubl
     *loss = 0;
     for (size_t done = 0; done < n; done += net->max_batch) {
         const size_t batch = n - done < net->max_batch ? n - done : net->max_batch;
-        forward(net, x + done * inputs, batch, false);
+        forward(net, x + done * inputs, batch, false, NULL);
         for (size_t i = 0; i < batch; i++) {
             float *row = net->activation[MLP_LAYERS] + i * outputs;
             size_t best = 0;
@@ -287,4 +311,17 @@ size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, doubl
         }
     }
     return right;
+}
+
+void mlp_predict(mlp *net, const float *x, size_t n, const uint64_t *network, float *probability)
+{
+    const size_t inputs = net->layer[0].in, outputs = net->layer[MLP_LAYERS - 1].out;
+    for (size_t done = 0; done < n; done += net->max_batch) {
+        const size_t batch = n - done < net->max_batch ? n - done : net->max_batch;
+        forward(net, x + done * inputs, batch, false, network);
+        for (size_t i = 0; i < batch; i++)
+            softmax_loss(net->activation[MLP_LAYERS] + i * outputs, outputs, 0);
+        memcpy(probability + done * outputs, net->activation[MLP_LAYERS],
+               batch * outputs * sizeof *probability);
+    }
 }

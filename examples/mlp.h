@@ -44,6 +44,13 @@ double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch);
 /* Without dropout: the number of rows whose label is predicted, and the sum of their losses. */
 size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, double *loss);
 
+/*
+ * Probabilities of the classes, a row for each input row. network NULL: without dropout, as weights are
+ * scaled already in training. Else with one mask for each layer, drawn for this number and shared by all
+ * rows: one thinned network of the many that dropout trains.
+ */
+void mlp_predict(mlp *net, const float *x, size_t n, const uint64_t *network, float *probability);
+
 /* A stream of noise for initialisation and shuffling: splitmix64, and normals from it. */
 uint64_t mlp_noise(uint64_t *state);
 

@@ -64,7 +64,7 @@ enum {
     DROPWISE_OK = 0,
     DROPWISE_ERROR_NULL = 1,            /* a pointer is NULL while n > 0, or the mask is NULL     */
     DROPWISE_ERROR_PROBABILITY = 2,     /* p is NaN or outside [0, 1]                             */
-    DROPWISE_ERROR_STRUCT_SIZE = 3,     /* struct_size is not sizeof(dropwise_mask)               */
+    DROPWISE_ERROR_STRUCT_SIZE = 3,     /* struct_size is not the size of the struct              */
     DROPWISE_ERROR_RESERVED = 4,        /* a reserved field is not zero                           */
     DROPWISE_ERROR_GENERATOR = 5,       /* unknown generator                                      */
     DROPWISE_ERROR_KEEP_THRESHOLD = 6,  /* keep_threshold is above 2^40                           */
@@ -75,7 +75,15 @@ enum {
     DROPWISE_ERROR_OVERLAP = 11,        /* buffers overlap without being equal                    */
     DROPWISE_ERROR_ISA_UNKNOWN = 12,    /* no tier has this number                                */
     DROPWISE_ERROR_ISA_NOT_BUILT = 13,  /* the tier is not part of this build of the library      */
-    DROPWISE_ERROR_ISA_NOT_USABLE = 14  /* this CPU or operating system cannot run the tier       */
+    DROPWISE_ERROR_ISA_NOT_USABLE = 14, /* this CPU or operating system cannot run the tier       */
+    DROPWISE_ERROR_RANK = 15,           /* a view's rank is not 1 to 8                            */
+    DROPWISE_ERROR_SHAPE = 16,          /* sizes that do not fit each other; a row of length 0    */
+    DROPWISE_ERROR_SELF_OVERLAP = 17,   /* two elements of an output lie at the same place        */
+    DROPWISE_ERROR_FORM = 18,           /* a stored mask's form is unknown                        */
+    DROPWISE_ERROR_STORED_SIZE = 19,    /* a stored mask's buffer or row stride is too small      */
+    DROPWISE_ERROR_ACTIVATION = 20,     /* unknown activation                                     */
+    DROPWISE_ERROR_PARAMETER = 21,      /* a number is not finite or out of its range             */
+    DROPWISE_ERROR_MATH = 22            /* needs SLEEF, which this build lacks, or FMA on x86     */
 };
 
 /* One English sentence for a status, never NULL; a static string. */
@@ -88,13 +96,23 @@ DROPWISE_API const char *dropwise_version(void);
 
 typedef int32_t dropwise_dtype;
 
-/* Element types, in the host's byte order. Products of f16 and bf16 are computed in f32 and rounded to the
- * nearest, ties to even; subnormals are kept, overflow gives infinity, NaN stays NaN. */
+/*
+ * Element types, in the host's byte order. Types narrower than f32 are computed in f32 and rounded to the
+ * nearest, ties to even; subnormals are kept, overflow gives infinity, NaN stays NaN.
+ *
+ * The 8-bit types are those of "OCP 8-bit Floating Point Specification (OFP8)", revision 1.0, in C a
+ * uint8_t. E4M3 has no infinity: overflow gives NaN. The saturating types are the same in memory; overflow,
+ * and infinity times anything but 0, give the largest finite number of that sign: 448 and 57344.
+ */
 enum {
-    DROPWISE_F32 = 1, /* IEEE binary32                                                  */
-    DROPWISE_F64 = 2, /* IEEE binary64                                                  */
-    DROPWISE_F16 = 3, /* IEEE binary16, in C a uint16_t                                 */
-    DROPWISE_BF16 = 4 /* bfloat16: the upper half of a binary32, in C a uint16_t        */
+    DROPWISE_F32 = 1,         /* IEEE binary32                                           */
+    DROPWISE_F64 = 2,         /* IEEE binary64                                           */
+    DROPWISE_F16 = 3,         /* IEEE binary16, in C a uint16_t                          */
+    DROPWISE_BF16 = 4,        /* bfloat16: the upper half of a binary32, in C a uint16_t */
+    DROPWISE_F8_E4M3 = 5,     /* 4 exponent bits, 3 fraction bits                        */
+    DROPWISE_F8_E4M3_SAT = 6, /* the same, saturating                                    */
+    DROPWISE_F8_E5M2 = 7,     /* 5 exponent bits, 2 fraction bits                        */
+    DROPWISE_F8_E5M2_SAT = 8  /* the same, saturating                                    */
 };
 
 enum {
@@ -216,6 +234,156 @@ DROPWISE_API dropwise_status dropwise_backward(const dropwise_mask *mask, dropwi
  */
 DROPWISE_API dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n,
                                             const void *x, void *y);
+
+/* ---- Stored masks ------------------------------------------------------------------------- */
+
+/*
+ * A mask need not be stored: a seed draws it again. Where it is stored all the same, for an engine that has
+ * masks of its own or takes them from elsewhere, it has one of these forms.
+ */
+enum {
+    DROPWISE_FORM_BITS = 1,  /* packed keep bits, least significant first, 1 is kept                     */
+    DROPWISE_FORM_BYTES = 2, /* a byte an entry: written as 1 (kept) and 0; all but 0 is read as kept    */
+    DROPWISE_FORM_SCALED = 3 /* an element an entry, in the dtype of the tensor: the scale s (1 with
+                              * standard scaling) or +0.0; all but +0.0 is read as kept, by s exactly,
+                              * however the type rounds it                                               */
+};
+
+/*
+ * A buffer with a stored mask. It holds rows of entries; row r begins row_stride * r bytes after data. Bytes
+ * between rows are neither read nor written; neither are unused bits of a row's last byte read; they are
+ * written as 0.
+ *
+ * Layouts of other systems are row strides: libxsmm pads a row of n bits to (n + 15) / 16 * 2 bytes, ONNX
+ * Runtime's bit masks are one row of little-endian 32-bit words, (n + 31) / 32 * 4 bytes,
+ * TransformerEngine's are 16-bit words. Clear the padding once, if somebody reads it.
+ */
+typedef struct dropwise_stored {
+    uint32_t struct_size; /* sizeof(dropwise_stored)                                                   */
+    uint32_t form;        /* DROPWISE_FORM_...                                                         */
+    void *data;           /* calls that read a stored mask do not write to it                          */
+    uint64_t size;        /* bytes at data: at least the last row's end                                */
+    uint64_t row_stride;  /* bytes from row to row, at least a row's; 0: rows follow each other closely */
+    uint64_t reserved[2]; /* zero                                                                      */
+} dropwise_stored;
+
+/*
+ * Converts a stored mask of `rows` rows of row_length entries into another form, layout or both. Of the mask
+ * its scale counts, and of the dtype its representation, if *to is scaled.
+ * Errors: of the mask, DTYPE, STRUCT_SIZE, RESERVED, FORM, SHAPE (row_length 0), SIZE, STORED_SIZE, NULL,
+ * OVERLAP (buffers may not even be equal).
+ */
+DROPWISE_API dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                     uint64_t rows, uint64_t row_length,
+                                                     const dropwise_stored *from,
+                                                     const dropwise_stored *to);
+
+/* ---- Views: tensors of any shape and layout, masks of any shape --------------------------- */
+
+enum { DROPWISE_MAX_RANK = 8 };
+
+/*
+ * Where the elements of a tensor lie, and which element of the mask decides on each of them. The element at
+ * coordinates c lies
+ *     sum(c[d] * x_stride[d]) elements from x, sum(c[d] * y_stride[d]) elements from y,
+ * and has the mask index
+ *     first + sum(c[d] * mask_stride[d]).
+ * Strides may be negative, and 0 for x and the mask. A mask stride of 0 means that the elements along that
+ * dimension share their mask: they are kept or dropped together.
+ *
+ * What the literature has many names for is one view:
+ *
+ *   name                            sizes           mask is shared along
+ *   dropout                         any             nothing
+ *   spatial, feature map (NCHW)     N, C, H, W      H, W
+ *   spatial, feature map (NHWC)     N, H, W, C      H, W      (likewise in one and three dimensions)
+ *   variational, locked             T, B, F         T         (or B, T, F)
+ *   stochastic depth                N, ...          all but N
+ *   embedding rows, weight rows     V, F            F
+ *   Keras' noise_shape              any             where the noise shape is 1
+ *   Flax's broadcast_dims           any             these dimensions
+ *
+ * J. Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015 (spatial);
+ * Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
+ * NIPS 2016 (variational, embedding); G. Huang et al., "Deep networks with stochastic depth", ECCV 2016.
+ */
+typedef struct dropwise_view {
+    uint32_t struct_size; /* sizeof(dropwise_view)                   */
+    uint32_t rank;        /* dimensions, 1 to DROPWISE_MAX_RANK      */
+    uint64_t first;       /* mask index of the element at 0, 0, ...  */
+    uint64_t size[DROPWISE_MAX_RANK];
+    int64_t x_stride[DROPWISE_MAX_RANK]; /* in elements: of x and dy   */
+    int64_t y_stride[DROPWISE_MAX_RANK]; /* in elements: of y and dx   */
+    int64_t mask_stride[DROPWISE_MAX_RANK];
+    uint64_t reserved[2]; /* zero                                    */
+} dropwise_view;
+
+/*
+ * A dense tensor, the last dimension contiguous, whose elements have the mask indices 0, 1, 2, ...: the view
+ * of the call dropwise_forward(mask, dtype, 0, n, ...). Change strides for other layouts.
+ * Errors: NULL, RANK, RANGE (more than 2^60 elements).
+ */
+DROPWISE_API dropwise_status dropwise_view_init(dropwise_view *view, uint32_t rank, const uint64_t *size);
+
+/*
+ * Shares the mask along all dimensions d whose bit 1 << d is set in `dimensions`, as Flax's broadcast_dims
+ * does. Mask indices become those of a dense mask without these dimensions; view->first stays.
+ * Errors: NULL, STRUCT_SIZE, RANK, SHAPE (a dimension beyond the rank), RANGE.
+ */
+DROPWISE_API dropwise_status dropwise_view_share(dropwise_view *view, uint32_t dimensions);
+
+/*
+ * The same from Keras' noise_shape: 1 where the mask is shared, else the size of the tensor there.
+ * Errors: NULL, STRUCT_SIZE, RANK, SHAPE (neither), RANGE.
+ */
+DROPWISE_API dropwise_status dropwise_view_noise_shape(dropwise_view *view, const uint64_t *noise_shape);
+
+/*
+ * Restricts the view to the rectangle that begins at coordinates `start`, so that whoever holds a shard
+ * draws what the whole tensor draws there. The strides stay: they fit a rectangle inside of a bigger buffer,
+ * with x and y pointing at its first element. For a shard in a buffer of its own, call dropwise_view_pack
+ * after that.
+ * Errors: NULL, STRUCT_SIZE, RANK, SHAPE (the rectangle is not inside), RANGE.
+ */
+DROPWISE_API dropwise_status dropwise_view_shard(dropwise_view *view, const uint64_t *start,
+                                                 const uint64_t *size);
+
+/* Makes x_stride and y_stride those of a dense tensor. Errors: NULL, STRUCT_SIZE, RANK, RANGE. */
+DROPWISE_API dropwise_status dropwise_view_pack(dropwise_view *view);
+
+/*
+ * Forward and backward as above, for the elements of a view. A view with a size of 0 is empty: nothing is
+ * done.
+ *
+ * stored  Forward: NULL, or where to write the mask. Backward: NULL to draw it again, or the stored mask. It
+ *         has an entry for each combination of coordinates in the dimensions whose mask stride is not 0, in
+ *         row-major order; the last of these dimensions makes the rows. If the whole view shares one
+ *         decision, it is one row of one entry.
+ *
+ * Aliasing: y == x with equal strides is in place. Else the bytes between the first and the last byte of x,
+ * of y and of the stored mask must not overlap. Elements of y must not overlap each other: ordered by
+ * magnitude, each stride of y has to reach past all elements of the dimensions with smaller ones.
+ *
+ * Errors: of the mask, DTYPE, STRUCT_SIZE, RESERVED, RANK, SIZE (more bytes than an object can have),
+ * SELF_OVERLAP, RANGE (mask indices below 0, or 2^60 and more), FORM, STORED_SIZE, NULL, OVERLAP.
+ *
+ * Runs that are contiguous in x and y go at full speed, and fastest if they are so in the mask too or share
+ * it. A dropped run that shares its mask, as a feature map does, is cleared without being read. Where neither
+ * data nor mask is contiguous, elements are gathered and scattered one by one.
+ */
+DROPWISE_API dropwise_status dropwise_forward_view(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                   const dropwise_view *view, const void *x, void *y,
+                                                   const dropwise_stored *stored);
+DROPWISE_API dropwise_status dropwise_backward_view(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                    const dropwise_view *view, const void *dy, void *dx,
+                                                    const dropwise_stored *stored);
+
+/*
+ * Writes the mask of a view alone, as forward does. Strides of x and y do not count.
+ * Errors: of the mask, DTYPE, STRUCT_SIZE, RESERVED, RANK, SIZE, RANGE, FORM, STORED_SIZE, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                const dropwise_view *view, const dropwise_stored *stored);
 
 /* ---- Typed calls -------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  *
  * Included by apply_all.inc.h once for each type, with these parameters:
  *   ELEMENT  the type, in the kernels' names
- *   WIDTH    b16, b32 or b64: how it is moved
+ *   WIDTH    b8, b16, b32 or b64: how it is moved
  *   FACTOR   the C type of the scale; if it is not defined, elements are copied and the kernels are those
  *            that copy what is kept
  *

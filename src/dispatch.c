@@ -18,6 +18,7 @@
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
 static _Atomic(const char *) active_reason;
+static _Atomic bool active_math;
 
 static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_AVX] = "avx",           [DROPWISE_CPU_AVX2] = "avx2",
@@ -88,7 +89,10 @@ static const char *wanted_isa(void)
 
 static const dropwise_kernels *publish(const dropwise_kernels *kernels, const char *reason)
 {
+    const uint64_t required = kernels->math_required;
+    const bool math = required == 0 || (required & ~dropwise_cpu_detect()) == 0;
     atomic_store_explicit(&active_reason, reason, memory_order_relaxed);
+    atomic_store_explicit(&active_math, math, memory_order_relaxed);
     atomic_store_explicit(&dropwise_active_kernels, kernels, memory_order_release);
     return kernels;
 }
@@ -143,6 +147,12 @@ const char *dropwise_isa_reason(void)
 {
     dropwise_active();
     return atomic_load_explicit(&active_reason, memory_order_relaxed);
+}
+
+bool dropwise_active_has_math(void)
+{
+    const dropwise_kernels *kernels = dropwise_active();
+    return kernels->row_exp_f32 != NULL && atomic_load_explicit(&active_math, memory_order_relaxed);
 }
 
 const char *dropwise_isa_name(dropwise_isa isa)

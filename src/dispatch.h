@@ -3,11 +3,12 @@
 #define DROPWISE_DISPATCH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "kernels.h"
 
-/* The library's only writable word besides its reason: a tier's constant table, or NULL before the
- * first use. */
+/* All that the library can write, besides its reason and one flag: a tier's constant table, or NULL before
+ * the first use. */
 extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
 /* Chooses as at load time and publishes the choice. Pure up to the environment, so threads that come here
@@ -20,5 +21,8 @@ static inline const dropwise_kernels *dropwise_active(void)
         atomic_load_explicit(&dropwise_active_kernels, memory_order_acquire);
     return kernels != NULL ? kernels : dropwise_resolve();
 }
+
+/* Whether the tier's kernels of SLEEF's functions are built, and this CPU can run them. */
+bool dropwise_active_has_math(void);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "bits.h"
 #include "stream.h"
 
 /*
@@ -62,6 +62,12 @@ static inline void collect_ties(tie_batch *ties, unsigned at, uint64_t word)
         ties->place[ties->count++] = (uint16_t)(at + (unsigned)__builtin_ctzll(word));
 }
 
+/* Whether the tie word of an element, in the tie block that was drawn for it, is below the threshold. */
+static bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *block)
+{
+    return load_le32(block + stream_tie_byte(element)) < tie_threshold(plan);
+}
+
 /* Draws the tie words of the batch and sets the bits of the elements that they keep. */
 static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *ties)
 {
@@ -72,9 +78,8 @@ static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *tie
     plan->kernels->generate_at_philox4x32_10(&plan->key, counters, ties->count, blocks);
     for (size_t t = 0; t < ties->count; t++) {
         const unsigned place = ties->place[t];
-        const uint8_t *block = blocks + t * STREAM_BLOCK_BYTES;
-        const uint32_t word = load_le32(block + stream_tie_byte(chunk->first + place));
-        chunk->bits[place / 8] |= (uint8_t)((word < tie_threshold(plan)) << place % 8);
+        const bool keeps = keeps_tie(plan, chunk->first + place, blocks + t * STREAM_BLOCK_BYTES);
+        chunk->bits[place / 8] |= (uint8_t)(keeps << place % 8);
     }
     ties->count = 0;
 }
@@ -152,13 +157,53 @@ void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk)
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
 {
     if (is_constant(plan)) {
-        memset(chunk->bits, plan->keep_threshold == 0 ? 0 : 0xFF, bytes_of_bits(chunk->n));
-        if (chunk->n % 8 != 0)
-            chunk->bits[chunk->n / 8] &= (uint8_t)((1u << chunk->n % 8) - 1);
+        fill_bits(chunk->bits, chunk->n, plan->keep_threshold != 0);
         return;
     }
     while (chunk->done < chunk->n)
         dropwise_draw_step(plan, chunk);
     if (tie_threshold(plan) != 0)
         resolve_ties(plan, chunk);
+}
+
+/* Elements whose blocks are drawn together. */
+enum { SCATTERED = 64 };
+
+static uint64_t scattered_bits(const draw_plan *plan, uint64_t first, int64_t step, size_t n)
+{
+    uint64_t counters[SCATTERED], bits = 0;
+    uint8_t blocks[SCATTERED * STREAM_BLOCK_BYTES], ties[SCATTERED];
+    size_t n_ties = 0;
+    for (size_t i = 0; i < n; i++)
+        counters[i] = stream_mask_block(first + (uint64_t)((int64_t)i * step));
+    plan->kernels->generate_at_philox4x32_10(&plan->key, counters, n, blocks);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t element = first + (uint64_t)((int64_t)i * step);
+        const uint8_t byte = blocks[i * STREAM_BLOCK_BYTES + stream_mask_byte(element)];
+        bits |= (uint64_t)(byte < byte_threshold(plan)) << i;
+        ties[n_ties] = (uint8_t)i;
+        n_ties += byte == byte_threshold(plan);
+    }
+    for (size_t t = 0; t < n_ties; t++)
+        counters[t] = stream_tie_block(first + (uint64_t)((int64_t)ties[t] * step));
+    plan->kernels->generate_at_philox4x32_10(&plan->key, counters, n_ties, blocks);
+    for (size_t t = 0; t < n_ties; t++) {
+        const uint64_t element = first + (uint64_t)((int64_t)ties[t] * step);
+        bits |= (uint64_t)keeps_tie(plan, element, blocks + t * STREAM_BLOCK_BYTES) << ties[t];
+    }
+    return bits;
+}
+
+void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step, size_t n, uint8_t *bits)
+{
+    if (is_constant(plan)) {
+        fill_bits(bits, n, plan->keep_threshold != 0);
+        return;
+    }
+    for (size_t done = 0; done < n; done += SCATTERED) {
+        const size_t len = n - done < SCATTERED ? n - done : SCATTERED;
+        const uint64_t word =
+            scattered_bits(plan, first + (uint64_t)((int64_t)done * step), step, len);
+        store_le64_part(bits + done / 8, word, bytes_of_bits(len));
+    }
 }

@@ -8,6 +8,8 @@
 #ifndef DROPWISE_DRAW_H
 #define DROPWISE_DRAW_H
 
+#include <stdbool.h>
+
 #include "dropwise.h"
 #include "kernels.h"
 #include "stream.h"
@@ -23,6 +25,12 @@ enum { DRAW_CHUNK = 4096 };
  * memory while it draws the next step.
  */
 enum { DRAW_STEP = 512 };
+
+/* p = 0 or 1: no number needs to be drawn. */
+static inline bool dropwise_is_constant(const dropwise_mask *mask)
+{
+    return mask->keep_threshold == 0 || mask->keep_threshold == DROPWISE_KEEP_ONE;
+}
 
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
@@ -59,5 +67,11 @@ void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk);
 
 /* Draws what is left and settles the ties: the bits are final, unused ones 0. */
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk);
+
+/*
+ * Writes the bits of n elements at first, first + step, ...; unused bits of the last byte are 0. As a block
+ * of the generator serves one element only, this costs many times what contiguous elements do.
+ */
+void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step, size_t n, uint8_t *bits);
 
 #endif

@@ -48,13 +48,67 @@ enum { DROPWISE_STREAM_ALIGN = 64 };
 /* y[j] = x[j] * *scale; the stream kernels as above. */
 typedef void dropwise_scale_fn(size_t n, const void *x, void *y, const void *scale);
 
+/* Bit j of bits is 1 if any bit of x[j] is; ceil(n / 8) bytes are written, unused bits are 0. */
+typedef void dropwise_nonzero_fn(size_t n, const void *x, void *bits);
+
+/* Zeroes n bytes, past the caches, as the stream kernels above do. */
+typedef void dropwise_clear_fn(size_t n, void *y);
+
+/*
+ * Elements to f32 (exact; NaN quiet) and back (rounded to nearest even; NaN quiet). Beyond the largest number
+ * lies infinity, or NaN for E4M3, or, where the kernel's name ends in sat, that number itself.
+ */
+typedef void dropwise_widen_fn(size_t n, const void *x, float *out);
+typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);
+
+/*
+ * The fused steps, in f32 or f64, on n elements of a row; every NaN that they write is the positive quiet one
+ * without payload. Numbers passed by pointer (factor, scale, max, ...) are of that type.
+ *
+ * Here drop(v) is v * *factor where the element's bit is 1, +0.0 elsewhere, bias and residual may be NULL for
+ * zeros that are not added, and dropwise_fused.h has the formulas.
+ *
+ * residual       y = residual + drop(x + bias)
+ * activate       y = drop(activation(x + bias))
+ * activate_grad  dx = drop(dy) * slope(x + bias), +0.0 where dropped; sums, if not NULL, grow by dx
+ */
+typedef void dropwise_residual_fn(const void *bits, size_t n, const void *x, const void *bias,
+                                  const void *residual, void *y, const void *factor);
+typedef void dropwise_activate_fn(const void *bits, size_t n, const void *x, const void *bias, void *y,
+                                  const void *factor);
+typedef void dropwise_activate_grad_fn(const void *bits, size_t n, const void *dy, const void *x,
+                                       const void *bias, void *dx, const void *factor, void *sums);
+
+/*
+ * Softmax of logits = *scale * x + add, where add may be NULL. n is a multiple of 16 in all calls for a row
+ * but the last; sums are 16 numbers, to which element i of the row is added at i mod 16.
+ *
+ * row_max   *max grows to the largest logit; NaN are passed over
+ * row_exp   e = exp(logits - *max), sums grow by e
+ * row_drop  probabilities, if not NULL, = e * *inverse, y = drop(e * *inverse)
+ * row_dot   sums grow by drop(dy) * probabilities
+ * row_grad  dx = probabilities * (drop(dy) - *dot) * *scale
+ */
+typedef void dropwise_row_max_fn(size_t n, const void *x, const void *add, const void *scale, void *max);
+typedef void dropwise_row_exp_fn(size_t n, const void *x, const void *add, const void *scale,
+                                 const void *max, void *e, void *sums);
+typedef void dropwise_row_drop_fn(const void *bits, size_t n, const void *e, const void *inverse,
+                                  const void *factor, void *probabilities, void *y);
+typedef void dropwise_row_dot_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
+                                 const void *factor, void *sums);
+typedef void dropwise_row_grad_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
+                                  const void *factor, const void *dot, const void *scale, void *dx);
+
 typedef struct dropwise_kernels {
-    int32_t isa;       /* DROPWISE_ISA_...                                                     */
-    uint64_t required; /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
+    int32_t isa;            /* DROPWISE_ISA_...                                                     */
+    uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
+    uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
     void (*stream_fence)(void);
 #define DROPWISE_KERNEL(kind, name) dropwise_##kind##_fn *name;
+#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
 #include "kernels.inc"
 #undef DROPWISE_KERNEL
+#undef DROPWISE_MATH_KERNEL
 } dropwise_kernels;
 
 /* One constant table for each tier that is built; src/meson.build says which. */

@@ -3,11 +3,16 @@
 #include "vec_scalar.h"
 
 #include "apply_all.inc.h"
+#include "convert_all.inc.h"
+#include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 
 const dropwise_kernels dropwise_kernels_scalar = {
     .isa = DROPWISE_ISA_SCALAR,
     .required = 0,
+#if defined(__x86_64__)
+    .math_required = UINT64_C(1) << DROPWISE_CPU_FMA, /* of SLEEF's purecfma functions */
+#endif
 #include "table.inc.h"
 };

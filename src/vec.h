@@ -17,14 +17,28 @@
  *   bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
  *   bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes
  *
- *   vec_b16, vec_b32, vec_b64     LANES_b16, ... elements of so many bits; with WIDTH for b16, ...:
+ *   vec_b8, vec_b16, vec_b32, vec_b64
+ *                                 LANES_b8, ... elements of so many bits; with WIDTH for b8, ...:
  *   load_WIDTH(p), store_WIDTH(p,v)
  *   stream_WIDTH(p,v)             past the caches, p aligned to the vector
  *   keep_WIDTH(v,bits,lane)       lane i of v where bit lane + i is 1, else 0
+ *   any_bit_WIDTH(v)              bit i of the result is 1 where lane i has a bit that is
  *   stream_fence()                orders such stores before later ones
  *
  *   times_f32(v,factor), times_f64, times_f16, times_bf16
  *                                 the product; of f16 and bf16 computed in f32 and rounded to nearest even
+ *
+ *   vec_f32, vec_f64              LANES_b32 and LANES_b64 numbers; as_f32(b32), as_b32(f32): the same bits
+ *   set_f32(x), set_b32(u), ...   the same in every lane
+ *   add_f32, sub_f32, mul_f32, div_f32
+ *   add_b32, sub_b32, and_b32, or_b32, shl_b32(v,n), shr_b32(v,n)
+ *   choose32                      a choice for each lane; choose64 for vec_f64
+ *   above_f32(a,b), above_b32     the lanes with a > b, of b32 as signed numbers; false for NaN
+ *   select_f32(choice,a,b)        a where it is chosen, else b; select_b32 likewise
+ *   canonical_f32(v)              v, with the positive quiet NaN without payload for every NaN
+ *   exp_f32, erf_f32, tanh_f32    SLEEF's deterministic functions, where DROPWISE_HAVE_SLEEF is defined
+ *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
+ *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H

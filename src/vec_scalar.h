@@ -86,10 +86,32 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
     return bits;
 }
 
+typedef uint8_t vec_b8;
 typedef uint16_t vec_b16;
 typedef uint32_t vec_b32;
 typedef uint64_t vec_b64;
-enum { LANES_b16 = 1, LANES_b32 = 1, LANES_b64 = 1 };
+enum { LANES_b8 = 1, LANES_b16 = 1, LANES_b32 = 1, LANES_b64 = 1 };
+
+static inline vec_b8 load_b8(const uint8_t *p)
+{
+    return *p;
+}
+
+static inline void store_b8(uint8_t *p, vec_b8 v)
+{
+    *p = v;
+}
+
+static inline void stream_b8(uint8_t *p, vec_b8 v)
+{
+    *p = v;
+}
+
+/* By a mask, as a branch on random bits is mispredicted half of the time. */
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    return (vec_b8)(v & (0 - (uint32_t)(bits >> lane & 1)));
+}
 
 static inline vec_b16 load_b16(const uint8_t *p)
 {
@@ -108,7 +130,6 @@ static inline void stream_b16(uint8_t *p, vec_b16 v)
     store_b16(p, v);
 }
 
-/* By a mask, as a branch on random bits is mispredicted half of the time. */
 static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
 {
     return (vec_b16)(v & (0 - (uint32_t)(bits >> lane & 1)));
@@ -158,6 +179,26 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     return v & (0 - (bits >> lane & 1));
 }
 
+static inline uint64_t any_bit_b8(vec_b8 v)
+{
+    return v != 0;
+}
+
+static inline uint64_t any_bit_b16(vec_b16 v)
+{
+    return v != 0;
+}
+
+static inline uint64_t any_bit_b32(vec_b32 v)
+{
+    return v != 0;
+}
+
+static inline uint64_t any_bit_b64(vec_b64 v)
+{
+    return v != 0;
+}
+
 static inline void stream_fence(void)
 {
 }
@@ -180,46 +221,242 @@ static inline vec_b64 times_f64(vec_b64 v, double factor)
     return v;
 }
 
-/* binary16 in integers. The exponents' biases differ by 127 - 15 = 112. */
-static inline uint32_t f32_of_f16(uint32_t h)
+/* ---- Numbers ---- */
+
+typedef float vec_f32;
+typedef double vec_f64;
+typedef bool choose32;
+typedef bool choose64;
+
+static inline vec_b32 as_b32(vec_f32 v)
 {
-    const uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FF;
-    if (exponent == 31) /* infinity, or NaN, which becomes quiet */
-        return sign | 0x7F800000 | fraction << 13 | (fraction != 0 ? 0x400000 : 0);
-    if (exponent == 0) {
-        if (fraction == 0)
-            return sign;
-        /* 2^-24 * fraction: its leading bit becomes the implicit one. */
-        unsigned shift = 0;
-        uint32_t f = fraction;
-        for (; (f & 0x400) == 0; f <<= 1)
-            shift++;
-        return sign | (113 - shift) << 23 | (f & 0x3FF) << 13;
-    }
-    return sign | (exponent + 112) << 23 | fraction << 13;
+    vec_b32 u;
+    memcpy(&u, &v, sizeof u);
+    return u;
 }
 
-static inline uint32_t f16_of_f32(uint32_t v)
+static inline vec_f32 as_f32(vec_b32 v)
 {
-    const uint32_t sign = v >> 16 & 0x8000, magnitude = v & 0x7FFFFFFF;
-    uint32_t h;
-    if (magnitude > 0x7F800000) {
-        h = 0x7E00 | (magnitude >> 13 & 0x3FF);
-    } else if (magnitude >= 0x477FF000) { /* 65520 and more round to infinity */
-        h = 0x7C00;
-    } else if (magnitude >= 0x38800000) { /* 2^-14: the smallest normal */
-        const uint32_t rebiased = magnitude - (112u << 23);
-        h = (rebiased + 0xFFF + (rebiased >> 13 & 1)) >> 13;
-    } else if (magnitude > 0x33000000) { /* above 2^-25: rounds to a subnormal, or to the smallest normal */
-        const uint32_t fraction = (magnitude & 0x7FFFFF) | 0x800000;
-        const uint32_t shift = 126 - (magnitude >> 23); /* 14 to 24 */
-        const uint32_t half = 1u << (shift - 1), rest = fraction & ((1u << shift) - 1);
-        h = fraction >> shift;
-        h += rest > half || (rest == half && (h & 1));
-    } else {
-        h = 0;
-    }
-    return sign | h;
+    vec_f32 x;
+    memcpy(&x, &v, sizeof x);
+    return x;
+}
+
+static inline vec_b64 as_b64(vec_f64 v)
+{
+    vec_b64 u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static inline vec_f64 as_f64(vec_b64 v)
+{
+    vec_f64 x;
+    memcpy(&x, &v, sizeof x);
+    return x;
+}
+
+static inline vec_f32 set_f32(float x)
+{
+    return x;
+}
+
+static inline vec_f32 add_f32(vec_f32 a, vec_f32 b)
+{
+    return a + b;
+}
+
+static inline vec_f32 sub_f32(vec_f32 a, vec_f32 b)
+{
+    return a - b;
+}
+
+static inline vec_f32 mul_f32(vec_f32 a, vec_f32 b)
+{
+    return a * b;
+}
+
+static inline vec_f32 div_f32(vec_f32 a, vec_f32 b)
+{
+    return a / b;
+}
+
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return a > b;
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return choice ? a : b;
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return x;
+}
+
+static inline vec_f64 add_f64(vec_f64 a, vec_f64 b)
+{
+    return a + b;
+}
+
+static inline vec_f64 sub_f64(vec_f64 a, vec_f64 b)
+{
+    return a - b;
+}
+
+static inline vec_f64 mul_f64(vec_f64 a, vec_f64 b)
+{
+    return a * b;
+}
+
+static inline vec_f64 div_f64(vec_f64 a, vec_f64 b)
+{
+    return a / b;
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return a > b;
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return choice ? a : b;
+}
+
+static inline vec_b32 set_b32(uint32_t u)
+{
+    return u;
+}
+
+static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
+{
+    return a + b;
+}
+
+static inline vec_b32 sub_b32(vec_b32 a, vec_b32 b)
+{
+    return a - b;
+}
+
+static inline vec_b32 and_b32(vec_b32 a, vec_b32 b)
+{
+    return a & b;
+}
+
+static inline vec_b32 or_b32(vec_b32 a, vec_b32 b)
+{
+    return a | b;
+}
+
+static inline vec_b32 shl_b32(vec_b32 v, int n)
+{
+    return v << n;
+}
+
+static inline vec_b32 shr_b32(vec_b32 v, int n)
+{
+    return v >> n;
+}
+
+static inline choose32 above_b32(vec_b32 a, vec_b32 b)
+{
+    return (int32_t)a > (int32_t)b;
+}
+
+static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
+{
+    return choice ? a : b;
+}
+
+static inline vec_b32 load_u8(const uint8_t *p)
+{
+    return *p;
+}
+
+static inline void store_u8(uint8_t *p, vec_b32 v)
+{
+    *p = (uint8_t)v;
+}
+
+static inline vec_b32 load_u16(const uint8_t *p)
+{
+    return load_b16(p);
+}
+
+static inline void store_u16(uint8_t *p, vec_b32 v)
+{
+    store_b16(p, (uint16_t)v);
+}
+
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    return v == v ? v : as_f32(0x7FC00000);
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    return v == v ? v : as_f64(UINT64_C(0x7FF8000000000000));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+/* The header hides them where the compiler may not use FMA itself; who calls them checks the CPU. */
+#ifndef FP_FAST_FMA
+#define FP_FAST_FMA 1
+#endif
+#ifndef FP_FAST_FMAF
+#define FP_FAST_FMAF 1
+#endif
+#include <sleef.h>
+
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return Sleef_finz_expf1_u10purecfma(v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return Sleef_finz_erff1_u10purecfma(v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return Sleef_finz_tanhf1_u10purecfma(v);
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return Sleef_finz_expd1_u10purecfma(v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return Sleef_finz_erfd1_u10purecfma(v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return Sleef_finz_tanhd1_u10purecfma(v);
+}
+#endif
+
+#include "narrow.inc.h"
+
+static inline vec_f32 load_half(const uint8_t *p)
+{
+    return widen(format_f16, load_u16(p));
+}
+
+static inline void store_half(uint8_t *p, vec_f32 v)
+{
+    store_u16(p, narrow(format_f16, v));
+}
+
+static inline vec_b16 times_f16(vec_b16 v, float factor)
+{
+    return (vec_b16)narrow(format_f16, widen(format_f16, v) * factor);
 }
 
 /*
@@ -229,11 +466,6 @@ static inline uint32_t f16_of_f32(uint32_t v)
 static inline uint32_t round_to_bf16(uint32_t v)
 {
     return (v + 0x7FFF + (v >> 16 & 1)) >> 16;
-}
-
-static inline vec_b16 times_f16(vec_b16 v, float factor)
-{
-    return (vec_b16)f16_of_f32(times_f32(f32_of_f16(v), factor));
 }
 
 static inline vec_b16 times_bf16(vec_b16 v, float factor)

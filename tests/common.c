@@ -57,13 +57,16 @@ dropwise_dtype dtype_number(ref_dtype dtype)
 {
     static const dropwise_dtype numbers[REF_DTYPES] = {
         [REF_F32] = DROPWISE_F32, [REF_F64] = DROPWISE_F64,
-        [REF_F16] = DROPWISE_F16, [REF_BF16] = DROPWISE_BF16};
+        [REF_F16] = DROPWISE_F16, [REF_BF16] = DROPWISE_BF16,
+        [REF_F8_E4M3] = DROPWISE_F8_E4M3, [REF_F8_E4M3_SAT] = DROPWISE_F8_E4M3_SAT,
+        [REF_F8_E5M2] = DROPWISE_F8_E5M2, [REF_F8_E5M2_SAT] = DROPWISE_F8_E5M2_SAT};
     return numbers[dtype];
 }
 
 const char *dtype_name(ref_dtype dtype)
 {
-    static const char *const names[REF_DTYPES] = {"f32", "f64", "f16", "bf16"};
+    static const char *const names[REF_DTYPES] = {"f32",     "f64",         "f16",     "bf16",
+                                                  "f8_e4m3", "f8_e4m3_sat", "f8_e5m2", "f8_e5m2_sat"};
     return names[dtype];
 }
 
@@ -82,6 +85,10 @@ void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed)
     };
     const size_t bytes = ref_bytes(dtype);
     unsigned char *out = p;
+    if (bytes == 1) { /* few enough that noise meets all of them */
+        fill_noise(p, n, seed);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         const uint64_t r = noise(&seed);
         uint64_t u = noise(&seed) >> (64 - 8 * bytes);

@@ -1,5 +1,6 @@
-/* The public header, alone, in several C and C++ standards. */
+/* The public headers, alone, in several C and C++ standards. */
 #include <dropwise.h>
+#include <dropwise_fused.h>
 
 #if defined(__cplusplus)
 static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");

@@ -92,37 +92,43 @@ double ref_standard_scale(const ref_mask *mask)
 
 size_t ref_bytes(ref_dtype dtype)
 {
-    return dtype == REF_F64 ? 8 : dtype == REF_F32 ? 4 : 2;
+    return dtype == REF_F64 ? 8 : dtype == REF_F32 ? 4 : dtype == REF_F16 || dtype == REF_BF16 ? 2 : 1;
 }
 
-/* A 16-bit binary format: 1 sign bit, exponent bits, fraction bits. */
+/* A binary format narrower than f32: a sign bit, then a code, of which the upper bits are an exponent. */
 typedef struct narrow_format {
+    unsigned sign;
     int fraction_bits;
     int min_exponent; /* of normal numbers */
-    int max_exponent;
+    unsigned largest; /* code of the largest finite number */
+    unsigned beyond;  /* code of what rounds to more than that */
+    unsigned infinity; /* 0: there is none; all above it are NaN */
+    unsigned quiet;   /* set in every NaN */
 } narrow_format;
 
-static const narrow_format f16_format = {10, -14, 15}, bf16_format = {7, -126, 127};
+static const narrow_format narrow_formats[REF_DTYPES] = {
+    [REF_F16] = {0x8000, 10, -14, 0x7BFF, 0x7C00, 0x7C00, 0x7E00},
+    [REF_BF16] = {0x8000, 7, -126, 0x7F7F, 0x7F80, 0x7F80, 0x7FC0},
+    [REF_F8_E4M3] = {0x80, 3, -6, 0x7E, 0x7F, 0, 0x7F},
+    [REF_F8_E4M3_SAT] = {0x80, 3, -6, 0x7E, 0x7E, 0, 0x7F},
+    [REF_F8_E5M2] = {0x80, 2, -14, 0x7B, 0x7C, 0x7C, 0x7E},
+    [REF_F8_E5M2_SAT] = {0x80, 2, -14, 0x7B, 0x7B, 0x7C, 0x7E},
+};
 
-static unsigned infinity_of(const narrow_format *f)
+static double finite_value(const narrow_format *f, unsigned code)
 {
-    return (unsigned)(f->max_exponent - f->min_exponent + 2) << f->fraction_bits;
-}
-
-static double narrow_value(const narrow_format *f, unsigned magnitude)
-{
-    const int exponent = (int)(magnitude >> f->fraction_bits);
-    const int fraction = (int)(magnitude & ((1u << f->fraction_bits) - 1));
+    const int exponent = (int)(code >> f->fraction_bits);
+    const int fraction = (int)(code & ((1u << f->fraction_bits) - 1));
     const int one = 1 << f->fraction_bits;
     return exponent == 0 ? ldexp(fraction, f->min_exponent - f->fraction_bits)
                          : ldexp(one + fraction, f->min_exponent + exponent - 1 - f->fraction_bits);
 }
 
 /* The nearest number of the format, ties to even, by dividing through the distance of its neighbours. */
-static unsigned narrow_round(const narrow_format *f, double magnitude)
+static unsigned nearest_code(const narrow_format *f, double magnitude)
 {
     if (isinf(magnitude))
-        return infinity_of(f);
+        return f->beyond;
     int e = magnitude == 0 ? f->min_exponent : ilogb(magnitude);
     if (e < f->min_exponent)
         e = f->min_exponent;
@@ -130,19 +136,47 @@ static unsigned narrow_round(const narrow_format *f, double magnitude)
     double whole = floor(quotient);
     if (quotient - whole > 0.5 || (quotient - whole == 0.5 && fmod(whole, 2) == 1))
         whole++;
-    const double bits = whole + ldexp(e - f->min_exponent, f->fraction_bits);
-    return bits >= infinity_of(f) ? infinity_of(f) : (unsigned)bits;
+    const double code = whole + ldexp(e - f->min_exponent, f->fraction_bits);
+    return code > f->largest ? f->beyond : (unsigned)code;
 }
 
-static unsigned narrow_times(const narrow_format *f, unsigned bits, float factor)
+/* Bits of a float that is NaN or not: payloads survive as far as they fit. */
+static uint32_t bits_of(float v)
 {
-    const unsigned sign = bits & 0x8000, magnitude = bits & 0x7FFF;
-    if (magnitude > infinity_of(f)) /* NaN: quiet, else as it was */
-        return bits | 1u << (f->fraction_bits - 1);
-    if (magnitude == infinity_of(f))
-        return bits;
-    const float product = (float)narrow_value(f, magnitude) * factor;
-    return sign | narrow_round(f, (double)product);
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+float ref_widen(ref_dtype dtype, unsigned bits)
+{
+    const narrow_format *f = &narrow_formats[dtype];
+    const unsigned code = bits & (f->sign - 1);
+    float v;
+    if (code <= f->largest) {
+        v = (float)finite_value(f, code);
+    } else if (code == f->infinity) {
+        v = INFINITY;
+    } else {
+        const uint32_t payload = code & ((1u << f->fraction_bits) - 1);
+        const uint32_t u = 0x7FC00000u | payload << (23 - f->fraction_bits);
+        memcpy(&v, &u, sizeof v);
+    }
+    const uint32_t u = bits_of(v) | (bits & f->sign ? 0x80000000u : 0);
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+unsigned ref_narrow(ref_dtype dtype, float v)
+{
+    const narrow_format *f = &narrow_formats[dtype];
+    const uint32_t u = bits_of(v);
+    unsigned code;
+    if (isnan(v))
+        code = f->quiet | (u >> (23 - f->fraction_bits) & ((1u << f->fraction_bits) - 1));
+    else
+        code = nearest_code(f, fabs((double)v));
+    return code | (u >> 31 ? f->sign : 0);
 }
 
 void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
@@ -167,10 +201,14 @@ void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, vo
             v *= (float)*scale;
             memcpy(to, &v, 4);
         } else {
-            uint16_t v;
-            memcpy(&v, from, 2);
-            v = (uint16_t)narrow_times(dtype == REF_F16 ? &f16_format : &bf16_format, v, (float)*scale);
-            memcpy(to, &v, 2);
+            uint16_t v = *from;
+            if (bytes == 2)
+                memcpy(&v, from, 2);
+            v = (uint16_t)ref_narrow(dtype, ref_widen(dtype, v) * (float)*scale);
+            if (bytes == 2)
+                memcpy(to, &v, 2);
+            else
+                *to = (unsigned char)v;
         }
     }
 }

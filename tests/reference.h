@@ -32,9 +32,23 @@ void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits);
 double ref_inverted_scale(const ref_mask *mask);
 double ref_standard_scale(const ref_mask *mask);
 
-typedef enum ref_dtype { REF_F32, REF_F64, REF_F16, REF_BF16, REF_DTYPES } ref_dtype;
+typedef enum ref_dtype {
+    REF_F32,
+    REF_F64,
+    REF_F16,
+    REF_BF16,
+    REF_F8_E4M3,
+    REF_F8_E4M3_SAT,
+    REF_F8_E5M2,
+    REF_F8_E5M2_SAT,
+    REF_DTYPES
+} ref_dtype;
 
 size_t ref_bytes(ref_dtype dtype);
+
+/* A number narrower than f32 as one, and the nearest one of the type: ties to even, NaN quiet. */
+float ref_widen(ref_dtype dtype, unsigned bits);
+unsigned ref_narrow(ref_dtype dtype, float v);
 
 /*
  * Dropout by keep, a byte an element; scale NULL leaves what is kept as it is; it is rounded to f32 for all

@@ -7,6 +7,8 @@
 #include "vec_neon.h"
 
 #include "apply_all.inc.h"
+#include "convert_all.inc.h"
+#include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 

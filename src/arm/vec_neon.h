@@ -85,15 +85,31 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
                      vceqq_u8(vld1q_u8(p + 32), vt), vceqq_u8(vld1q_u8(p + 48), vt));
 }
 
+typedef uint8x16_t vec_b8;
 typedef uint16x8_t vec_b16;
 typedef uint32x4_t vec_b32;
 typedef uint64x2_t vec_b64;
-enum { LANES_b16 = 8, LANES_b32 = 4, LANES_b64 = 2 };
+enum { LANES_b8 = 16, LANES_b16 = 8, LANES_b32 = 4, LANES_b64 = 2 };
 
 /*
  * Loads and stores go through bytes, as those of wider elements promise the compiler an aligned pointer.
  * Streams are ordinary stores: stnp is only a hint, and compilers offer no intrinsic for it.
  */
+static inline vec_b8 load_b8(const uint8_t *p)
+{
+    return vld1q_u8(p);
+}
+
+static inline void store_b8(uint8_t *p, vec_b8 v)
+{
+    vst1q_u8(p, v);
+}
+
+static inline void stream_b8(uint8_t *p, vec_b8 v)
+{
+    store_b8(p, v);
+}
+
 static inline vec_b16 load_b16(const uint8_t *p)
 {
     return vreinterpretq_u16_u8(vld1q_u8(p));
@@ -140,6 +156,14 @@ static inline void stream_b64(uint8_t *p, vec_b64 v)
 }
 
 /* Each lane tests its own bit of a broadcast word. */
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    const uint8x16_t lane_bit = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
+    const uint8x16_t word = vcombine_u8(vdup_n_u8((uint8_t)(bits >> lane)),
+                                        vdup_n_u8((uint8_t)(bits >> (lane + 8))));
+    return vandq_u8(v, vtstq_u8(word, lane_bit));
+}
+
 static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
 {
     static const uint16_t lane_bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
@@ -160,6 +184,30 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     static const uint64_t low_bits[2] = {1, 2};
     const uint64x2_t lane_bit = vshlq_u64(vld1q_u64(low_bits), vdupq_n_s64((int64_t)lane));
     return vandq_u64(v, vtstq_u64(vdupq_n_u64(bits), lane_bit));
+}
+
+static inline uint64_t any_bit_b8(vec_b8 v)
+{
+    const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
+    const uint8x16_t bits = vandq_u8(vtstq_u8(v, v), place);
+    return vaddv_u8(vget_low_u8(bits)) | (uint64_t)vaddv_u8(vget_high_u8(bits)) << 8;
+}
+
+static inline uint64_t any_bit_b16(vec_b16 v)
+{
+    const uint8x8_t place = vcreate_u8(UINT64_C(0x8040201008040201));
+    return vaddv_u8(vand_u8(vmovn_u16(vtstq_u16(v, v)), place));
+}
+
+static inline uint64_t any_bit_b32(vec_b32 v)
+{
+    static const uint32_t place[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vtstq_u32(v, v), vld1q_u32(place)));
+}
+
+static inline uint64_t any_bit_b64(vec_b64 v)
+{
+    return (vgetq_lane_u64(v, 0) != 0) | (uint64_t)(vgetq_lane_u64(v, 1) != 0) << 1;
 }
 
 static inline void stream_fence(void)
@@ -203,5 +251,226 @@ static inline vec_b16 times_bf16(vec_b16 v, float factor)
     const uint16x4_t low_cut = vshrn_n_u32(round_to_bf16(vmulq_f32(low, s)), 16);
     return vshrn_high_n_u32(low_cut, round_to_bf16(vmulq_f32(high, s)), 16);
 }
+
+/* ---- Numbers ---- */
+
+typedef float32x4_t vec_f32;
+typedef float64x2_t vec_f64;
+typedef uint32x4_t choose32;
+typedef uint64x2_t choose64;
+
+static inline vec_b32 as_b32(vec_f32 v)
+{
+    return vreinterpretq_u32_f32(v);
+}
+
+static inline vec_f32 as_f32(vec_b32 v)
+{
+    return vreinterpretq_f32_u32(v);
+}
+
+static inline vec_b64 as_b64(vec_f64 v)
+{
+    return vreinterpretq_u64_f64(v);
+}
+
+static inline vec_f64 as_f64(vec_b64 v)
+{
+    return vreinterpretq_f64_u64(v);
+}
+
+static inline vec_f32 set_f32(float x)
+{
+    return vdupq_n_f32(x);
+}
+
+static inline vec_f32 add_f32(vec_f32 a, vec_f32 b)
+{
+    return vaddq_f32(a, b);
+}
+
+static inline vec_f32 sub_f32(vec_f32 a, vec_f32 b)
+{
+    return vsubq_f32(a, b);
+}
+
+static inline vec_f32 mul_f32(vec_f32 a, vec_f32 b)
+{
+    return vmulq_f32(a, b);
+}
+
+static inline vec_f32 div_f32(vec_f32 a, vec_f32 b)
+{
+    return vdivq_f32(a, b);
+}
+
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return vcgtq_f32(a, b);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return vbslq_f32(choice, a, b);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return vdupq_n_f64(x);
+}
+
+static inline vec_f64 add_f64(vec_f64 a, vec_f64 b)
+{
+    return vaddq_f64(a, b);
+}
+
+static inline vec_f64 sub_f64(vec_f64 a, vec_f64 b)
+{
+    return vsubq_f64(a, b);
+}
+
+static inline vec_f64 mul_f64(vec_f64 a, vec_f64 b)
+{
+    return vmulq_f64(a, b);
+}
+
+static inline vec_f64 div_f64(vec_f64 a, vec_f64 b)
+{
+    return vdivq_f64(a, b);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return vcgtq_f64(a, b);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return vbslq_f64(choice, a, b);
+}
+
+static inline vec_b32 set_b32(uint32_t u)
+{
+    return vdupq_n_u32(u);
+}
+
+static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
+{
+    return vaddq_u32(a, b);
+}
+
+static inline vec_b32 sub_b32(vec_b32 a, vec_b32 b)
+{
+    return vsubq_u32(a, b);
+}
+
+static inline vec_b32 and_b32(vec_b32 a, vec_b32 b)
+{
+    return vandq_u32(a, b);
+}
+
+static inline vec_b32 or_b32(vec_b32 a, vec_b32 b)
+{
+    return vorrq_u32(a, b);
+}
+
+static inline vec_b32 shl_b32(vec_b32 v, int n)
+{
+    return vshlq_u32(v, vdupq_n_s32(n));
+}
+
+static inline vec_b32 shr_b32(vec_b32 v, int n)
+{
+    return vshlq_u32(v, vdupq_n_s32(-n));
+}
+
+static inline choose32 above_b32(vec_b32 a, vec_b32 b)
+{
+    return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
+}
+
+static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
+{
+    return vbslq_u32(choice, a, b);
+}
+
+static inline vec_b32 load_u8(const uint8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+}
+
+static inline vec_b32 load_u16(const uint8_t *p)
+{
+    return vmovl_u16(vreinterpret_u16_u8(vld1_u8(p)));
+}
+
+static inline void store_u8(uint8_t *p, vec_b32 v)
+{
+    const uint16x4_t words = vmovn_u32(v);
+    const uint8x8_t bytes = vmovn_u16(vcombine_u16(words, words));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    memcpy(p, &four, sizeof four);
+}
+
+static inline void store_u16(uint8_t *p, vec_b32 v)
+{
+    vst1_u8(p, vreinterpret_u8_u16(vmovn_u32(v)));
+}
+
+static inline vec_f32 load_half(const uint8_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+static inline void store_half(uint8_t *p, vec_f32 v)
+{
+    vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
+}
+
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    return vbslq_f32(vceqq_f32(v, v), v, vreinterpretq_f32_u32(vdupq_n_u32(0x7FC00000)));
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    return vbslq_f64(vceqq_f64(v, v), v, vreinterpretq_f64_u64(vdupq_n_u64(UINT64_C(0x7FF8000000000000))));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return Sleef_finz_expf4_u10advsimd(v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return Sleef_finz_erff4_u10advsimd(v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return Sleef_finz_tanhf4_u10advsimd(v);
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return Sleef_finz_expd2_u10advsimd(v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return Sleef_finz_erfd2_u10advsimd(v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return Sleef_finz_tanhd2_u10advsimd(v);
+}
+#endif
 
 #endif

@@ -1,12 +1,14 @@
 /* The AVX2 tier: the loops over vec_avx2.h. */
-#if !defined(__AVX2__) || !defined(__F16C__)
-#error "compile this file with -mavx2 -mf16c"
+#if !defined(__AVX2__) || !defined(__F16C__) || !defined(__FMA__)
+#error "compile this file with -mavx2 -mf16c -mfma"
 #endif
 
 #include "dropwise.h"
 #include "vec_avx2.h"
 
 #include "apply_all.inc.h"
+#include "convert_all.inc.h"
+#include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 

@@ -8,6 +8,8 @@
 #include "vec_avx512.h"
 
 #include "apply_all.inc.h"
+#include "convert_all.inc.h"
+#include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
 

@@ -84,10 +84,26 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
 }
 
 /* Elements of 16, 32 or 64 bits, whatever they mean: moved, and kept or dropped. */
+typedef __m256i vec_b8;
 typedef __m256i vec_b16;
 typedef __m256i vec_b32;
 typedef __m256i vec_b64;
-enum { LANES_b16 = 16, LANES_b32 = 8, LANES_b64 = 4 };
+enum { LANES_b8 = 32, LANES_b16 = 16, LANES_b32 = 8, LANES_b64 = 4 };
+
+static inline vec_b8 load_b8(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+static inline void store_b8(uint8_t *p, vec_b8 v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
+static inline void stream_b8(uint8_t *p, vec_b8 v)
+{
+    _mm256_stream_si256((__m256i *)(void *)p, v);
+}
 
 static inline vec_b16 load_b16(const uint8_t *p)
 {
@@ -135,6 +151,17 @@ static inline void stream_b64(uint8_t *p, vec_b64 v)
 }
 
 /* Each lane tests its own bit of a broadcast word, which serves several vectors where it is long enough. */
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    const __m256i byte_of_lane = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
+                                                  2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i lane_bit = _mm256_set1_epi64x((long long)UINT64_C(0x8040201008040201));
+    const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane));
+    const __m256i bytes = _mm256_shuffle_epi8(word, byte_of_lane);
+    const __m256i kept = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, lane_bit), lane_bit);
+    return _mm256_and_si256(v, kept);
+}
+
 static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
 {
     const __m256i lane_bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
@@ -159,6 +186,32 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     const __m256i word = _mm256_set1_epi64x((long long)bits);
     const __m256i kept = _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
     return _mm256_and_si256(v, kept);
+}
+
+static inline uint64_t any_bit_b8(vec_b8 v)
+{
+    const __m256i zero = _mm256_cmpeq_epi8(v, _mm256_setzero_si256());
+    return ~(uint32_t)_mm256_movemask_epi8(zero);
+}
+
+/* Packing answers to bytes leaves eight of them in each half. */
+static inline uint64_t any_bit_b16(vec_b16 v)
+{
+    const __m256i zero = _mm256_cmpeq_epi16(v, _mm256_setzero_si256());
+    const uint32_t bits = ~(uint32_t)_mm256_movemask_epi8(_mm256_packs_epi16(zero, zero));
+    return (bits & 0xFF) | (bits >> 8 & 0xFF00);
+}
+
+static inline uint64_t any_bit_b32(vec_b32 v)
+{
+    const __m256i zero = _mm256_cmpeq_epi32(v, _mm256_setzero_si256());
+    return ~(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(zero)) & 0xFF;
+}
+
+static inline uint64_t any_bit_b64(vec_b64 v)
+{
+    const __m256i zero = _mm256_cmpeq_epi64(v, _mm256_setzero_si256());
+    return ~(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(zero)) & 0xF;
 }
 
 static inline void stream_fence(void)
@@ -210,5 +263,231 @@ static inline vec_b16 times_bf16(vec_b16 v, float factor)
     const __m256i odd_product = round_to_bf16(_mm256_mul_ps(odd, s));
     return _mm256_blend_epi16(_mm256_srli_epi32(even_product, 16), odd_product, 0xAA);
 }
+
+/* ---- Numbers ---- */
+
+typedef __m256 vec_f32;
+typedef __m256d vec_f64;
+typedef __m256 choose32;
+typedef __m256d choose64;
+
+static inline vec_b32 as_b32(vec_f32 v)
+{
+    return _mm256_castps_si256(v);
+}
+
+static inline vec_f32 as_f32(vec_b32 v)
+{
+    return _mm256_castsi256_ps(v);
+}
+
+static inline vec_b64 as_b64(vec_f64 v)
+{
+    return _mm256_castpd_si256(v);
+}
+
+static inline vec_f64 as_f64(vec_b64 v)
+{
+    return _mm256_castsi256_pd(v);
+}
+
+static inline vec_f32 set_f32(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+static inline vec_f32 add_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vec_f32 sub_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+static inline vec_f32 mul_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+static inline vec_f32 div_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return _mm256_blendv_ps(b, a, choice);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return _mm256_set1_pd(x);
+}
+
+static inline vec_f64 add_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_add_pd(a, b);
+}
+
+static inline vec_f64 sub_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_sub_pd(a, b);
+}
+
+static inline vec_f64 mul_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_mul_pd(a, b);
+}
+
+static inline vec_f64 div_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_div_pd(a, b);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_cmp_pd(a, b, _CMP_GT_OQ);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return _mm256_blendv_pd(b, a, choice);
+}
+
+static inline vec_b32 set_b32(uint32_t u)
+{
+    return _mm256_set1_epi32((int)u);
+}
+
+static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+static inline vec_b32 sub_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+
+static inline vec_b32 and_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_and_si256(a, b);
+}
+
+static inline vec_b32 or_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+static inline vec_b32 shl_b32(vec_b32 v, int n)
+{
+    return _mm256_slli_epi32(v, n);
+}
+
+static inline vec_b32 shr_b32(vec_b32 v, int n)
+{
+    return _mm256_srli_epi32(v, n);
+}
+
+static inline choose32 above_b32(vec_b32 a, vec_b32 b)
+{
+    return as_f32(_mm256_cmpgt_epi32(a, b));
+}
+
+static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
+{
+    return as_b32(select_f32(choice, as_f32(a), as_f32(b)));
+}
+
+static inline vec_b32 load_u8(const uint8_t *p)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+
+static inline vec_b32 load_u16(const uint8_t *p)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+/* Words below 2^16: the packing saturates nothing. */
+static inline __m128i packed_u16(vec_b32 v)
+{
+    return _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
+static inline void store_u8(uint8_t *p, vec_b32 v)
+{
+    const __m128i words = packed_u16(v);
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi16(words, words));
+}
+
+static inline void store_u16(uint8_t *p, vec_b32 v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, packed_u16(v));
+}
+
+static inline vec_f32 load_half(const uint8_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline void store_half(uint8_t *p, vec_f32 v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+/* A comparison with itself finds NaN; its sign is not the one that x86 makes. */
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(0x7FC00000));
+    return _mm256_blendv_ps(v, nan, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    const __m256d nan = _mm256_castsi256_pd(_mm256_set1_epi64x(0x7FF8000000000000));
+    return _mm256_blendv_pd(v, nan, _mm256_cmp_pd(v, v, _CMP_UNORD_Q));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return Sleef_finz_expf8_u10avx2(v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return Sleef_finz_erff8_u10avx2(v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return Sleef_finz_tanhf8_u10avx2(v);
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return Sleef_finz_expd4_u10avx2(v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return Sleef_finz_erfd4_u10avx2(v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return Sleef_finz_tanhd4_u10avx2(v);
+}
+#endif
 
 #endif

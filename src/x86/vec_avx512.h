@@ -64,10 +64,31 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
     return _mm512_cmpeq_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
 }
 
+typedef __m512i vec_b8;
 typedef __m512i vec_b16;
 typedef __m512i vec_b32;
 typedef __m512i vec_b64;
-enum { LANES_b16 = 32, LANES_b32 = 16, LANES_b64 = 8 };
+enum { LANES_b8 = 64, LANES_b16 = 32, LANES_b32 = 16, LANES_b64 = 8 };
+
+static inline vec_b8 load_b8(const uint8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline void store_b8(uint8_t *p, vec_b8 v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+static inline void stream_b8(uint8_t *p, vec_b8 v)
+{
+    _mm512_stream_si512((__m512i *)(void *)p, v);
+}
+
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mov_epi8((__mmask64)(bits >> lane), v);
+}
 
 static inline vec_b16 load_b16(const uint8_t *p)
 {
@@ -129,6 +150,26 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     return _mm512_maskz_mov_epi64((__mmask8)(bits >> lane), v);
 }
 
+static inline uint64_t any_bit_b8(vec_b8 v)
+{
+    return _mm512_test_epi8_mask(v, v);
+}
+
+static inline uint64_t any_bit_b16(vec_b16 v)
+{
+    return _mm512_test_epi16_mask(v, v);
+}
+
+static inline uint64_t any_bit_b32(vec_b32 v)
+{
+    return _mm512_test_epi32_mask(v, v);
+}
+
+static inline uint64_t any_bit_b64(vec_b64 v)
+{
+    return _mm512_test_epi64_mask(v, v);
+}
+
 static inline void stream_fence(void)
 {
     _mm_sfence();
@@ -175,5 +216,223 @@ static inline vec_b16 times_bf16(vec_b16 v, float factor)
     const __m512i odd_product = round_to_bf16(_mm512_mul_ps(odd, s));
     return _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(even_product, 16), odd_product);
 }
+
+/* ---- Numbers ---- */
+
+typedef __m512 vec_f32;
+typedef __m512d vec_f64;
+typedef __mmask16 choose32;
+typedef __mmask8 choose64;
+
+static inline vec_b32 as_b32(vec_f32 v)
+{
+    return _mm512_castps_si512(v);
+}
+
+static inline vec_f32 as_f32(vec_b32 v)
+{
+    return _mm512_castsi512_ps(v);
+}
+
+static inline vec_b64 as_b64(vec_f64 v)
+{
+    return _mm512_castpd_si512(v);
+}
+
+static inline vec_f64 as_f64(vec_b64 v)
+{
+    return _mm512_castsi512_pd(v);
+}
+
+static inline vec_f32 set_f32(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+static inline vec_f32 add_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vec_f32 sub_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline vec_f32 mul_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline vec_f32 div_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return _mm512_mask_blend_ps(choice, b, a);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return _mm512_set1_pd(x);
+}
+
+static inline vec_f64 add_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_add_pd(a, b);
+}
+
+static inline vec_f64 sub_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_sub_pd(a, b);
+}
+
+static inline vec_f64 mul_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_mul_pd(a, b);
+}
+
+static inline vec_f64 div_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_div_pd(a, b);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return _mm512_mask_blend_pd(choice, b, a);
+}
+
+static inline vec_b32 set_b32(uint32_t u)
+{
+    return _mm512_set1_epi32((int)u);
+}
+
+static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline vec_b32 sub_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
+static inline vec_b32 and_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+static inline vec_b32 or_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+static inline vec_b32 shl_b32(vec_b32 v, int n)
+{
+    return _mm512_slli_epi32(v, (unsigned)n);
+}
+
+static inline vec_b32 shr_b32(vec_b32 v, int n)
+{
+    return _mm512_srli_epi32(v, (unsigned)n);
+}
+
+static inline choose32 above_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_cmpgt_epi32_mask(a, b);
+}
+
+static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
+{
+    return _mm512_mask_blend_epi32(choice, b, a);
+}
+
+static inline vec_b32 load_u8(const uint8_t *p)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline vec_b32 load_u16(const uint8_t *p)
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void store_u8(uint8_t *p, vec_b32 v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(v));
+}
+
+static inline void store_u16(uint8_t *p, vec_b32 v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(v));
+}
+
+static inline vec_f32 load_half(const uint8_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void store_half(uint8_t *p, vec_f32 v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000));
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), v, nan);
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    const __m512d nan = _mm512_castsi512_pd(_mm512_set1_epi64(0x7FF8000000000000));
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q), v, nan);
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return Sleef_finz_expf16_u10avx512f(v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return Sleef_finz_erff16_u10avx512f(v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return Sleef_finz_tanhf16_u10avx512f(v);
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return Sleef_finz_expd8_u10avx512f(v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return Sleef_finz_erfd8_u10avx512f(v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return Sleef_finz_tanhd8_u10avx512f(v);
+}
+#endif
 
 #endif

@@ -1,0 +1,209 @@
+#include "apply.h"
+
+#include <string.h>
+
+#include "dispatch.h"
+#include "stream.h"
+
+/*
+ * From this many bytes on, a result that is not computed in place is stored past the caches: it would
+ * not stay in them, and a store that is not streamed reads its line from memory first.
+ */
+enum { STREAM_FROM_BYTES = 4 << 20 };
+
+/* Elements that go through f32 at a time, in a buffer on the stack. */
+enum { WIDE = 512 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+bool dropwise_is_large(uint64_t bytes)
+{
+    return bytes >= STREAM_FROM_BYTES;
+}
+
+apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                               dropwise_dtype dtype, bool stream)
+{
+    const bool copies =
+        mask->scaling == DROPWISE_SCALING_STANDARD || mask->keep_threshold == DROPWISE_KEEP_ONE;
+    apply_plan plan = {
+        .dtype = dropwise_dtype_of(kernels, dtype),
+        .kernels = kernels,
+        .element_bytes = dropwise_dtype_bytes(dtype),
+        .scales = !copies,
+        .stream = stream,
+    };
+    /* With p = 1 nothing is kept, whatever the factor. */
+    if (plan.scales && mask->keep_threshold != 0)
+        plan.factor = dropwise_factor_of(dtype, 0x1p40 / (double)mask->keep_threshold);
+    return plan;
+}
+
+static bool is_aligned(const uint8_t *p)
+{
+    return (uintptr_t)p % DROPWISE_STREAM_ALIGN == 0;
+}
+
+void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x,
+                         uint8_t *y)
+{
+    const bool stream = plan->stream && is_aligned(y);
+    const dropwise_dtype_kernels *dtype = &plan->dtype;
+    if (!plan->scales) {
+        (stream ? dtype->copy_kept_stream : dtype->copy_kept)(bits, n, x, y, NULL);
+    } else if (dtype->scale_kept != NULL) {
+        (stream ? dtype->scale_kept_stream : dtype->scale_kept)(bits, n, x, y, &plan->factor);
+    } else {
+        for (size_t done = 0; done < n; done += WIDE) {
+            float wide[WIDE];
+            const size_t len = smaller(WIDE, n - done);
+            dtype->widen(len, x + done * plan->element_bytes, wide);
+            plan->kernels->scale_kept_f32(bits + done / 8, len, wide, wide, &plan->factor);
+            dtype->narrow(len, wide, y + done * plan->element_bytes);
+        }
+    }
+}
+
+static void scale_run(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)
+{
+    const dropwise_dtype_kernels *dtype = &plan->dtype;
+    if (dtype->scale != NULL) {
+        (plan->stream && is_aligned(y) ? dtype->scale_stream : dtype->scale)(n, x, y, &plan->factor);
+        return;
+    }
+    for (size_t done = 0; done < n; done += WIDE) {
+        float wide[WIDE];
+        const size_t len = smaller(WIDE, n - done);
+        dtype->widen(len, x + done * plan->element_bytes, wide);
+        plan->kernels->scale_f32(len, wide, wide, &plan->factor);
+        dtype->narrow(len, wide, y + done * plan->element_bytes);
+    }
+}
+
+static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)
+{
+    size_t head = 0;
+    if (plan->stream && !is_aligned(y)) {
+        const size_t bytes = DROPWISE_STREAM_ALIGN - (uintptr_t)y % DROPWISE_STREAM_ALIGN;
+        head = bytes % plan->element_bytes == 0 ? smaller(bytes / plan->element_bytes, n) : 0;
+        if (head != 0)
+            scale_run(plan, head, x, y);
+    }
+    const size_t skip = head * plan->element_bytes;
+    scale_run(plan, n - head, x + skip, y + skip);
+}
+
+void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y)
+{
+    const size_t bytes = n * plan->element_bytes;
+    if (kept && plan->scales) {
+        scale_all(plan, n, x, y);
+    } else if (kept) {
+        if (x != y)
+            memcpy(y, x, bytes);
+    } else if (plan->stream && is_aligned(y)) {
+        plan->kernels->clear_stream(bytes, y);
+    } else {
+        memset(y, 0, bytes);
+    }
+}
+
+/*
+ * The number of elements before the first one from which y is aligned for streaming. With bits this
+ * has to be a whole number of bytes of them. SIZE_MAX where y can never be streamed.
+ */
+static size_t stream_head(const void *y, size_t element_bytes, bool has_bits)
+{
+    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_STREAM_ALIGN;
+    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
+    return bytes % step == 0 ? bytes / element_bytes : SIZE_MAX;
+}
+
+/*
+ * Asks for the elements of a step that is to be applied two steps later: memory answers while the steps
+ * between are drawn. Into the second-level cache, as the buffers that wait for the first level are few and
+ * streaming stores need them too.
+ */
+static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t at, size_t n)
+{
+    const size_t from = at + 2 * DRAW_STEP;
+    const size_t to = from + smaller(DRAW_STEP, n - smaller(from, n));
+    for (size_t i = from * element_bytes; i < to * element_bytes; i += 64)
+        __builtin_prefetch(call->x + i, 0, 2);
+}
+
+/*
+ * The call by bits that are drawn chunk by chunk. While a chunk is applied, step by step, the next one is
+ * drawn.
+ *
+ * Out of cache this alternation and the prefetch take a third off the time of drawing a chunk and then
+ * applying it: 0.39 for 0.58 ns an element in forward/f32/avx2/p:0.1/bytes:67108864 of the benchmark.
+ */
+static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const apply_call *call, bool large)
+{
+    const size_t n = call->n, element_bytes = plan->element_bytes;
+    uint8_t buffers[2][DRAW_CHUNK / 8];
+    draw_chunk chunk;
+    uint8_t *bits = call->drawn != NULL ? call->drawn : buffers[0];
+    size_t len = smaller(DRAW_CHUNK, n);
+    dropwise_draw_begin(&chunk, call->first, len, bits);
+    dropwise_draw_end(draw, &chunk);
+
+    for (size_t done = 0, i = 1; done < n; i++) {
+        const size_t next = done + len;
+        const size_t next_len = smaller(DRAW_CHUNK, n - next);
+        uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
+        dropwise_draw_begin(&chunk, call->first + next, next_len, next_bits);
+        for (size_t at = 0; at < len; at += DRAW_STEP) {
+            if (large)
+                prefetch_ahead(call, element_bytes, done + at, n);
+            dropwise_draw_step(draw, &chunk);
+            const size_t offset = (done + at) * element_bytes;
+            dropwise_apply_bits(plan, bits + at / 8, smaller(DRAW_STEP, len - at), call->x + offset,
+                                call->y + offset);
+        }
+        dropwise_draw_end(draw, &chunk);
+        done = next;
+        len = next_len;
+        bits = next_bits;
+    }
+}
+
+static void apply_part(const dropwise_kernels *kernels, const apply_call *call, bool large, bool stream)
+{
+    const apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, stream);
+    if (call->stored != NULL) {
+        dropwise_apply_bits(&plan, call->stored, call->n, call->x, call->y);
+    } else {
+        const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
+        apply_drawn(&draw, &plan, call, large);
+    }
+    if (stream)
+        kernels->stream_fence();
+}
+
+void dropwise_apply_call(const apply_call *call, bool large)
+{
+    const dropwise_kernels *kernels = dropwise_active();
+    const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
+    const size_t head = stream_head(call->y, element_bytes, call->drawn != NULL || call->stored != NULL);
+    if (call->x == call->y || !large || head >= call->n) {
+        apply_part(kernels, call, large, false);
+        return;
+    }
+    apply_call part = *call;
+    part.n = head;
+    apply_part(kernels, &part, false, false);
+    part.n = call->n - head;
+    part.first += head;
+    part.x += head * element_bytes;
+    part.y += head * element_bytes;
+    if (part.drawn != NULL)
+        part.drawn += head / 8;
+    if (part.stored != NULL)
+        part.stored += head / 8;
+    apply_part(kernels, &part, true, true);
+}

@@ -1,0 +1,32 @@
+/* Checks of arguments that several public functions share. Each says what is wrong, or DROPWISE_OK. */
+#ifndef DROPWISE_CHECK_H
+#define DROPWISE_CHECK_H
+
+#include <stdbool.h>
+
+#include "dropwise.h"
+
+dropwise_status dropwise_check_mask(const dropwise_mask *mask);
+
+/* n elements of a size in bytes, which no object in C can exceed. */
+dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes);
+
+/* Mask indices first to first + n - 1. */
+dropwise_status dropwise_check_range(uint64_t first, uint64_t n);
+
+/* Bytes that a call reads or writes. */
+typedef struct dropwise_extent {
+    uintptr_t from, to; /* to is past the last one */
+} dropwise_extent;
+
+static inline dropwise_extent dropwise_extent_of(const void *p, size_t bytes)
+{
+    return (dropwise_extent){(uintptr_t)p, (uintptr_t)p + bytes};
+}
+
+static inline bool dropwise_overlap(dropwise_extent a, dropwise_extent b)
+{
+    return a.from < b.to && b.from < a.to;
+}
+
+#endif

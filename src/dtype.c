@@ -1,0 +1,52 @@
+#include "dtype.h"
+
+dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *k, dropwise_dtype dtype)
+{
+    const dropwise_dtype_kernels f8 = {
+        .copy_kept = k->copy_kept_b8, .copy_kept_stream = k->copy_kept_stream_b8, .nonzero = k->nonzero_b8};
+    dropwise_dtype_kernels t = f8;
+    switch (dtype) {
+    case DROPWISE_F64:
+        return (dropwise_dtype_kernels){
+            .scale_kept = k->scale_kept_f64, .scale_kept_stream = k->scale_kept_stream_f64,
+            .scale = k->scale_f64, .scale_stream = k->scale_stream_f64,
+            .copy_kept = k->copy_kept_b64, .copy_kept_stream = k->copy_kept_stream_b64,
+            .nonzero = k->nonzero_b64};
+    case DROPWISE_F16:
+        return (dropwise_dtype_kernels){
+            .scale_kept = k->scale_kept_f16, .scale_kept_stream = k->scale_kept_stream_f16,
+            .scale = k->scale_f16, .scale_stream = k->scale_stream_f16,
+            .copy_kept = k->copy_kept_b16, .copy_kept_stream = k->copy_kept_stream_b16,
+            .nonzero = k->nonzero_b16,
+            .widen = k->widen_f16, .narrow = k->narrow_f16};
+    case DROPWISE_BF16:
+        return (dropwise_dtype_kernels){
+            .scale_kept = k->scale_kept_bf16, .scale_kept_stream = k->scale_kept_stream_bf16,
+            .scale = k->scale_bf16, .scale_stream = k->scale_stream_bf16,
+            .copy_kept = k->copy_kept_b16, .copy_kept_stream = k->copy_kept_stream_b16,
+            .nonzero = k->nonzero_b16,
+            .widen = k->widen_bf16, .narrow = k->narrow_bf16};
+    case DROPWISE_F8_E4M3:
+        t.widen = k->widen_f8_e4m3;
+        t.narrow = k->narrow_f8_e4m3;
+        return t;
+    case DROPWISE_F8_E4M3_SAT:
+        t.widen = k->widen_f8_e4m3;
+        t.narrow = k->narrow_f8_e4m3_sat;
+        return t;
+    case DROPWISE_F8_E5M2:
+        t.widen = k->widen_f8_e5m2;
+        t.narrow = k->narrow_f8_e5m2;
+        return t;
+    case DROPWISE_F8_E5M2_SAT:
+        t.widen = k->widen_f8_e5m2;
+        t.narrow = k->narrow_f8_e5m2_sat;
+        return t;
+    default:
+        return (dropwise_dtype_kernels){
+            .scale_kept = k->scale_kept_f32, .scale_kept_stream = k->scale_kept_stream_f32,
+            .scale = k->scale_f32, .scale_stream = k->scale_stream_f32,
+            .copy_kept = k->copy_kept_b32, .copy_kept_stream = k->copy_kept_stream_b32,
+            .nonzero = k->nonzero_b32};
+    }
+}
