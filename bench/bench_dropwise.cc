@@ -5,6 +5,13 @@
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
+ *   spatial_nchw/..., spatial_nhwc/..., locked/..., rows/..., transposed/...
+ *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
+ *                                     a mask shared by 32 time steps, padded rows of 1,000, a transposed x
+ *   residual/..., gelu/..., softmax/..., and residual_backward/... and so on
+ *                                     fused steps on rows of 1,024, also with p:0, that is, without a mask
+ *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
+ *   sum/bytes:N                       y = residual + (x + bias), a plain loop
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
  *   memcpy/bytes:N                    the floor
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
@@ -22,6 +29,7 @@
 #include <vector>
 
 #include "dropwise.h"
+#include "dropwise_fused.h"
 
 extern "C" {
 #include "kernels.h"
@@ -162,6 +170,114 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
     if (dtype.number == DROPWISE_F32)
         add_call("bits" + suffix, isa, n, n / 8,
                  [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+}
+
+/* ---- Views and fused steps ---- */
+
+std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const char *const probability = p == 0 ? "/p:0" : p == 0.1 ? "/p:0.1" : "/p:0.5";
+    return std::string("/") + dtype.name + "/" + dropwise_isa_name(isa) + probability + bytes_suffix(bytes);
+}
+
+dropwise_view make_view(std::vector<uint64_t> size, uint32_t shared)
+{
+    dropwise_view view;
+    if (dropwise_view_init(&view, static_cast<uint32_t>(size.size()), size.data()) != DROPWISE_OK ||
+        dropwise_view_share(&view, shared) != DROPWISE_OK)
+        std::abort();
+    view.first = kFirst;
+    return view;
+}
+
+dropwise_mask make_mask(double p)
+{
+    dropwise_mask mask;
+    if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
+        std::abort();
+    return mask;
+}
+
+void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const uint64_t n = bytes / dtype.bytes;
+    dropwise_view padded = make_view({n / 1024, 1000}, 0);
+    padded.x_stride[0] = padded.y_stride[0] = 1024;
+    dropwise_view transposed = make_view({1024, n / 1024}, 0);
+    transposed.x_stride[0] = 1;
+    transposed.x_stride[1] = 1024;
+    const std::pair<const char *, dropwise_view> views[] = {
+        {"spatial_nchw", make_view({n / 1024 / 16, 16, 32, 32}, 1u << 2 | 1u << 3)},
+        {"spatial_nhwc", make_view({n / 1024 / 16, 32, 32, 16}, 1u << 1 | 1u << 2)},
+        {"locked", make_view({32, n / 1024, 32}, 1u << 0)},
+        {"rows", padded},
+        {"transposed", transposed}};
+    const dropwise_mask mask = make_mask(p);
+    const auto number = dtype.number;
+    for (const auto &named : views) {
+        const dropwise_view view = named.second;
+        add_call(named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes, [=] {
+            return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr);
+        });
+    }
+}
+
+void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const uint64_t n = bytes / dtype.bytes;
+    const dropwise_view view = make_view({n / 1024, 1024}, 0);
+    const dropwise_mask mask = make_mask(p);
+    dropwise_softmax softmax;
+    if (dropwise_softmax_init(&softmax, 0.01) != DROPWISE_OK)
+        std::abort();
+    const auto number = dtype.number;
+    const std::string suffix = call_suffix(dtype, isa, p, bytes);
+    /* The buffers have room for two operands of the largest size here, and a row of bias behind them. */
+    const auto second = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
+    const auto row = [=] { return second() + bytes + 192; };
+    add_call("residual" + suffix, isa, n, 3 * bytes, [=] {
+        return dropwise_residual_forward(&mask, number, &view, buffers().x, row(), second(), buffers().y,
+                                         nullptr);
+    });
+    add_call("residual_backward" + suffix, isa, n, 2 * bytes, [=] {
+        return dropwise_residual_backward(&mask, number, &view, buffers().x, buffers().y, second(), nullptr);
+    });
+    const std::pair<const char *, dropwise_activation> activations[] = {
+        {"relu", DROPWISE_RELU}, {"gelu", DROPWISE_GELU}, {"gelu_tanh", DROPWISE_GELU_TANH},
+        {"silu", DROPWISE_SILU}};
+    for (const auto &named : activations) {
+        const dropwise_activation activation = named.second;
+        add_call(named.first + suffix, isa, n, 2 * bytes, [=] {
+            return dropwise_activation_forward(&mask, number, &view, activation, buffers().x, row(),
+                                               buffers().y, nullptr);
+        });
+        add_call(named.first + std::string("_backward") + suffix, isa, n, 3 * bytes, [=] {
+            return dropwise_activation_backward(&mask, number, &view, activation, buffers().x, second(),
+                                                row(), buffers().y, nullptr, nullptr);
+        });
+    }
+    add_call("softmax" + suffix, isa, n, 2 * bytes, [=] {
+        return dropwise_softmax_forward(&mask, number, &view, &softmax, buffers().x, nullptr, buffers().y,
+                                        nullptr);
+    });
+    add_call("softmax_backward" + suffix, isa, n, 3 * bytes, [=] {
+        return dropwise_softmax_backward(&mask, number, &view, &softmax, buffers().x, second(), buffers().y,
+                                         nullptr);
+    });
+}
+
+void add_conversions(dropwise_isa isa, size_t bytes)
+{
+    const dropwise_mask mask = make_mask(0.1);
+    const std::string suffix = std::string("/") + dropwise_isa_name(isa) + bytes_suffix(bytes);
+    const auto convert = [=](bool to_bits) {
+        const dropwise_stored bits = {sizeof bits, DROPWISE_FORM_BITS, buffers().bits, bytes / 8, 0, {0, 0}};
+        const dropwise_stored all = {sizeof all, DROPWISE_FORM_BYTES, buffers().y, bytes, 0, {0, 0}};
+        return dropwise_convert_stored(&mask, DROPWISE_F32, 1, bytes, to_bits ? &all : &bits,
+                                       to_bits ? &bits : &all);
+    };
+    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); });
+    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); });
 }
 
 /* ---- Kernels: a row of kernels.inc calls the overload for its kind ---- */
@@ -361,14 +477,30 @@ void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes
     });
 }
 
+/* The sum that the fused residual step contains. */
+void add_sum(size_t bytes)
+{
+    add_row("sum" + bytes_suffix(bytes), bytes / 4, 3 * bytes, [=] {
+        const float *x = buffers().x, *residual = x + bytes / 4 + 48, *bias = residual + bytes / 4 + 48;
+        float *y = buffers().y;
+        for (size_t row = 0; row < bytes / 4; row += 1024)
+            for (size_t i = 0; i < 1024; i++)
+                y[row + i] = residual[row + i] + (x[row + i] + bias[i]);
+    });
+}
+
 /* All rows of one size stand together, so that what is compared is measured within moments. */
 void add_all(size_t bytes)
 {
     add_memcpy(bytes);
+    if (bytes == 256 * kKiB || bytes == 64 * kMiB)
+        add_sum(bytes);
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
         if (kernels == nullptr)
             continue;
+        if (bytes == 256 * kKiB || bytes == 64 * kMiB)
+            add_conversions(isa, bytes);
         for (const Dtype &dtype : kDtypes) {
             if (bytes < dtype.bytes)
                 continue;
@@ -376,6 +508,13 @@ void add_all(size_t bytes)
                 add_scale(kernels, dtype, bytes);
             for (double p : kProbabilities)
                 add_operations(dtype, isa, p, bytes);
+            const bool has_rows = bytes == 256 * kKiB || bytes == 64 * kMiB;
+            for (double p : {0.0, 0.1, 0.5}) {
+                if (has_rows && p != 0)
+                    add_views(dtype, isa, p, bytes);
+                if (has_rows && p != 0.5)
+                    add_fused_steps(dtype, isa, p, bytes);
+            }
         }
     }
 }

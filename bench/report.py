@@ -33,6 +33,43 @@ def cpu_name():
         return "unknown CPU"
 
 
+# What is measured on tensors of 64 MiB, and what it is compared with: the benchmark's rows of the same run.
+STEPS = [
+    ("f64 forward", "forward/f64", "y = s*x in f64", ["scale_f64"]),
+    ("f16 forward", "forward/f16", "y = s*x in f16", ["scale_f16"]),
+    ("bf16 forward", "forward/bf16", "y = s*x in bf16", ["scale_bf16"]),
+    ("feature maps of 32 x 32, NCHW", "spatial_nchw/f32", "y = s*x", ["scale"]),
+    ("feature maps of 32 x 32, NHWC", "spatial_nhwc/f32", "y = s*x", ["scale"]),
+    ("mask shared by 32 time steps", "locked/f32", "y = s*x", ["scale"]),
+    ("residual + dropout(x + bias)", "residual/f32", "a loop for residual + (x + bias)", None),
+    ("dropout(ReLU(x + bias))", "relu/f32", "the same call with p = 0", None),
+    ("dropout(GELU(x + bias))", "gelu/f32", "the same call with p = 0", None),
+    ("dropout(softmax(scale * x)), rows of 1,024", "softmax/f32", "the same call with p = 0", None),
+]
+
+
+def print_steps(medians, isas):
+    size = 64 << 20
+    print("\n| 64 MiB, p = 0.1 | tier | ns/element | compared with | ratio |")
+    print("|---|---|---|---|---|")
+    for title, row, reference, loops in STEPS:
+        for isa in isas:
+            time = medians.get(f"{row}/{isa}/p:0.1/bytes:{size}")
+            if isa == "scalar" or time is None:
+                continue
+            if loops:
+                names = [f"{loop}/bytes:{size}/isa:{isa}/store:{s}" for loop in loops
+                         for s in ("ordinary", "stream")]
+            elif "loop" in reference:
+                names = [f"sum/bytes:{size}"]
+            else:
+                names = [f"{row}/{isa}/p:0/bytes:{size}"]
+            known = [medians[name] for name in names if name in medians]
+            if known:
+                element = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}[row.split("/")[1]]
+                print(f"| {title} | {isa} | {time / size * element:.3f} | {reference} | {time / min(known):.2f} |")
+
+
 def main():
     context, medians = read_medians(sys.argv[1])
     isas = [isa for isa in ("scalar", "neon", "avx2", "avx512")
@@ -54,6 +91,7 @@ def main():
             n = size / 4
             print(f"| {isa} | {label} | {one / n:.3f} | {five / n:.3f} | {2 * size / one:.1f} | "
                   f"{one / scale:.2f} | {five / scale:.2f} | {one / copy:.2f} |")
+    print_steps(medians, isas)
     small = [f"{isa} {medians[f'forward/f32/{isa}/p:0.1/bytes:256']:.0f} ns" for isa in isas
              if f"forward/f32/{isa}/p:0.1/bytes:256" in medians]
     if small:

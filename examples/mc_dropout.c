@@ -199,8 +199,8 @@ static void print_row(const char *name, int step, FILE *curves)
 
 static void print_report(size_t n_held, FILE *curves)
 {
-    printf("\n%d training digits, %zu held out; two hidden layers of %d, p = 0.5, inputs p = 0.2; %d epochs;\n"
-           "mean and standard deviation over %d seeds\n\n", TRAIN, n_held, HIDDEN, EPOCHS, SEEDS);
+    printf("\n%d training digits, %zu held out; two hidden layers of %d, p = 0.5, inputs p = 0.2; %d\n"
+           "epochs; mean and standard deviation over %d seeds\n\n", TRAIN, n_held, HIDDEN, EPOCHS, SEEDS);
     printf("%-28s %-19s %s\n", "", "held-out accuracy", "held-out loss");
     print_row("scaled weights, no masks", -1, curves);
     for (int step = 0; step < STEPS; step++) {
@@ -218,9 +218,9 @@ static void print_report(size_t n_held, FILE *curves)
     const summary d = summarise(difference);
     printf("\nThe mean of %d against scaled weights, same seeds: accuracy %+.4f (standard error %.4f).\n",
            NETWORKS, d.mean, d.deviation / sqrt(SEEDS));
-    printf("Standard deviation of the predicted class's probability over the networks: %.3f where the mean is\n"
-           "right, %.3f where it is wrong; the tenth of the digits with the most holds %.0f %% of the errors.\n",
-           right, wrong, 100 * found);
+    printf("Standard deviation of the predicted class's probability over the networks: %.3f where the\n"
+           "mean is right, %.3f where it is wrong; the tenth of the digits with the most holds %.0f %% of\n"
+           "the errors.\n", right, wrong, 100 * found);
 }
 
 int main(int argc, char **argv)
@@ -249,8 +249,8 @@ int main(int argc, char **argv)
             fprintf(stderr, "mc_dropout: out of memory\n");
             return 1;
         }
-        printf("[%d/%d] seed %d: scaled weights %.4f, mean of %d thinned networks %.4f, %.1f s\n", s + 1, SEEDS,
-               s + 1, results[s].scaled.accuracy, NETWORKS, results[s].mean[STEPS - 1].accuracy,
+        printf("[%d/%d] seed %d: scaled weights %.4f, mean of %d thinned networks %.4f, %.1f s\n", s + 1,
+               SEEDS, s + 1, results[s].scaled.accuracy, NETWORKS, results[s].mean[STEPS - 1].accuracy,
                mlp_seconds() - start);
         fflush(stdout);
     }

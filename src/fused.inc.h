@@ -63,8 +63,8 @@ VEC_INLINE uint64_t OP(word)(const void *bits, size_t i, size_t n)
 
 /* ---- Residual ---- */
 
-VEC_INLINE void OP(residual_vector)(uint64_t word, unsigned lane, size_t i, size_t n, const void *x,
-                                    const void *bias, const void *residual, void *y, NUMBER factor)
+VEC_INLINE VEC OP(residual_vector)(uint64_t word, unsigned lane, size_t i, size_t n, const void *x,
+                                   const void *bias, const void *residual, NUMBER factor)
 {
     VEC v = OP(numbers)(x, i, n);
     if (bias != NULL)
@@ -72,11 +72,11 @@ VEC_INLINE void OP(residual_vector)(uint64_t word, unsigned lane, size_t i, size
     v = OP(kept)(OP(mul)(v, OP(set)(factor)), word, lane);
     if (residual != NULL)
         v = OP(add)(OP(numbers)(residual, i, n), v);
-    OP(put)(y, i, n, v);
+    return OP(canonical)(v);
 }
 
-static void OP(residual)(const void *bits, size_t n, const void *x, const void *bias, const void *residual,
-                         void *y, const void *factor)
+VEC_INLINE void OP(residual_loop)(bool streamed, const void *bits, size_t n, const void *x, const void *bias,
+                                  const void *residual, void *y, const void *factor)
 {
     NUMBER s;
     memcpy(&s, factor, sizeof s);
@@ -84,11 +84,29 @@ static void OP(residual)(const void *bits, size_t n, const void *x, const void *
     for (; n - i >= 64; i += 64) {
         const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
         VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            OP(residual_vector)(word, lane, i + lane, SIZE_MAX, x, bias, residual, y, s);
+        for (unsigned lane = 0; lane < 64; lane += LANES) {
+            const VEC v = OP(residual_vector)(word, lane, i + lane, SIZE_MAX, x, bias, residual, s);
+            uint8_t *out = (uint8_t *)y + (i + lane) * sizeof(NUMBER);
+            if (streamed)
+                CONCAT(stream, WIDTH)(out, CONCAT(as, WIDTH)(v));
+            else
+                CONCAT(store, WIDTH)(out, CONCAT(as, WIDTH)(v));
+        }
     }
     for (; i < n; i += LANES)
-        OP(residual_vector)(OP(word)(bits, i, n), i % 64, i, n, x, bias, residual, y, s);
+        OP(put)(y, i, n, OP(residual_vector)(OP(word)(bits, i, n), i % 64, i, n, x, bias, residual, s));
+}
+
+static void OP(residual)(const void *bits, size_t n, const void *x, const void *bias, const void *residual,
+                         void *y, const void *factor)
+{
+    OP(residual_loop)(false, bits, n, x, bias, residual, y, factor);
+}
+
+static void OP(residual_stream)(const void *bits, size_t n, const void *x, const void *bias,
+                                const void *residual, void *y, const void *factor)
+{
+    OP(residual_loop)(true, bits, n, x, bias, residual, y, factor);
 }
 
 /* ---- Activations ---- */

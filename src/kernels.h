@@ -68,7 +68,7 @@ typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);
  * Here drop(v) is v * *factor where the element's bit is 1, +0.0 elsewhere, bias and residual may be NULL for
  * zeros that are not added, and dropwise_fused.h has the formulas.
  *
- * residual       y = residual + drop(x + bias)
+ * residual       y = residual + drop(x + bias); the stream kernel as above
  * activate       y = drop(activation(x + bias))
  * activate_grad  dx = drop(dy) * slope(x + bias), +0.0 where dropped; sums, if not NULL, grow by dx
  */

@@ -5,9 +5,6 @@
 #include "bits.h"
 #include "dispatch.h"
 
-/* Entries that are converted at a time. */
-enum { ENTRIES = 512 };
-
 dropwise_status dropwise_check_stored(const dropwise_stored *stored)
 {
     if (stored->struct_size != sizeof *stored)
@@ -20,20 +17,21 @@ dropwise_status dropwise_check_stored(const dropwise_stored *stored)
     return DROPWISE_OK;
 }
 
-/* The entry that a scaled mask has where it keeps, and the 1 of a mask in bytes. */
-static void write_one(stored_plan *plan, const dropwise_mask *mask, dropwise_dtype dtype)
+/* The entries that a scaled mask has where it keeps, and the ones of a mask in bytes. */
+static void write_ones(stored_plan *plan, const dropwise_mask *mask, dropwise_dtype dtype)
 {
-    memset(plan->one, 0, sizeof plan->one);
     if (plan->form != DROPWISE_FORM_SCALED) {
-        plan->one[0] = 1;
+        memset(plan->ones, 1, STORED_ENTRIES);
         return;
     }
     const apply_plan scaling = dropwise_apply_plan(plan->kernels, mask, dtype, false);
     const dropwise_factor factor = scaling.scales ? scaling.factor : dropwise_factor_of(dtype, 1.0);
     if (scaling.dtype.narrow != NULL)
-        scaling.dtype.narrow(1, &factor.f32, plan->one);
+        scaling.dtype.narrow(1, &factor.f32, plan->ones);
     else
-        memcpy(plan->one, &factor, scaling.element_bytes);
+        memcpy(plan->ones, &factor, plan->entry_bytes);
+    for (size_t n = 1; n < STORED_ENTRIES; n *= 2)
+        memcpy(plan->ones + n * plan->entry_bytes, plan->ones, n * plan->entry_bytes);
 }
 
 dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwise_mask *mask,
@@ -41,7 +39,9 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
                                      const dropwise_kernels *kernels, stored_plan *plan,
                                      dropwise_extent *extent)
 {
-    *plan = (stored_plan){.kernels = kernels, .data = stored->data, .form = stored->form};
+    plan->kernels = kernels;
+    plan->data = stored->data;
+    plan->form = stored->form;
     const bool scaled = stored->form == DROPWISE_FORM_SCALED;
     plan->entry_bytes = scaled ? dropwise_dtype_bytes(dtype) : 1;
     if (row_length > PTRDIFF_MAX / 8)
@@ -65,7 +65,7 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
     const dropwise_dtype_kernels entries = scaled ? dropwise_dtype_of(kernels, dtype) : f8;
     plan->copy_kept = entries.copy_kept;
     plan->nonzero = entries.nonzero;
-    write_one(plan, mask, dtype);
+    write_ones(plan, mask, dtype);
     return DROPWISE_OK;
 }
 
@@ -100,14 +100,10 @@ void dropwise_write_stored(const stored_plan *plan, int64_t place, size_t n, con
         memcpy(plan->data + place / 8, bits, bytes_of_bits(n));
         return;
     }
-    uint8_t ones[ENTRIES * 8];
-    const size_t bytes = plan->entry_bytes;
-    for (size_t i = 0; i < (n < ENTRIES ? n : ENTRIES); i++)
-        memcpy(ones + i * bytes, plan->one, bytes);
     uint8_t *out = plan->data + place;
-    for (size_t done = 0; done < n; done += ENTRIES) {
-        const size_t len = n - done < ENTRIES ? n - done : ENTRIES;
-        plan->copy_kept(bits + done / 8, len, ones, out + done * bytes, NULL);
+    for (size_t done = 0; done < n; done += STORED_ENTRIES) {
+        const size_t len = n - done < STORED_ENTRIES ? n - done : STORED_ENTRIES;
+        plan->copy_kept(bits + done / 8, len, plan->ones, out + done * plan->entry_bytes, NULL);
     }
 }
 

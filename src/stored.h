@@ -7,6 +7,9 @@
 #include "apply.h"
 #include "check.h"
 
+/* Entries that are written at a time. */
+enum { STORED_ENTRIES = 512 };
+
 /* A stored mask, after it was checked. Places in it are counted in units: bits of packed ones, else bytes. */
 typedef struct stored_plan {
     const dropwise_kernels *kernels;
@@ -16,7 +19,7 @@ typedef struct stored_plan {
     size_t entry_bytes;  /* of the other two forms */
     dropwise_apply_fn *copy_kept;
     dropwise_nonzero_fn *nonzero;
-    uint8_t one[8]; /* an entry that is kept, as it is written */
+    uint8_t ones[STORED_ENTRIES * sizeof(double)]; /* entries that are kept, as they are written */
 } stored_plan;
 
 /* Checks the struct alone. */

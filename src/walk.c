@@ -170,14 +170,17 @@ typedef struct view_walk {
     const stored_plan *stored; /* NULL: bits are drawn */
 } view_walk;
 
+/* The place n steps further along an axis. */
+static walk_place walk_along(const walk_axis *axis, walk_place place, int64_t n)
+{
+    return (walk_place){place.x + n * axis->x, place.y + n * axis->y,
+                        place.index + (uint64_t)(n * axis->mask), place.stored + n * axis->stored};
+}
+
 /* Turns an axis round. */
 static void flip(walk_axis *axis, walk_place *start)
 {
-    const int64_t last = (int64_t)(axis->size - 1);
-    start->x += last * axis->x;
-    start->y += last * axis->y;
-    start->index += (uint64_t)(last * axis->mask);
-    start->stored += last * axis->stored;
+    *start = walk_along(axis, *start, (int64_t)(axis->size - 1));
     *axis = (walk_axis){axis->size, -axis->x, -axis->y, -axis->mask, -axis->stored};
 }
 
@@ -239,9 +242,9 @@ static void plan_axes(view_walk *walk, const dropwise_view *view)
         walk->ahead *= walk->own[a].size;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t smaller(size_t a, uint64_t b)
 {
-    return a < b ? a : b;
+    return a < b ? a : (size_t)b;
 }
 
 /* Elements that are gathered at a time. */
@@ -295,7 +298,7 @@ static bool is_contiguous(const view_walk *walk, const walk_axis *axis)
     return axis->x == walk->element_bytes && axis->y == walk->element_bytes;
 }
 
-/* Repeats of a short row of bits that are applied together; at least 2. */
+/* Bits of a short row, repeated, that are applied together; at least twice. */
 enum { TILE_BITS = 4096 };
 
 /* The shared axis is so laid out that repetitions of a row of n follow each other. */
@@ -306,16 +309,16 @@ static bool can_tile(const view_walk *walk, const walk_axis *row, const walk_axi
            shared->y == row_bytes;
 }
 
-/* n bits again and again, as often as they fit; the number of repetitions. */
-static size_t tile_bits(const uint8_t *bits, size_t n, uint8_t *tile)
+/* n bits again and again. Each word of the tile is cut out of one period and a bit more. */
+static void tile_bits(const uint8_t *bits, size_t n, uint8_t *tile)
 {
-    const size_t repeats = TILE_BITS / n;
-    bit_writer writer = {.out = tile};
-    for (size_t r = 0; r < repeats; r++)
-        for (size_t i = 0; i < n; i++)
-            bit_write(&writer, bit_at(bits, i));
+    uint8_t period[(TILE_BITS / 2 + 64) / 8 + 1];
+    bit_writer writer = {.out = period};
+    for (size_t i = 0, place = 0; i < n + 64; i++, place = place + 1 < n ? place + 1 : 0)
+        bit_write(&writer, bit_at(bits, place));
     bit_write_end(&writer);
-    return repeats;
+    for (size_t done = 0, place = 0; done < TILE_BITS; done += 64, place = (place + 64) % n)
+        copy_bits(period, place, 64, tile + done / 8);
 }
 
 /* Applies the bits of a piece of an inner row, of n elements, along the innermost shared axis. */
@@ -366,34 +369,66 @@ static void apply_piece(const view_walk *walk, const uint8_t *bits, size_t n, wa
     while (walk->n_shared > 1 && walk_next(walk->shared, walk->n_shared - 1, at, &place));
 }
 
+/* Gets the bits of a piece of a row, of n entries from `done` on, and applies them. */
+static void run_piece(const view_walk *walk, bit_source *source, walk_place row_place, uint64_t done,
+                      size_t n, uint64_t ahead)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1];
+    const walk_place piece = walk_along(row, row_place, (int64_t)done);
+    uint8_t buffer[DRAW_CHUNK / 8];
+    const uint8_t *bits = buffer;
+    if (walk->stored != NULL)
+        dropwise_read_stored(walk->stored, piece.stored, row->stored, n, buffer);
+    else
+        bits = dropwise_bits_get(source, piece.index, row->mask, n, ahead, buffer);
+    apply_piece(walk, bits, n, piece);
+}
+
+/* Row by row; rows that follow each other in the mask share what is drawn. */
 static void run_walk(const view_walk *walk)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     walk_place place = walk->start;
-    uint64_t at[DROPWISE_MAX_RANK] = {0};
+    uint64_t at[DROPWISE_MAX_RANK] = {0}, row_number = 0;
     bit_source source;
     bit_source_init(&source, walk->draw);
-    uint64_t row_number = 0;
     do {
         /* Indices that follow each other are left from here to the end of such a run of rows. */
         const uint64_t into_run = row_number++ * row->size % walk->ahead;
         for (uint64_t done = 0; done < row->size; done += DRAW_CHUNK) {
-            uint8_t buffer[DRAW_CHUNK / 8];
-            const uint64_t rest = row->size - done;
-            const size_t len = rest < DRAW_CHUNK ? (size_t)rest : DRAW_CHUNK;
-            const int64_t skip = (int64_t)done;
-            const walk_place piece = {place.x + skip * row->x, place.y + skip * row->y,
-                                      place.index + (uint64_t)(skip * row->mask),
-                                      place.stored + skip * row->stored};
-            const uint8_t *bits = buffer;
-            if (walk->stored != NULL)
-                dropwise_read_stored(walk->stored, piece.stored, row->stored, len, buffer);
-            else
-                bits = dropwise_bits_get(&source, piece.index, row->mask, len,
-                                      row->mask == 1 ? walk->ahead - into_run - done : 0, buffer);
-            apply_piece(walk, bits, len, piece);
+            const uint64_t ahead = row->mask == 1 ? walk->ahead - into_run - done : 0;
+            run_piece(walk, &source, place, done, smaller(DRAW_CHUNK, row->size - done), ahead);
         }
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
+}
+
+/*
+ * Rows whose elements lie apart: blocks of 16 rows by 256 columns, as in a transposition the next rows want
+ * the same lines of the cache.
+ */
+enum { BLOCK_ROWS = 16, BLOCK_COLUMNS = 256 };
+
+static void run_blocks(const view_walk *walk)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1], *across = &walk->own[walk->n_own - 2];
+    walk_place place = walk->start;
+    uint64_t at[DROPWISE_MAX_RANK] = {0};
+    bit_source source;
+    bit_source_init(&source, walk->draw);
+    do {
+        walk_place block = place;
+        for (uint64_t first = 0; first < across->size; first += BLOCK_ROWS) {
+            const size_t rows = smaller(BLOCK_ROWS, across->size - first);
+            for (uint64_t done = 0; done < row->size; done += BLOCK_COLUMNS) {
+                walk_place of_row = block;
+                for (size_t r = 0; r < rows; r++) {
+                    run_piece(walk, &source, of_row, done, smaller(BLOCK_COLUMNS, row->size - done), 0);
+                    of_row = walk_along(across, of_row, 1);
+                }
+            }
+            block = walk_along(across, block, (int64_t)rows);
+        }
+    } while (walk->n_own > 2 && walk_next(walk->own, walk->n_own - 2, at, &place));
 }
 
 /* Rows that are contiguous in x, y and mask: the road for contiguous ranges, with its overlap of drawing and
@@ -525,7 +560,10 @@ static dropwise_status apply_view(const dropwise_mask *mask, dropwise_dtype dtyp
     if (has_plain_rows(&walk) && !dropwise_is_constant(mask)) {
         run_rows(&walk, mask, dtype, large);
     } else {
-        run_walk(&walk);
+        if (walk.n_own > 1 && walk.n_shared == 0 && !is_contiguous(&walk, &walk.own[walk.n_own - 1]))
+            run_blocks(&walk);
+        else
+            run_walk(&walk);
         if (large)
             kernels->stream_fence();
     }
