@@ -67,7 +67,8 @@ def print_steps(medians, isas):
             known = [medians[name] for name in names if name in medians]
             if known:
                 element = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}[row.split("/")[1]]
-                print(f"| {title} | {isa} | {time / size * element:.3f} | {reference} | {time / min(known):.2f} |")
+                print(f"| {title} | {isa} | {time / size * element:.3f} | {reference} | "
+                      f"{time / min(known):.2f} |")
 
 
 def main():

@@ -400,8 +400,8 @@ static void run_forward(fused *f, dropwise_activation activation, const operand 
 }
 
 /*
- * Asks for a piece of the row but one below: where columns are walked, hardware does not foresee it. (A quarter
- * off residual_backward/f32/avx2/p:0.1/bytes:67108864 of the benchmark.)
+ * Asks for a piece of the row but one below: where columns are walked, hardware does not foresee it. That
+ * takes a quarter off residual_backward/f32/avx2/p:0.1/bytes:67108864 of the benchmark.
  */
 static void prefetch_below(const fused *f, const operand *o, const row *r, uint64_t column, size_t n)
 {

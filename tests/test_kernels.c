@@ -540,7 +540,8 @@ static void check_activate_grad(dropwise_activate_grad_fn *grad, const char *nam
             memcpy(before, c->in[4], c->bytes);
             for (size_t i = 0; i < c->n; i++) /* where nothing is kept, no slope may come through */
                 if (!c->keep[i])
-                    put(c->dtype, c->in[1], i, i % 3 == 0 ? (double)NAN : i % 3 == 1 ? -(double)INFINITY : -1);
+                    put(c->dtype, c->in[1], i,
+                        i % 3 == 0 ? (double)NAN : i % 3 == 1 ? -(double)INFINITY : -1.0);
             grad(c->bits, c->n, c->in[0], c->in[1], bias, c->in[3], &c->factor, sums);
             for (size_t i = 0; i < c->n; i++) {
                 const double b = bias != NULL ? get(c->dtype, bias, i) : 0;
