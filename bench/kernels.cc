@@ -1,0 +1,175 @@
+/* Rows of kernels: each row of kernels.inc calls the overload of add_kernel for its kind. */
+#include "rows.h"
+
+namespace {
+
+const dropwise_key kKey = {{1, 2}, {3, 4}};
+
+/* A kernel's name ends in its dtype, or in the width of its elements. */
+size_t element_bytes(const std::string &kernel)
+{
+    const std::string type = kernel.substr(kernel.rfind('_') + 1);
+    const std::string width = type.substr(type.size() - 2);
+    return width == "64" ? 8 : width == "32" ? 4 : width == "16" ? 2 : 1;
+}
+
+void add_kernel(const std::string &name, dropwise_generate_fn *generate)
+{
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes, bytes,
+                [=] { generate(&kKey, 1000, bytes / 16, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_generate_at_fn *generate_at)
+{
+    static const std::vector<uint64_t> counters = [] {
+        std::vector<uint64_t> c;
+        for (uint64_t i = 0; i < 256; i++)
+            c.push_back(i * 1000003);
+        return c;
+    }();
+    const size_t bytes = counters.size() * 16;
+    add_row(name + bytes_suffix(bytes), bytes, bytes,
+            [=] { generate_at(&kKey, counters.data(), counters.size(), buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_threshold_fn *threshold)
+{
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes, bytes + bytes / 4, [=] {
+            threshold(buffers().x, bytes, 230, buffers().bits, buffers().bits + bytes / 8);
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_apply_fn *apply)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes + bytes / element / 8, [=] {
+            apply(buffers().bits, bytes / element, buffers().x, buffers().y, scale_for(element));
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_scale_fn *scale)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes, [=] {
+            scale(bytes / element, buffers().x, buffers().y, scale_for(element));
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_nonzero_fn *nonzero)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, bytes + bytes / element / 8,
+                [=] { nonzero(bytes / element, buffers().x, buffers().bits); });
+}
+
+void add_kernel(const std::string &name, dropwise_clear_fn *clear)
+{
+    for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
+        add_row(name + bytes_suffix(bytes), bytes, bytes, [=] { clear(bytes, buffers().y); });
+}
+
+/* Conversions: bytes:N counts the f32 side. */
+void add_kernel(const std::string &name, dropwise_widen_fn *widen)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 4, bytes + bytes / 4 * element,
+                [=] { widen(bytes / 4, buffers().x, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_narrow_fn *narrow)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 4, bytes + bytes / 4 * element,
+                [=] { narrow(bytes / 4, buffers().x, buffers().y); });
+}
+
+/* Kernels of the fused steps: bytes:N counts one operand, in L1 and L2. */
+void add_fused(const std::string &name, int operands,
+               std::function<void(size_t n, const void *factor, char *p, size_t step)> run)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, operands * bytes, [=] {
+            run(bytes / element, scale_for(element), reinterpret_cast<char *>(buffers().x), bytes + 64);
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_residual_fn *residual)
+{
+    add_fused(name, 4, [=](size_t n, const void *factor, char *p, size_t step) {
+        residual(buffers().bits, n, p, p + step, p + 2 * step, buffers().y, factor);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_activate_fn *activate)
+{
+    add_fused(name, 3, [=](size_t n, const void *factor, char *p, size_t step) {
+        activate(buffers().bits, n, p, p + step, buffers().y, factor);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_activate_grad_fn *grad)
+{
+    add_fused(name, 4, [=](size_t n, const void *factor, char *p, size_t step) {
+        grad(buffers().bits, n, p, p + step, p + 2 * step, buffers().y, factor, nullptr);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_max_fn *row_max)
+{
+    add_fused(name, 1, [=](size_t n, const void *factor, char *p, size_t) {
+        double max = 0;
+        row_max(n, p, nullptr, factor, &max);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_exp_fn *row_exp)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t) {
+        double sums[16] = {0};
+        row_exp(n, p, nullptr, factor, factor, buffers().y, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_drop_fn *row_drop)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t) {
+        row_drop(buffers().bits, n, p, factor, factor, nullptr, buffers().y);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_dot_fn *row_dot)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t step) {
+        double sums[16] = {0};
+        row_dot(buffers().bits, n, p, p + step, factor, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_row_grad_fn *row_grad)
+{
+    add_fused(name, 3, [=](size_t n, const void *factor, char *p, size_t step) {
+        row_grad(buffers().bits, n, p, p + step, factor, factor, factor, buffers().y);
+    });
+}
+
+} // namespace
+
+void add_kernels(const dropwise_kernels *kernels)
+{
+    const std::string isa_name = dropwise_isa_name(kernels->isa);
+#define DROPWISE_KERNEL(kind, name) \
+    if (kernels->name != nullptr)   \
+        add_kernel("kernel/" #name "/" + isa_name, kernels->name);
+#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
+#include "kernels.inc"
+#undef DROPWISE_KERNEL
+#undef DROPWISE_MATH_KERNEL
+}

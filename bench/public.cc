@@ -1,0 +1,141 @@
+/* Rows of public operations. */
+#include "rows.h"
+
+#include "dropwise_fused.h"
+
+namespace {
+
+struct Operation {
+    const char *name;
+    bool moves_bits;
+    dropwise_status (*run)(const dropwise_mask &mask, dropwise_dtype dtype, size_t n);
+};
+
+const Operation kOperations[] = {
+    {"forward", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
+     }},
+    {"forward_bits", true,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
+     }},
+    {"forward_inplace", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_forward(&mask, dtype, kFirst, n, buffers().y, buffers().y, nullptr);
+     }},
+    {"backward", false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
+     }},
+    {"backward_bits", true,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
+     }},
+};
+
+} // namespace
+
+void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    dropwise_mask mask;
+    if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
+        std::abort();
+    const std::string suffix = std::string("/") + dropwise_isa_name(isa) +
+                               (p == 0.1 ? "/p:0.1" : "/p:0.5") + bytes_suffix(bytes);
+    const size_t n = bytes / dtype.bytes;
+    for (const Operation &operation : kOperations) {
+        /* So that an activation computed in place again and again neither grows nor vanishes. */
+        mask.scaling = std::strcmp(operation.name, "forward_inplace") == 0 ? DROPWISE_SCALING_STANDARD
+                                                                          : DROPWISE_SCALING_INVERTED;
+        const auto run = operation.run;
+        const auto number = dtype.number;
+        add_call(std::string(operation.name) + "/" + dtype.name + suffix, isa, n,
+                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); });
+    }
+    if (dtype.number == DROPWISE_F32)
+        add_call("bits" + suffix, isa, n, n / 8,
+                 [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+}
+
+void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const uint64_t n = bytes / dtype.bytes;
+    dropwise_view padded = make_view({n / 1024, 1000}, 0);
+    padded.x_stride[0] = padded.y_stride[0] = 1024;
+    dropwise_view transposed = make_view({1024, n / 1024}, 0);
+    transposed.x_stride[0] = 1;
+    transposed.x_stride[1] = 1024;
+    const std::pair<const char *, dropwise_view> views[] = {
+        {"spatial_nchw", make_view({n / 1024 / 16, 16, 32, 32}, 1u << 2 | 1u << 3)},
+        {"spatial_nhwc", make_view({n / 1024 / 16, 32, 32, 16}, 1u << 1 | 1u << 2)},
+        {"locked", make_view({32, n / 1024, 32}, 1u << 0)},
+        {"rows", padded},
+        {"transposed", transposed}};
+    const dropwise_mask mask = make_mask(p);
+    const auto number = dtype.number;
+    for (const auto &named : views) {
+        const dropwise_view view = named.second;
+        add_call(named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes, [=] {
+            return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr);
+        });
+    }
+}
+
+void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const uint64_t n = bytes / dtype.bytes;
+    const dropwise_view view = make_view({n / 1024, 1024}, 0);
+    const dropwise_mask mask = make_mask(p);
+    dropwise_softmax softmax;
+    if (dropwise_softmax_init(&softmax, 0.01) != DROPWISE_OK)
+        std::abort();
+    const auto number = dtype.number;
+    const std::string suffix = call_suffix(dtype, isa, p, bytes);
+    /* The buffers have room for two operands of the largest size here, and a row of bias behind them. */
+    const auto second = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
+    const auto row = [=] { return second() + bytes + 192; };
+    add_call("residual" + suffix, isa, n, 3 * bytes, [=] {
+        return dropwise_residual_forward(&mask, number, &view, buffers().x, row(), second(), buffers().y,
+                                         nullptr);
+    });
+    add_call("residual_backward" + suffix, isa, n, 2 * bytes, [=] {
+        return dropwise_residual_backward(&mask, number, &view, buffers().x, buffers().y, second(), nullptr);
+    });
+    const std::pair<const char *, dropwise_activation> activations[] = {
+        {"relu", DROPWISE_RELU}, {"gelu", DROPWISE_GELU}, {"gelu_tanh", DROPWISE_GELU_TANH},
+        {"silu", DROPWISE_SILU}};
+    for (const auto &named : activations) {
+        const dropwise_activation activation = named.second;
+        add_call(named.first + suffix, isa, n, 2 * bytes, [=] {
+            return dropwise_activation_forward(&mask, number, &view, activation, buffers().x, row(),
+                                               buffers().y, nullptr);
+        });
+        add_call(named.first + std::string("_backward") + suffix, isa, n, 3 * bytes, [=] {
+            return dropwise_activation_backward(&mask, number, &view, activation, buffers().x, second(),
+                                                row(), buffers().y, nullptr, nullptr);
+        });
+    }
+    add_call("softmax" + suffix, isa, n, 2 * bytes, [=] {
+        return dropwise_softmax_forward(&mask, number, &view, &softmax, buffers().x, nullptr, buffers().y,
+                                        nullptr);
+    });
+    add_call("softmax_backward" + suffix, isa, n, 3 * bytes, [=] {
+        return dropwise_softmax_backward(&mask, number, &view, &softmax, buffers().x, second(), buffers().y,
+                                         nullptr);
+    });
+}
+
+void add_conversions(dropwise_isa isa, size_t bytes)
+{
+    const dropwise_mask mask = make_mask(0.1);
+    const std::string suffix = std::string("/") + dropwise_isa_name(isa) + bytes_suffix(bytes);
+    const auto convert = [=](bool to_bits) {
+        const dropwise_stored bits = {sizeof bits, DROPWISE_FORM_BITS, buffers().bits, bytes / 8, 0, {0, 0}};
+        const dropwise_stored all = {sizeof all, DROPWISE_FORM_BYTES, buffers().y, bytes, 0, {0, 0}};
+        return dropwise_convert_stored(&mask, DROPWISE_F32, 1, bytes, to_bits ? &all : &bits,
+                                       to_bits ? &bits : &all);
+    };
+    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); });
+    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); });
+}

@@ -1,0 +1,80 @@
+/* What the rows of the benchmark share: buffers, names, and how a row is added. */
+#ifndef BENCH_ROWS_H
+#define BENCH_ROWS_H
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "dropwise.h"
+
+extern "C" {
+#include "kernels.h"
+}
+
+constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
+constexpr size_t kMaxBytes = 256 * kMiB;
+
+/* Two buffers of kMaxBytes whose addresses differ modulo 4,096: loads would else wait for unrelated stores. */
+struct Buffers {
+    float *x, *y;
+    unsigned char *bits;
+
+    Buffers();
+};
+
+Buffers &buffers();
+
+/* A row: its work on n elements, and the bytes that it reads and writes. */
+void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work,
+             std::function<bool()> prepare = [] { return true; });
+
+/* A row that forces a tier, and fails if the call does. */
+void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
+              std::function<dropwise_status()> call);
+
+struct Dtype {
+    const char *name;
+    dropwise_dtype number;
+    size_t bytes;
+};
+
+const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
+                         {"f64", DROPWISE_F64, 8},
+                         {"f16", DROPWISE_F16, 2},
+                         {"bf16", DROPWISE_BF16, 2},
+                         {"f8_e4m3", DROPWISE_F8_E4M3, 1},
+                         {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
+
+constexpr uint64_t kFirst = 12345678;
+
+std::string bytes_suffix(size_t bytes);
+std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+dropwise_mask make_mask(double p);
+dropwise_view make_view(std::vector<uint64_t> size, uint32_t shared);
+
+/* The scale in the type that kernels of these elements read. */
+const void *scale_for(size_t bytes_of_element);
+
+/* ---- Rows ---- */
+
+/* Public operations on tensors of so many bytes. */
+void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_conversions(dropwise_isa isa, size_t bytes);
+
+/* What they are compared with. */
+void add_memcpy(size_t bytes);
+void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes);
+void add_sum(size_t bytes);
+
+/* All kernels of a tier. */
+void add_kernels(const dropwise_kernels *kernels);
+
+#endif
