@@ -20,7 +20,7 @@ extern "C" {
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr size_t kMaxBytes = 256 * kMiB;
 
-/* Two buffers of kMaxBytes whose addresses differ modulo 4,096: loads would else wait for unrelated stores. */
+/* Two buffers of kMaxBytes whose addresses differ modulo 4,096: loads would else wait for other stores. */
 struct Buffers {
     float *x, *y;
     unsigned char *bits;
