@@ -22,6 +22,7 @@
  *   load_WIDTH(p), store_WIDTH(p,v)
  *   stream_WIDTH(p,v)             past the caches, p aligned to the vector
  *   keep_WIDTH(v,bits,lane)       lane i of v where bit lane + i is 1, else 0
+ *   either_WIDTH(a,b,bits,lane)   lane i of a where bit lane + i is 1, else of b
  *   any_bit_WIDTH(v)              bit i of the result is 1 where lane i has a bit that is
  *   stream_fence()                orders such stores before later ones
  *
@@ -36,7 +37,9 @@
  *   above_f32(a,b), above_b32     the lanes with a > b, of b32 as signed numbers; false for NaN
  *   select_f32(choice,a,b)        a where it is chosen, else b; select_b32 likewise
  *   canonical_f32(v)              v, with the positive quiet NaN without payload for every NaN
- *   exp_f32, erf_f32, tanh_f32    SLEEF's deterministic functions, where DROPWISE_HAVE_SLEEF is defined
+ *   sqrt_f32(v)                   correctly rounded
+ *   exp_f32, erf_f32, tanh_f32, log_f32, sincospi_f32(v,sine,cosine)
+ *                                 SLEEF's deterministic functions, where DROPWISE_HAVE_SLEEF is defined
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
  *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  */

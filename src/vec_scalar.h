@@ -179,6 +179,26 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     return v & (0 - (bits >> lane & 1));
 }
 
+static inline vec_b8 either_b8(vec_b8 a, vec_b8 b, uint64_t bits, unsigned lane)
+{
+    return bits >> lane & 1 ? a : b;
+}
+
+static inline vec_b16 either_b16(vec_b16 a, vec_b16 b, uint64_t bits, unsigned lane)
+{
+    return bits >> lane & 1 ? a : b;
+}
+
+static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+{
+    return bits >> lane & 1 ? a : b;
+}
+
+static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
+{
+    return bits >> lane & 1 ? a : b;
+}
+
 static inline uint64_t any_bit_b8(vec_b8 v)
 {
     return v != 0;
@@ -391,6 +411,16 @@ static inline void store_u16(uint8_t *p, vec_b32 v)
     store_b16(p, (uint16_t)v);
 }
 
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return __builtin_sqrtf(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return __builtin_sqrt(v);
+}
+
 static inline vec_f32 canonical_f32(vec_f32 v)
 {
     return v == v ? v : as_f32(0x7FC00000);
@@ -439,6 +469,30 @@ static inline vec_f64 erf_f64(vec_f64 v)
 static inline vec_f64 tanh_f64(vec_f64 v)
 {
     return Sleef_finz_tanhd1_u10purecfma(v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return Sleef_finz_logf1_u10purecfma(v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    const Sleef_float_2 both = Sleef_finz_sincospif1_u05purecfma(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return Sleef_finz_logd1_u10purecfma(v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    const Sleef_double_2 both = Sleef_finz_sincospid1_u05purecfma(v);
+    *sine = both.x;
+    *cosine = both.y;
 }
 #endif
 

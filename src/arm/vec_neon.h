@@ -156,34 +156,74 @@ static inline void stream_b64(uint8_t *p, vec_b64 v)
 }
 
 /* Each lane tests its own bit of a broadcast word. */
-static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+static inline vec_b8 kept_b8(uint64_t bits, unsigned lane)
 {
     const uint8x16_t lane_bit = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
     const uint8x16_t word = vcombine_u8(vdup_n_u8((uint8_t)(bits >> lane)),
                                         vdup_n_u8((uint8_t)(bits >> (lane + 8))));
-    return vandq_u8(v, vtstq_u8(word, lane_bit));
+    return vtstq_u8(word, lane_bit);
+}
+
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    return vandq_u8(v, kept_b8(bits, lane));
+}
+
+static inline vec_b8 either_b8(vec_b8 a, vec_b8 b, uint64_t bits, unsigned lane)
+{
+    return vbslq_u8(kept_b8(bits, lane), a, b);
+}
+
+static inline vec_b16 kept_b16(uint64_t bits, unsigned lane)
+{
+    static const uint16_t lane_bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const uint16x8_t word = vdupq_n_u16((uint16_t)(bits >> lane));
+    return vtstq_u16(word, vld1q_u16(lane_bits));
 }
 
 static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
 {
-    static const uint16_t lane_bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-    const uint16x8_t word = vdupq_n_u16((uint16_t)(bits >> lane));
-    return vandq_u16(v, vtstq_u16(word, vld1q_u16(lane_bits)));
+    return vandq_u16(v, kept_b16(bits, lane));
 }
 
-static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+static inline vec_b16 either_b16(vec_b16 a, vec_b16 b, uint64_t bits, unsigned lane)
+{
+    return vbslq_u16(kept_b16(bits, lane), a, b);
+}
+
+static inline vec_b32 kept_b32(uint64_t bits, unsigned lane)
 {
     static const uint32_t low_bits[4] = {1, 2, 4, 8};
     const uint32x4_t lane_bit = vshlq_u32(vld1q_u32(low_bits), vdupq_n_s32((int32_t)(lane % 32)));
     const uint32x4_t word = vdupq_n_u32((uint32_t)(bits >> lane / 32 * 32));
-    return vandq_u32(v, vtstq_u32(word, lane_bit));
+    return vtstq_u32(word, lane_bit);
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+{
+    return vandq_u32(v, kept_b32(bits, lane));
+}
+
+static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+{
+    return vbslq_u32(kept_b32(bits, lane), a, b);
+}
+
+static inline vec_b64 kept_b64(uint64_t bits, unsigned lane)
+{
+    static const uint64_t low_bits[2] = {1, 2};
+    const uint64x2_t lane_bit = vshlq_u64(vld1q_u64(low_bits), vdupq_n_s64((int64_t)lane));
+    return vtstq_u64(vdupq_n_u64(bits), lane_bit);
 }
 
 static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 {
-    static const uint64_t low_bits[2] = {1, 2};
-    const uint64x2_t lane_bit = vshlq_u64(vld1q_u64(low_bits), vdupq_n_s64((int64_t)lane));
-    return vandq_u64(v, vtstq_u64(vdupq_n_u64(bits), lane_bit));
+    return vandq_u64(v, kept_b64(bits, lane));
+}
+
+static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
+{
+    return vbslq_u64(kept_b64(bits, lane), a, b);
 }
 
 static inline uint64_t any_bit_b8(vec_b8 v)
@@ -434,6 +474,16 @@ static inline vec_f32 canonical_f32(vec_f32 v)
     return vbslq_f32(vceqq_f32(v, v), v, vreinterpretq_f32_u32(vdupq_n_u32(0x7FC00000)));
 }
 
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return vsqrtq_f32(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return vsqrtq_f64(v);
+}
+
 static inline vec_f64 canonical_f64(vec_f64 v)
 {
     return vbslq_f64(vceqq_f64(v, v), v, vreinterpretq_f64_u64(vdupq_n_u64(UINT64_C(0x7FF8000000000000))));
@@ -470,6 +520,30 @@ static inline vec_f64 erf_f64(vec_f64 v)
 static inline vec_f64 tanh_f64(vec_f64 v)
 {
     return Sleef_finz_tanhd2_u10advsimd(v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return Sleef_finz_logf4_u10advsimd(v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    const Sleef_float32x4_t_2 both = Sleef_finz_sincospif4_u05advsimd(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return Sleef_finz_logd2_u10advsimd(v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    const Sleef_float64x2_t_2 both = Sleef_finz_sincospid2_u05advsimd(v);
+    *sine = both.x;
+    *cosine = both.y;
 }
 #endif
 

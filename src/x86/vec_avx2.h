@@ -151,41 +151,77 @@ static inline void stream_b64(uint8_t *p, vec_b64 v)
 }
 
 /* Each lane tests its own bit of a broadcast word, which serves several vectors where it is long enough. */
-static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+static inline __m256i kept_b8(uint64_t bits, unsigned lane)
 {
     const __m256i byte_of_lane = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
                                                   2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
     const __m256i lane_bit = _mm256_set1_epi64x((long long)UINT64_C(0x8040201008040201));
     const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane));
     const __m256i bytes = _mm256_shuffle_epi8(word, byte_of_lane);
-    const __m256i kept = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, lane_bit), lane_bit);
-    return _mm256_and_si256(v, kept);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, lane_bit), lane_bit);
 }
 
-static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b8(bits, lane));
+}
+
+static inline vec_b8 either_b8(vec_b8 a, vec_b8 b, uint64_t bits, unsigned lane)
+{
+    return _mm256_blendv_epi8(b, a, kept_b8(bits, lane));
+}
+
+static inline __m256i kept_b16(uint64_t bits, unsigned lane)
 {
     const __m256i lane_bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
                                                8192, 16384, -32768);
     const __m256i word = _mm256_set1_epi16((short)(uint16_t)(bits >> lane));
-    const __m256i kept = _mm256_cmpeq_epi16(_mm256_and_si256(word, lane_bit), lane_bit);
-    return _mm256_and_si256(v, kept);
+    return _mm256_cmpeq_epi16(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
-static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b16(bits, lane));
+}
+
+static inline vec_b16 either_b16(vec_b16 a, vec_b16 b, uint64_t bits, unsigned lane)
+{
+    return _mm256_blendv_epi8(b, a, kept_b16(bits, lane));
+}
+
+static inline __m256i kept_b32(uint64_t bits, unsigned lane)
 {
     const __m256i lane_bit = _mm256_slli_epi32(
         _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), (int)(lane % 32));
     const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
-    const __m256i kept = _mm256_cmpeq_epi32(_mm256_and_si256(word, lane_bit), lane_bit);
-    return _mm256_and_si256(v, kept);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(word, lane_bit), lane_bit);
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b32(bits, lane));
+}
+
+static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+{
+    return _mm256_blendv_epi8(b, a, kept_b32(bits, lane));
+}
+
+static inline __m256i kept_b64(uint64_t bits, unsigned lane)
+{
+    const __m256i lane_bit = _mm256_slli_epi64(_mm256_setr_epi64x(1, 2, 4, 8), (int)lane);
+    const __m256i word = _mm256_set1_epi64x((long long)bits);
+    return _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
 static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 {
-    const __m256i lane_bit = _mm256_slli_epi64(_mm256_setr_epi64x(1, 2, 4, 8), (int)lane);
-    const __m256i word = _mm256_set1_epi64x((long long)bits);
-    const __m256i kept = _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
-    return _mm256_and_si256(v, kept);
+    return _mm256_and_si256(v, kept_b64(bits, lane));
+}
+
+static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
+{
+    return _mm256_blendv_epi8(b, a, kept_b64(bits, lane));
 }
 
 static inline uint64_t any_bit_b8(vec_b8 v)
@@ -450,6 +486,16 @@ static inline vec_f32 canonical_f32(vec_f32 v)
     return _mm256_blendv_ps(v, nan, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
 }
 
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return _mm256_sqrt_ps(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return _mm256_sqrt_pd(v);
+}
+
 static inline vec_f64 canonical_f64(vec_f64 v)
 {
     const __m256d nan = _mm256_castsi256_pd(_mm256_set1_epi64x(0x7FF8000000000000));
@@ -487,6 +533,30 @@ static inline vec_f64 erf_f64(vec_f64 v)
 static inline vec_f64 tanh_f64(vec_f64 v)
 {
     return Sleef_finz_tanhd4_u10avx2(v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return Sleef_finz_logf8_u10avx2(v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    const Sleef___m256_2 both = Sleef_finz_sincospif8_u05avx2(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return Sleef_finz_logd4_u10avx2(v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    const Sleef___m256d_2 both = Sleef_finz_sincospid4_u05avx2(v);
+    *sine = both.x;
+    *cosine = both.y;
 }
 #endif
 

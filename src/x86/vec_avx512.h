@@ -150,6 +150,26 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
     return _mm512_maskz_mov_epi64((__mmask8)(bits >> lane), v);
 }
 
+static inline vec_b8 either_b8(vec_b8 a, vec_b8 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_mask_blend_epi8((__mmask64)(bits >> lane), b, a);
+}
+
+static inline vec_b16 either_b16(vec_b16 a, vec_b16 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_mask_blend_epi16((__mmask32)(bits >> lane), b, a);
+}
+
+static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_mask_blend_epi32((__mmask16)(bits >> lane), b, a);
+}
+
+static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_mask_blend_epi64((__mmask8)(bits >> lane), b, a);
+}
+
 static inline uint64_t any_bit_b8(vec_b8 v)
 {
     return _mm512_test_epi8_mask(v, v);
@@ -395,6 +415,16 @@ static inline vec_f32 canonical_f32(vec_f32 v)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), v, nan);
 }
 
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return _mm512_sqrt_ps(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return _mm512_sqrt_pd(v);
+}
+
 static inline vec_f64 canonical_f64(vec_f64 v)
 {
     const __m512d nan = _mm512_castsi512_pd(_mm512_set1_epi64(0x7FF8000000000000));
@@ -432,6 +462,30 @@ static inline vec_f64 erf_f64(vec_f64 v)
 static inline vec_f64 tanh_f64(vec_f64 v)
 {
     return Sleef_finz_tanhd8_u10avx512f(v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return Sleef_finz_logf16_u10avx512f(v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    const Sleef___m512_2 both = Sleef_finz_sincospif16_u05avx512f(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return Sleef_finz_logd8_u10avx512f(v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    const Sleef___m512d_2 both = Sleef_finz_sincospid8_u05avx512f(v);
+    *sine = both.x;
+    *cosine = both.y;
 }
 #endif
 
