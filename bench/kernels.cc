@@ -33,11 +33,12 @@ void add_kernel(const std::string &name, dropwise_generate_at_fn *generate_at)
             [=] { generate_at(&kKey, counters.data(), counters.size(), buffers().y); });
 }
 
-void add_kernel(const std::string &name, dropwise_threshold_fn *threshold)
+void add_kernel(const std::string &name, dropwise_draw_fn *draw)
 {
     for (size_t bytes : {4 * kKiB, 64 * kKiB})
-        add_row(name + bytes_suffix(bytes), bytes, bytes + bytes / 4, [=] {
-            threshold(buffers().x, bytes, 230, buffers().bits, buffers().bits + bytes / 8);
+        add_row(name + bytes_suffix(bytes), bytes, bytes / 4, [=] {
+            uint64_t *words = reinterpret_cast<uint64_t *>(buffers().y);
+            draw(&kKey, 1000, bytes / 64, 230, words, words + bytes / 64);
         });
 }
 

@@ -115,10 +115,16 @@ enum {
     DROPWISE_F8_E5M2_SAT = 8  /* the same, saturating                                    */
 };
 
+/*
+ * Counter-based generators: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy
+ * as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. All passed BigCrush there. None is meant to keep a secret.
+ */
 enum {
-    /* Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers:
-     * as easy as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. */
-    DROPWISE_PHILOX4X32_10 = 1
+    DROPWISE_PHILOX4X32_10 = 1,   /* multiplications; its authors' choice, with a margin of three rounds */
+    DROPWISE_PHILOX4X32_7 = 2,    /* the fewest rounds that pass their tests                             */
+    DROPWISE_THREEFRY4X32_20 = 3, /* additions, rotations, exclusive ors                                 */
+    DROPWISE_ARS4X32_7 = 4        /* rounds of AES: the fastest where the CPU has instructions for them, the
+                                   * same in software (by a table, not in constant time) where it has not */
 };
 
 enum {
@@ -146,7 +152,7 @@ enum {
  */
 typedef struct dropwise_mask {
     uint32_t struct_size;    /* sizeof(dropwise_mask)                                    */
-    uint32_t generator;      /* DROPWISE_PHILOX4X32_10                                   */
+    uint32_t generator;      /* DROPWISE_PHILOX4X32_10 or another one                    */
     uint64_t seed;           /* any value                                                */
     uint64_t stream;         /* any value; masks of different streams are independent    */
     uint64_t keep_threshold; /* keep probability * 2^40, 0 (drop all) to 2^40 (keep all) */
@@ -163,6 +169,9 @@ typedef struct dropwise_mask {
  */
 DROPWISE_API dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
                                                 uint64_t stream);
+
+/* "philox4x32-10", "philox4x32-7", "threefry4x32-20", "ars4x32-7"; NULL for a number that is no generator. */
+DROPWISE_API const char *dropwise_generator_name(uint32_t generator);
 
 /* ---- Drawing ------------------------------------------------------------------------------ */
 
@@ -503,6 +512,12 @@ DROPWISE_API dropwise_isa dropwise_isa_active(void);
 
 /* One English phrase that says why this tier is in use; a static string. */
 DROPWISE_API const char *dropwise_isa_reason(void);
+
+/*
+ * What ars4x32-7 is computed with: "software", "aes-ni", "vaes-256", "vaes-512", "armv8-aes". Chosen with the
+ * tier: the best that the CPU has, with vectors no wider than the tier's.
+ */
+DROPWISE_API const char *dropwise_aes_name(void);
 
 /*
  * The CPU features that the library looks for and that both CPU and operating system offer: a mask in

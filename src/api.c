@@ -49,6 +49,22 @@ dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
     return DROPWISE_OK;
 }
 
+const char *dropwise_generator_name(uint32_t generator)
+{
+    switch (generator) {
+    case DROPWISE_PHILOX4X32_10:
+        return "philox4x32-10";
+    case DROPWISE_PHILOX4X32_7:
+        return "philox4x32-7";
+    case DROPWISE_THREEFRY4X32_20:
+        return "threefry4x32-20";
+    case DROPWISE_ARS4X32_7:
+        return "ars4x32-7";
+    default:
+        return NULL;
+    }
+}
+
 /* ---- Drawing ---- */
 
 dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, size_t n, void *bits)
@@ -85,13 +101,12 @@ dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_bl
     if (bytes == NULL)
         return DROPWISE_ERROR_NULL;
 
-    const dropwise_kernels *kernels = dropwise_active();
-    const dropwise_key key = dropwise_draw_plan(kernels, mask).key;
+    const draw_plan plan = dropwise_draw_plan(dropwise_active(), mask);
     const size_t whole = n / STREAM_BLOCK_BYTES;
-    kernels->generate_philox4x32_10(&key, first_block, whole, bytes);
+    plan.generator.generate(&plan.key, first_block, whole, bytes);
     if (n % STREAM_BLOCK_BYTES != 0) {
         uint8_t block[STREAM_BLOCK_BYTES];
-        kernels->generate_philox4x32_10(&key, first_block + whole, 1, block);
+        plan.generator.generate(&plan.key, first_block + whole, 1, block);
         memcpy((uint8_t *)bytes + whole * STREAM_BLOCK_BYTES, block, n % STREAM_BLOCK_BYTES);
     }
     return DROPWISE_OK;

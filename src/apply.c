@@ -152,17 +152,18 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
+    const size_t step = large ? DRAW_STEP : 1024;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = smaller(DRAW_CHUNK, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
-        dropwise_draw_begin(&chunk, call->first + next, next_len, next_bits);
-        for (size_t at = 0; at < len; at += DRAW_STEP) {
+        dropwise_draw_next(&chunk, next_len, next_bits);
+        for (size_t at = 0; at < len; at += step) {
             if (large)
                 prefetch_ahead(call, element_bytes, done + at, n);
-            dropwise_draw_step(draw, &chunk);
+            dropwise_draw_step(draw, &chunk, step);
             const size_t offset = (done + at) * element_bytes;
-            dropwise_apply_bits(plan, bits + at / 8, smaller(DRAW_STEP, len - at), call->x + offset,
+            dropwise_apply_bits(plan, bits + at / 8, smaller(step, len - at), call->x + offset,
                                 call->y + offset);
         }
         dropwise_draw_end(draw, &chunk);

@@ -9,7 +9,7 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
     for (size_t i = 0; i < sizeof mask->reserved / sizeof mask->reserved[0]; i++)
         if (mask->reserved[i] != 0)
             return DROPWISE_ERROR_RESERVED;
-    if (mask->generator != DROPWISE_PHILOX4X32_10)
+    if (mask->generator < DROPWISE_PHILOX4X32_10 || mask->generator > DROPWISE_ARS4X32_7)
         return DROPWISE_ERROR_GENERATOR;
     if (mask->keep_threshold > DROPWISE_KEEP_ONE)
         return DROPWISE_ERROR_KEEP_THRESHOLD;

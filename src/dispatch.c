@@ -16,6 +16,7 @@
 #include "dropwise.h"
 
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
+_Atomic(const dropwise_ars_kernels *) dropwise_active_ars_kernels;
 
 static _Atomic(const char *) active_reason;
 static _Atomic bool active_math;
@@ -30,7 +31,8 @@ static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_SSE4_2] = "sse4.2",     [DROPWISE_CPU_AVX512F] = "avx512f",
     [DROPWISE_CPU_AVX512BW] = "avx512bw", [DROPWISE_CPU_AVX512DQ] = "avx512dq",
     [DROPWISE_CPU_AVX512VL] = "avx512vl", [DROPWISE_CPU_AVX512CD] = "avx512cd",
-    [DROPWISE_CPU_NEON] = "neon",
+    [DROPWISE_CPU_NEON] = "neon",         [DROPWISE_CPU_AES] = "aes",
+    [DROPWISE_CPU_VAES] = "vaes",
 };
 
 static const char *const isa_names[DROPWISE_ISA_COUNT] = {
@@ -51,6 +53,23 @@ static const dropwise_kernels *const built[DROPWISE_ISA_COUNT] = {
 #endif
 #ifdef DROPWISE_HAVE_AVX512
     [DROPWISE_ISA_AVX512] = &dropwise_kernels_avx512,
+#endif
+};
+
+/* The tables of ARS, each better than those before it. */
+static const dropwise_ars_kernels *const built_ars[] = {
+    &dropwise_ars7_software,
+#ifdef DROPWISE_HAVE_ARS_NEON
+    &dropwise_ars7_neon,
+#endif
+#ifdef DROPWISE_HAVE_ARS_AESNI
+    &dropwise_ars7_aesni,
+#endif
+#ifdef DROPWISE_HAVE_ARS_VAES256
+    &dropwise_ars7_vaes256,
+#endif
+#ifdef DROPWISE_HAVE_ARS_VAES512
+    &dropwise_ars7_vaes512,
 #endif
 };
 
@@ -75,6 +94,16 @@ const dropwise_kernels *dropwise_kernels_get(int32_t isa)
     return dropwise_isa_check(isa) == DROPWISE_OK ? built[isa] : NULL;
 }
 
+const dropwise_ars_kernels *dropwise_ars_for(int32_t isa)
+{
+    const uint64_t features = dropwise_cpu_detect();
+    const dropwise_ars_kernels *best = built_ars[0];
+    for (size_t i = 1; i < sizeof built_ars / sizeof built_ars[0]; i++)
+        if (built_ars[i]->isa <= isa && (built_ars[i]->required & ~features) == 0)
+            best = built_ars[i];
+    return best;
+}
+
 /* NULL where the variable is not set, or where the process has more rights than who started it. */
 static const char *wanted_isa(void)
 {
@@ -93,6 +122,7 @@ static const dropwise_kernels *publish(const dropwise_kernels *kernels, const ch
     const bool math = required == 0 || (required & ~dropwise_cpu_detect()) == 0;
     atomic_store_explicit(&active_reason, reason, memory_order_relaxed);
     atomic_store_explicit(&active_math, math, memory_order_relaxed);
+    atomic_store_explicit(&dropwise_active_ars_kernels, dropwise_ars_for(kernels->isa), memory_order_release);
     atomic_store_explicit(&dropwise_active_kernels, kernels, memory_order_release);
     return kernels;
 }
@@ -153,6 +183,11 @@ bool dropwise_active_has_math(void)
 {
     const dropwise_kernels *kernels = dropwise_active();
     return kernels->row_exp_f32 != NULL && atomic_load_explicit(&active_math, memory_order_relaxed);
+}
+
+const char *dropwise_aes_name(void)
+{
+    return dropwise_active_ars()->name;
 }
 
 const char *dropwise_isa_name(dropwise_isa isa)

@@ -7,9 +7,10 @@
 
 #include "kernels.h"
 
-/* All that the library can write, besides its reason and one flag: a tier's constant table, or NULL before
+/* All that the library can write, besides its reason and one flag: constant tables of a tier, or NULL before
  * the first use. */
 extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
+extern _Atomic(const dropwise_ars_kernels *) dropwise_active_ars_kernels;
 
 /* Chooses as at load time and publishes the choice. Pure up to the environment, so threads that come here
  * together store the same. */
@@ -20,6 +21,12 @@ static inline const dropwise_kernels *dropwise_active(void)
     const dropwise_kernels *kernels =
         atomic_load_explicit(&dropwise_active_kernels, memory_order_acquire);
     return kernels != NULL ? kernels : dropwise_resolve();
+}
+
+static inline const dropwise_ars_kernels *dropwise_active_ars(void)
+{
+    dropwise_active();
+    return atomic_load_explicit(&dropwise_active_ars_kernels, memory_order_acquire);
 }
 
 /* Whether the tier's kernels of SLEEF's functions are built, and this CPU can run them. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "dispatch.h"
 #include "stream.h"
 
 /*
@@ -15,14 +16,30 @@ enum { TIE_BATCH = 64 };
 
 typedef struct tie_batch {
     size_t count;
-    uint16_t place[TIE_BATCH + 64]; /* in the chunk */
+    uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
+
+static dropwise_generator generator_of(const dropwise_kernels *k, uint32_t generator)
+{
+    switch (generator) {
+    case DROPWISE_PHILOX4X32_7:
+        return (dropwise_generator){k->generate_philox4x32_7, k->generate_at_philox4x32_7, k->draw_philox4x32_7};
+    case DROPWISE_THREEFRY4X32_20:
+        return (dropwise_generator){k->generate_threefry4x32_20, k->generate_at_threefry4x32_20,
+                                    k->draw_threefry4x32_20};
+    case DROPWISE_ARS4X32_7:
+        return dropwise_active_ars()->generator;
+    default:
+        return (dropwise_generator){k->generate_philox4x32_10, k->generate_at_philox4x32_10,
+                                    k->draw_philox4x32_10};
+    }
+}
 
 draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask)
 {
     return (draw_plan){
-        .kernels = kernels,
-        .key = {{(uint32_t)mask->seed, (uint32_t)(mask->seed >> 32)},
+        .generator = generator_of(kernels, mask->generator),
+        .key = {{(uint32_t)mask->seed, (uint32_t)(mask->seed >> 32), 0, 0},
                 {(uint32_t)mask->stream, (uint32_t)(mask->stream >> 32)}},
         .keep_threshold = mask->keep_threshold,
     };
@@ -74,12 +91,12 @@ static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *tie
     uint64_t counters[TIE_BATCH + 64];
     uint8_t blocks[(TIE_BATCH + 64) * STREAM_BLOCK_BYTES];
     for (size_t t = 0; t < ties->count; t++)
-        counters[t] = stream_tie_block(chunk->first + ties->place[t]);
-    plan->kernels->generate_at_philox4x32_10(&plan->key, counters, ties->count, blocks);
+        counters[t] = stream_tie_block(chunk->start + ties->place[t]);
+    plan->generator.generate_at(&plan->key, counters, ties->count, blocks);
     for (size_t t = 0; t < ties->count; t++) {
         const unsigned place = ties->place[t];
-        const bool keeps = keeps_tie(plan, chunk->first + place, blocks + t * STREAM_BLOCK_BYTES);
-        chunk->bits[place / 8] |= (uint8_t)(keeps << place % 8);
+        const uint64_t keeps = keeps_tie(plan, chunk->start + place, blocks + t * STREAM_BLOCK_BYTES);
+        chunk->keep[place / 64] |= keeps << place % 64;
     }
     ties->count = 0;
 }
@@ -90,18 +107,17 @@ static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
      * A tie in 256 elements: three words of 64 in four have none. Without a branch on each word, which
      * would be mispredicted, the others are listed first.
      */
-    uint8_t with_ties[DRAW_CHUNK / 64];
+    uint16_t with_ties[DRAW_CHUNK / 64 + 1];
     size_t n_words = 0;
-    for (size_t w = 0; w < (chunk->n + 63) / 64; w++) {
-        /* Where the last word is short, its other bits are 0: dropwise_draw_begin cleared them. */
-        with_ties[n_words] = (uint8_t)w;
-        n_words += load_le64(chunk->equal + w * 8) != 0;
+    for (size_t w = 0; w < chunk->n_words; w++) {
+        with_ties[n_words] = (uint16_t)w;
+        n_words += chunk->equal[w] != 0;
     }
     tie_batch ties;
     ties.count = 0;
     for (size_t i = 0; i < n_words; i++) {
         const unsigned w = with_ties[i];
-        collect_ties(&ties, w * 64, load_le64(chunk->equal + w * 8));
+        collect_ties(&ties, w * 64, chunk->equal[w]);
         if (ties.count >= TIE_BATCH)
             settle_ties(plan, chunk, &ties);
     }
@@ -109,61 +125,73 @@ static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
         settle_ties(plan, chunk, &ties);
 }
 
+/* The chunk's words, from its first element on, to its bits. */
+static void write_bits(const draw_chunk *chunk)
+{
+    const unsigned shift = (unsigned)(chunk->first - chunk->start);
+    const size_t last = (chunk->n - 1) / 64;
+    for (size_t w = 0; w <= last; w++) {
+        uint64_t word = chunk->keep[w] >> shift;
+        if (shift != 0 && w + 1 < chunk->n_words)
+            word |= chunk->keep[w + 1] << (64 - shift);
+        if (w < last) {
+            store_le64(chunk->bits + w * 8, word);
+        } else {
+            const size_t rest = chunk->n - w * 64;
+            store_le64_part(chunk->bits + w * 8, word & UINT64_MAX >> (64 - rest), bytes_of_bits(rest));
+        }
+    }
+}
+
 void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits)
 {
     chunk->first = first;
+    chunk->start = first & ~UINT64_C(63);
     chunk->n = n;
+    chunk->n_words = n == 0 ? 0 : (size_t)((first - chunk->start + n + 63) / 64);
     chunk->done = 0;
     chunk->bits = bits;
-    chunk->next_block = stream_mask_block(first);
-    chunk->from = chunk->to = DRAW_SPARE;
-    if (n != 0)
-        memset(chunk->equal + (n - 1) / 64 * 8, 0, 8);
 }
 
-/* Makes at least n bytes, those of the next n elements, stand at bytes[from]. */
-static void generate(const draw_plan *plan, draw_chunk *chunk, size_t n)
+void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits)
 {
-    const size_t spare = chunk->to - chunk->from;
-    if (spare >= n)
-        return;
-    /* What is left over moves in front of the place of the new blocks, which so stays aligned. */
-    if (chunk->done != 0)
-        memcpy(chunk->bytes, chunk->bytes + chunk->to - DRAW_SPARE, DRAW_SPARE);
-    /* In the first block of a chunk, the bytes before its first element are not used. */
-    const size_t skip = chunk->done == 0 ? stream_mask_byte(chunk->first) : 0;
-    const size_t n_blocks = (skip + n - spare + DRAW_SPARE - 1) / DRAW_SPARE * DRAW_BLOCKS;
-    plan->kernels->generate_philox4x32_10(&plan->key, chunk->next_block, n_blocks,
-                                          chunk->bytes + DRAW_SPARE);
-    chunk->next_block += n_blocks;
-    chunk->from = DRAW_SPARE - spare + skip;
-    chunk->to = DRAW_SPARE + n_blocks * STREAM_BLOCK_BYTES;
+    const size_t drawn = chunk->done;
+    const uint64_t end = chunk->start + 64 * (uint64_t)drawn, keep = drawn != 0 ? chunk->keep[drawn - 1] : 0;
+    dropwise_draw_begin(chunk, chunk->first + chunk->n, n, bits);
+    if (n != 0 && chunk->start < end) {
+        chunk->keep[0] = keep;
+        chunk->equal[0] = 0; /* they are settled */
+        chunk->done = 1;
+    }
 }
 
-void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk)
+static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
-    const size_t rest = chunk->n - chunk->done;
-    const size_t n = rest < DRAW_STEP ? rest : DRAW_STEP;
-    if (n == 0 || is_constant(plan))
-        return;
-    generate(plan, chunk, n);
-    plan->kernels->threshold_u8(chunk->bytes + chunk->from, n, byte_threshold(plan),
-                                chunk->bits + chunk->done / 8,
-                                tie_threshold(plan) != 0 ? chunk->equal + chunk->done / 8 : NULL);
-    chunk->from += n;
+    const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
+    plan->generator.draw(&plan->key, counter, n, byte_threshold(plan), chunk->keep + chunk->done,
+                         tie_threshold(plan) != 0 ? chunk->equal + chunk->done : NULL);
     chunk->done += n;
+}
+
+void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)
+{
+    const size_t rest = chunk->n_words - chunk->done;
+    if (rest != 0 && !is_constant(plan))
+        draw_words(plan, chunk, rest < n / 64 ? rest : n / 64);
 }
 
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
 {
+    if (chunk->n == 0)
+        return;
     if (is_constant(plan)) {
         fill_bits(chunk->bits, chunk->n, plan->keep_threshold != 0);
         return;
     }
-    while (chunk->done < chunk->n)
-        dropwise_draw_step(plan, chunk);
+    draw_words(plan, chunk, chunk->n_words - chunk->done);
     if (tie_threshold(plan) != 0)
         resolve_ties(plan, chunk);
+    write_bits(chunk);
 }
 
 /* Elements whose blocks are drawn together. */
@@ -176,7 +204,7 @@ static uint64_t scattered_bits(const draw_plan *plan, uint64_t first, int64_t st
     size_t n_ties = 0;
     for (size_t i = 0; i < n; i++)
         counters[i] = stream_mask_block(first + (uint64_t)((int64_t)i * step));
-    plan->kernels->generate_at_philox4x32_10(&plan->key, counters, n, blocks);
+    plan->generator.generate_at(&plan->key, counters, n, blocks);
     for (size_t i = 0; i < n; i++) {
         const uint64_t element = first + (uint64_t)((int64_t)i * step);
         const uint8_t byte = blocks[i * STREAM_BLOCK_BYTES + stream_mask_byte(element)];
@@ -186,7 +214,7 @@ static uint64_t scattered_bits(const draw_plan *plan, uint64_t first, int64_t st
     }
     for (size_t t = 0; t < n_ties; t++)
         counters[t] = stream_tie_block(first + (uint64_t)((int64_t)ties[t] * step));
-    plan->kernels->generate_at_philox4x32_10(&plan->key, counters, n_ties, blocks);
+    plan->generator.generate_at(&plan->key, counters, n_ties, blocks);
     for (size_t t = 0; t < n_ties; t++) {
         const uint64_t element = first + (uint64_t)((int64_t)ties[t] * step);
         bits |= (uint64_t)keeps_tie(plan, element, blocks + t * STREAM_BLOCK_BYTES) << ties[t];

@@ -16,9 +16,9 @@
 
 /*
  * Elements of a chunk. Ties are gathered over a chunk and settled together, which hides the latency of
- * the generator; all buffers of two chunks stay in the smallest L1 cache in use (32 KiB).
+ * the generator.
  */
-enum { DRAW_CHUNK = 4096 };
+enum { DRAW_CHUNK = 16384 };
 
 /*
  * Elements of a step: 2 KiB of f32, 32 cache lines, about what a core can have under way to and from
@@ -34,27 +34,22 @@ static inline bool dropwise_is_constant(const dropwise_mask *mask)
 
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
-    const dropwise_kernels *kernels;
+    dropwise_generator generator;
     dropwise_key key;
     uint64_t keep_threshold;
 } draw_plan;
 
 /*
- * Blocks are generated in multiples of this: a generator then needs no partial vector. What a step leaves
- * over is kept for the next one.
+ * A chunk that is being drawn, in words of 64 elements as the generator makes them: bit j of word w is element
+ * start + 64 w + j.
  */
-enum { DRAW_BLOCKS = 8, DRAW_SPARE = DRAW_BLOCKS * STREAM_BLOCK_BYTES };
-
-/* A chunk that is being drawn. */
 typedef struct draw_chunk {
-    uint64_t first;      /* element of bit 0                                    */
-    size_t n;            /* elements, at most DRAW_CHUNK                        */
-    size_t done;         /* elements whose bytes were compared                  */
-    uint64_t next_block; /* to generate                                         */
-    size_t from, to;     /* bytes[from] to bytes[to - 1] are of the next elements */
-    uint8_t *bits;       /* ceil(n / 8) bytes                                   */
-    _Alignas(64) uint8_t bytes[DRAW_SPARE + DRAW_STEP + DRAW_SPARE];
-    uint8_t equal[DRAW_CHUNK / 8]; /* bits of the elements that are undecided */
+    uint64_t first, start; /* its first element, and that rounded down to a multiple of 64 */
+    size_t n;              /* elements, at most DRAW_CHUNK                                 */
+    size_t n_words, done;  /* words in all, and drawn                                      */
+    uint8_t *bits;         /* the result, ceil(n / 8) bytes                                */
+    uint64_t keep[DRAW_CHUNK / 64 + 1];
+    uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided: ties */
 } draw_chunk;
 
 draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask);
@@ -62,8 +57,11 @@ draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mas
 /* Starts a chunk of n elements. */
 void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits);
 
-/* Draws up to DRAW_STEP more elements, all but for their ties. */
-void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk);
+/* Goes on with the n elements after a chunk that was finished. A word that both have a part of is kept. */
+void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits);
+
+/* Draws up to n more elements, a multiple of 64, all but for their ties. */
+void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n);
 
 /* Draws what is left and settles the ties: the bits are final, unused ones 0. */
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk);

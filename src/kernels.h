@@ -12,7 +12,7 @@
 
 /* What a generator's output depends on besides the low 64 bits of its counter. */
 typedef struct dropwise_key {
-    uint32_t key[2];    /* seed, low word first                                   */
+    uint32_t key[4];    /* seed, low word first, and 0, 0, which Philox does without */
     uint32_t stream[2]; /* the upper two counter words: the stream, low word first */
 } dropwise_key;
 
@@ -25,12 +25,12 @@ typedef void dropwise_generate_at_fn(const dropwise_key *key, const uint64_t *co
                                      size_t n_blocks, void *bytes);
 
 /*
- * Compares n random bytes with a threshold: bit j of `below` is bytes[j] < threshold. If `equal` is not
- * NULL, its bit j is bytes[j] == threshold: an undecided element. ceil(n / 8) bytes are written to each,
- * unused bits of the last one are 0.
+ * Draws and compares: of the bytes that generate would write for counters counter to counter + 4 * n_words - 1,
+ * bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of equal[w] is the same byte ==
+ * threshold: an undecided element. counter is a multiple of 4.
  */
-typedef void dropwise_threshold_fn(const void *bytes, size_t n, uint8_t threshold, void *below,
-                                   void *equal);
+typedef void dropwise_draw_fn(const dropwise_key *key, uint64_t counter, size_t n_words, uint8_t threshold,
+                              uint64_t *below, uint64_t *equal);
 
 /*
  * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere.
@@ -99,6 +99,24 @@ typedef void dropwise_row_dot_fn(const void *bits, size_t n, const void *dy, con
 typedef void dropwise_row_grad_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
                                   const void *factor, const void *dot, const void *scale, void *dx);
 
+/* The kernels of one generator. */
+typedef struct dropwise_generator {
+    dropwise_generate_fn *generate;
+    dropwise_generate_at_fn *generate_at;
+    dropwise_draw_fn *draw;
+} dropwise_generator;
+
+/*
+ * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of
+ * their own. A tier uses the best one that this CPU can run and whose vectors are not wider than its own.
+ */
+typedef struct dropwise_ars_kernels {
+    int32_t isa;       /* the tier from which on it is used                        */
+    const char *name;  /* of the instructions                                      */
+    uint64_t required; /* CPU features that the compiler was allowed to use, as below */
+    dropwise_generator generator;
+} dropwise_ars_kernels;
+
 typedef struct dropwise_kernels {
     int32_t isa;            /* DROPWISE_ISA_...                                                     */
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
@@ -119,5 +137,15 @@ extern const dropwise_kernels dropwise_kernels_avx512;
 
 /* The table of a tier that is built and that this machine can run, else NULL. */
 const dropwise_kernels *dropwise_kernels_get(int32_t isa);
+
+/* Likewise of ARS, the plainest first; src/meson.build says which are built. */
+extern const dropwise_ars_kernels dropwise_ars7_software;
+extern const dropwise_ars_kernels dropwise_ars7_neon;
+extern const dropwise_ars_kernels dropwise_ars7_aesni;
+extern const dropwise_ars_kernels dropwise_ars7_vaes256;
+extern const dropwise_ars_kernels dropwise_ars7_vaes512;
+
+/* The table that a tier uses. */
+const dropwise_ars_kernels *dropwise_ars_for(int32_t isa);
 
 #endif

@@ -5,8 +5,7 @@
 #include "apply_all.inc.h"
 #include "convert_all.inc.h"
 #include "fused_all.inc.h"
-#include "philox4x32.inc.h"
-#include "threshold.inc.h"
+#include "generators_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_scalar = {
     .isa = DROPWISE_ISA_SCALAR,

@@ -7,12 +7,16 @@
  *   vword                         VWORD_LANES 32-bit words, one word of as many different blocks
  *   VWORD_UNROLL                  vectors of words worth working on at the same time
  *   vword_set1(u)                 u in every lane
- *   vword_counters(u)             u, u + 1, ... modulo 2^32: the block of each lane
+ *   vword_counters(u,v)           u + VWORD_LANES v, that + 1, ... modulo 2^32: the blocks of vector v
  *   vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
- *   vword_add(a,b)                a + b modulo 2^32
- *   vword_xor3(a,b,c)             a ^ b ^ c
+ *   vword_xor(a,b), vword_xor3(a,b,c)
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
+ *
+ *   dense                         DENSE_LANES 32-bit words likewise, without room for products; with functions
+ *                                 as above and
+ *   dense_add(a,b)                a + b modulo 2^32
+ *   dense_rotate(v,n)             rotated left by 0 < n < 32
  *
  *   bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
  *   bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes

@@ -5,16 +5,16 @@
 #include "vec.h"
 
 typedef uint32_t vword;
-enum { VWORD_LANES = 1, VWORD_UNROLL = 2 };
+enum { VWORD_LANES = 1, VWORD_UNROLL = 4 };
 
 static inline vword vword_set1(uint32_t u)
 {
     return u;
 }
 
-static inline vword vword_counters(uint32_t base)
+static inline vword vword_counters(uint32_t base, uint32_t vector)
 {
-    return base;
+    return base + vector;
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -23,9 +23,9 @@ static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
     *hi = (uint32_t)(*p >> 32);
 }
 
-static inline vword vword_add(vword a, vword b)
+static inline vword vword_xor(vword a, vword b)
 {
-    return a + b;
+    return a ^ b;
 }
 
 static inline vword vword_xor3(vword a, vword b, vword c)
@@ -46,6 +46,44 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     store_le32(p + 4, b);
     store_le32(p + 8, c);
     store_le32(p + 12, d);
+}
+
+typedef vword dense;
+enum { DENSE_LANES = VWORD_LANES, DENSE_UNROLL = 2 };
+
+static inline dense dense_set1(uint32_t u)
+{
+    return u;
+}
+
+static inline dense dense_counters(uint32_t base, uint32_t vector)
+{
+    return base + vector;
+}
+
+static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
+{
+    vword_load_counters(p, lo, hi);
+}
+
+static inline dense dense_add(dense a, dense b)
+{
+    return a + b;
+}
+
+static inline dense dense_xor(dense a, dense b)
+{
+    return a ^ b;
+}
+
+static inline dense dense_rotate(dense v, int n)
+{
+    return v << n | v >> (32 - n);
+}
+
+static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
+{
+    vword_store_blocks(p, a, b, c, d);
 }
 
 /*

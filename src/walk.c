@@ -140,16 +140,18 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         dropwise_draw_scattered(source->draw, index, step, n, buffer);
         return buffer;
     }
-    if (index < source->from || index + n > source->to) {
+    draw_chunk *chunk = &source->chunk;
+    const uint64_t end = chunk->first + chunk->n;
+    if (index < chunk->first || index + n > end) {
         const uint64_t wanted = ahead > n ? ahead : n;
         const size_t len = wanted < DRAW_CHUNK ? (size_t)wanted : DRAW_CHUNK;
-        draw_chunk chunk;
-        dropwise_draw_begin(&chunk, index, len, source->window);
-        dropwise_draw_end(source->draw, &chunk);
-        source->from = index;
-        source->to = index + len;
+        if (index == end && chunk->n != 0)
+            dropwise_draw_next(chunk, len, source->window);
+        else
+            dropwise_draw_begin(chunk, index, len, source->window);
+        dropwise_draw_end(source->draw, chunk);
     }
-    const size_t offset = (size_t)(index - source->from);
+    const size_t offset = (size_t)(index - chunk->first);
     if (offset % 8 == 0)
         return source->window + offset / 8;
     copy_bits(source->window, offset, n, buffer);
@@ -447,6 +449,9 @@ static void run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
 
+/* Elements from which on a row is long enough for that. */
+enum { PLAIN_ROW = 4096 };
+
 /* Whether rows are long and plain enough for that. */
 static bool has_plain_rows(const view_walk *walk)
 {
@@ -454,7 +459,7 @@ static bool has_plain_rows(const view_walk *walk)
     const bool bits_fit =
         walk->stored == NULL || (walk->stored->form == DROPWISE_FORM_BITS && row->stored == 1);
     return walk->n_shared == 0 && is_contiguous(walk, row) && row->mask == 1 && bits_fit &&
-           (walk->n_own == 1 || row->size >= DRAW_CHUNK);
+           (walk->n_own == 1 || row->size >= PLAIN_ROW);
 }
 
 /* ---- Public functions ---- */

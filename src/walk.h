@@ -75,14 +75,14 @@ static inline bool walk_next(const walk_axis *axis, unsigned n_axes, uint64_t *a
  */
 typedef struct bit_source {
     const draw_plan *draw;
-    uint64_t from, to;            /* indices in the window */
+    draw_chunk chunk; /* the elements in the window; n is 0 before the first ones */
     uint8_t window[DRAW_CHUNK / 8];
 } bit_source;
 
 static inline void bit_source_init(bit_source *source, const draw_plan *draw)
 {
     source->draw = draw;
-    source->from = source->to = 0;
+    dropwise_draw_begin(&source->chunk, 0, 0, source->window);
 }
 
 /*

@@ -1,6 +1,27 @@
 /* Checks of the kernels of counter, bytes, bits and elements. */
 #include "kernel_checks.h"
 
+/* The generator that a kernel's name ends in: generate_at_philox4x32_10. */
+static ref_generator generator_of(const char *name)
+{
+    static const char *const names[REF_GENERATORS] = {
+        [REF_PHILOX4X32_10] = "philox4x32_10",
+        [REF_PHILOX4X32_7] = "philox4x32_7",
+        [REF_THREEFRY4X32_20] = "threefry4x32_20",
+        [REF_ARS4X32_7] = "ars4x32_7",
+    };
+    for (ref_generator g = 0; g < REF_GENERATORS; g++)
+        if (strstr(name, names[g]) != NULL)
+            return g;
+    fail_msg("%s names no generator", name);
+    return REF_PHILOX4X32_10;
+}
+
+enum { BLOCKS = 150 };
+static const dropwise_key test_key = {{0x01234567, 0x89ABCDEF, 0, 0}, {0xFEDCBA98, 0x76543210}};
+#define TEST_SEED UINT64_C(0x89ABCDEF01234567)
+#define TEST_STREAM UINT64_C(0x76543210FEDCBA98)
+
 void check_generate(dropwise_generate_fn *generate, const char *name)
 {
     static const uint64_t starts[] = {0,
@@ -10,16 +31,14 @@ void check_generate(dropwise_generate_fn *generate, const char *name)
                                       UINT64_C(0x1000000000000000) - 5,
                                       UINT64_C(0x123456789ABCDEF0),
                                       UINT64_MAX - 20};
-    const dropwise_key key = {{0x01234567, 0x89ABCDEF}, {0xFEDCBA98, 0x76543210}};
-    const uint64_t seed = UINT64_C(0x89ABCDEF01234567), stream = UINT64_C(0x76543210FEDCBA98);
-    uint8_t expected[16 * 100];
+    uint8_t expected[16 * BLOCKS];
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
-        for (uint64_t b = 0; b < 100; b++)
-            ref_block(seed, stream, starts[s] + b, expected + 16 * b);
-        for (size_t n = 0; n <= 100; n++) {
+        for (uint64_t b = 0; b < BLOCKS; b++)
+            ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, starts[s] + b, expected + 16 * b);
+        for (size_t n = 0; n <= BLOCKS; n++) {
             for (int at_end = 0; at_end < 2; at_end++) {
                 uint8_t *out = guard_place(&output, 16 * n, at_end, n % 64);
-                generate(&key, starts[s], n, out);
+                generate(&test_key, starts[s], n, out);
                 assert_same_bytes(out, expected, 16 * n, "%s: start %zu, %zu blocks", name, s, n);
                 assert_true(guard_intact(&output));
             }
@@ -29,10 +48,8 @@ void check_generate(dropwise_generate_fn *generate, const char *name)
 
 void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
 {
-    const dropwise_key key = {{0x01234567, 0x89ABCDEF}, {0xFEDCBA98, 0x76543210}};
-    const uint64_t seed = UINT64_C(0x89ABCDEF01234567), stream = UINT64_C(0x76543210FEDCBA98);
-    uint8_t expected[16 * 100];
-    for (size_t n = 0; n <= 100; n++) {
+    uint8_t expected[16 * BLOCKS];
+    for (size_t n = 0; n <= BLOCKS; n++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             uint8_t *out = guard_place(&output, 16 * n, at_end, n % 64);
             uint8_t *counters = guard_place(&input, 8 * n, at_end, n % 8 * 8);
@@ -40,57 +57,67 @@ void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
             for (size_t b = 0; b < n; b++) {
                 uint64_t counter;
                 memcpy(&counter, counters + 8 * b, 8);
-                ref_block(seed, stream, counter, expected + 16 * b);
+                ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, counter, expected + 16 * b);
             }
-            generate_at(&key, (const uint64_t *)(const void *)counters, n, out);
+            guard_readonly(&input, true);
+            generate_at(&test_key, (const uint64_t *)(const void *)counters, n, out);
+            guard_readonly(&input, false);
             assert_same_bytes(out, expected, 16 * n, "%s: %zu blocks", name, n);
             assert_true(guard_intact(&output));
         }
     }
 }
 
-static void threshold_case(dropwise_threshold_fn *threshold, const char *name, size_t n, uint8_t t,
-                           bool at_end, size_t offset)
+/* Words of bits, in the host's order. */
+static void expect_draw(const uint8_t *bytes, size_t n_words, uint8_t t, uint64_t *below, uint64_t *equal)
 {
-    uint8_t below[LARGE_N], equal[LARGE_N], expected[LARGE_N];
-    uint8_t *in = guard_place(&input, n, at_end, offset);
-    uint64_t state = n + t;
-    for (size_t j = 0; j < n; j++) {
-        const uint64_t r = noise(&state);
-        in[j] = r % 4 == 0 ? t : r % 4 == 1 ? (uint8_t)(t + 1 - 2 * (r >> 8 & 1)) : (uint8_t)(r >> 32);
-        below[j] = in[j] < t;
-        equal[j] = in[j] == t;
-    }
-    const size_t n_bytes = (n + 7) / 8;
-    for (int with_equal = 0; with_equal < 2; with_equal++) {
-        uint8_t *lt = guard_place(&output, n_bytes, at_end, offset);
-        uint8_t *eq = with_equal ? guard_place(&second, n_bytes, at_end, offset) : NULL;
-        guard_readonly(&input, true);
-        threshold(in, n, t, lt, eq);
-        guard_readonly(&input, false);
-        ref_pack(below, n, expected);
-        assert_same_bytes(lt, expected, n_bytes, "%s: below %u, n %zu", name, t, n);
-        assert_true(guard_intact(&output));
-        if (with_equal) {
-            ref_pack(equal, n, expected);
-            assert_same_bytes(eq, expected, n_bytes, "%s: equal %u, n %zu", name, t, n);
-            assert_true(guard_intact(&second));
+    for (size_t w = 0; w < n_words; w++) {
+        below[w] = equal[w] = 0;
+        for (size_t j = 0; j < 64; j++) {
+            below[w] |= (uint64_t)(bytes[64 * w + j] < t) << j;
+            equal[w] |= (uint64_t)(bytes[64 * w + j] == t) << j;
         }
     }
 }
 
-void check_threshold(dropwise_threshold_fn *threshold, const char *name)
+static void draw_case(dropwise_draw_fn *draw, const char *name, uint64_t start, size_t n, uint8_t t,
+                      const uint8_t *bytes, bool at_end)
 {
-    static const uint8_t thresholds[] = {0, 1, 127, 128, 129, 230, 254, 255};
-    for (size_t i = 0; i < N_SIZES; i++)
-        for (int at_end = 0; at_end < 2; at_end++)
-            threshold_case(threshold, name, size_number(i), thresholds[i % 8], at_end, 0);
-    for (size_t offset = 0; offset < 64; offset++)
-        for (size_t t = 0; t < 8; t++)
-            threshold_case(threshold, name, 200 + t, thresholds[t], false, offset);
-    for (unsigned t = 0; t < 256; t++)
-        threshold_case(threshold, name, 259, (uint8_t)t, true, 0);
+    uint64_t below[BLOCKS], equal[BLOCKS];
+    expect_draw(bytes, n, t, below, equal);
+    for (int with_equal = 0; with_equal < 2; with_equal++) {
+        uint64_t *lt = (uint64_t *)(void *)guard_place(&output, 8 * n, at_end, n % 8 * 8);
+        uint64_t *eq = (uint64_t *)(void *)guard_place(&second, 8 * n, at_end, n % 4 * 16);
+        memset(eq, 0x5A, 8 * n);
+        draw(&test_key, start, n, t, lt, with_equal ? eq : NULL);
+        assert_same_bytes(lt, below, 8 * n, "%s: below %u, %zu words", name, t, n);
+        if (!with_equal)
+            memset(equal, 0x5A, 8 * n);
+        assert_same_bytes(eq, equal, 8 * n, "%s: equal %u, %zu words", name, t, n);
+        if (!with_equal)
+            expect_draw(bytes, n, t, below, equal);
+        assert_true(guard_intact(&output) && guard_intact(&second));
+    }
 }
+
+void check_draw(dropwise_draw_fn *draw, const char *name)
+{
+    enum { WORDS = 70 };
+    static const uint64_t starts[] = {0, 4, UINT64_C(0x100000000) - 36, UINT64_C(0x123456789ABCDEF0),
+                                      UINT64_C(0x1000000000000000) - 8};
+    static const uint8_t thresholds[] = {0, 1, 127, 128, 129, 230, 254, 255};
+    static uint8_t bytes[64 * WORDS];
+    for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
+        for (uint64_t b = 0; b < 4 * WORDS; b++)
+            ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, starts[s] + b, bytes + 16 * b);
+        for (size_t n = 0; n <= WORDS; n++)
+            for (int at_end = 0; at_end < 2; at_end++)
+                draw_case(draw, name, starts[s], n, thresholds[(n + s) % 8], bytes, at_end);
+    }
+    for (unsigned t = 0; t < 256; t++)
+        draw_case(draw, name, starts[4], WORDS, (uint8_t)t, bytes, true);
+}
+
 static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end,
                        size_t offset, bool in_place)
 {

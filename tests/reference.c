@@ -18,26 +18,129 @@ ref_mask ref_mask_of(double p, uint64_t seed, uint64_t stream)
         if (cut_off > half || (cut_off == half && t % 2 == 1))
             t++;
     }
-    const ref_mask mask = {seed, stream, t};
+    const ref_mask mask = {seed, stream, t, REF_PHILOX4X32_10};
     return mask;
 }
 
-void ref_block(uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16])
+static void philox(int rounds, const uint32_t key[4], uint32_t c[4])
 {
-    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream,
-                     (uint32_t)(stream >> 32)};
-    uint32_t k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    for (int round = 0; round < 10; round++) {
+    uint32_t k[2] = {key[0], key[1]};
+    for (int round = 0; round < rounds; round++) {
         const uint64_t product0 = UINT64_C(0xD2511F53) * c[0];
         const uint64_t product1 = UINT64_C(0xCD9E8D57) * c[2];
         const uint32_t next[4] = {(uint32_t)(product1 >> 32) ^ c[1] ^ k[0], (uint32_t)product1,
                                   (uint32_t)(product0 >> 32) ^ c[3] ^ k[1], (uint32_t)product0};
-        memcpy(c, next, sizeof c);
+        memcpy(c, next, sizeof next);
         k[0] += 0x9E3779B9u;
         k[1] += 0xBB67AE85u;
     }
+}
+
+static uint32_t rotate(uint32_t v, unsigned n)
+{
+    return v << n | v >> (32 - n);
+}
+
+static void threefry(int rounds, const uint32_t key[4], uint32_t c[4])
+{
+    static const unsigned by[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5},
+                                      {6, 20},  {17, 11}, {25, 10}, {18, 20}};
+    const uint32_t k[5] = {key[0], key[1], key[2], key[3], 0x1BD11BDAu ^ key[0] ^ key[1] ^ key[2] ^ key[3]};
+    for (int round = 0; round <= rounds; round++) {
+        if (round % 4 == 0) {
+            const int time = round / 4;
+            for (int i = 0; i < 4; i++)
+                c[i] += k[(time + i) % 5];
+            c[3] += (uint32_t)time;
+        }
+        if (round == rounds)
+            break;
+        /* Even rounds mix words 0, 1 and 2, 3; odd ones 0, 3 and 2, 1. */
+        const int first = round % 2 == 0 ? 1 : 3, second = 4 - first;
+        c[0] += c[first];
+        c[first] = rotate(c[first], by[round % 8][0]) ^ c[0];
+        c[2] += c[second];
+        c[second] = rotate(c[second], by[round % 8][1]) ^ c[2];
+    }
+}
+
+/* A product in the field of AES: of polynomials over bits, modulo x^8 + x^4 + x^3 + x + 1. */
+static unsigned field_product(unsigned a, unsigned b)
+{
+    unsigned product = 0;
+    for (int i = 0; i < 8; i++)
+        if (b >> i & 1)
+            product ^= a << i;
+    for (int i = 14; i >= 8; i--)
+        if (product >> i & 1)
+            product ^= 0x11Bu << (i - 8);
+    return product;
+}
+
+/* SubBytes: the inverse, which is the 254th power, then an affine map of its bits. */
+static unsigned substitute(unsigned a)
+{
+    unsigned inverse = 1;
+    for (int i = 0; i < 254; i++)
+        inverse = field_product(inverse, a);
+    unsigned out = 0x63;
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 5; j++)
+            out ^= (inverse >> ((i + (j == 0 ? 0 : 3 + j)) % 8) & 1) << i;
+    return out;
+}
+
+static void ars(int rounds, const uint32_t key[4], uint32_t c[4])
+{
+    static unsigned box[256];
+    if (box[0] == 0)
+        for (unsigned a = 0; a < 256; a++)
+            box[a] = substitute(a);
+    uint64_t k[2] = {key[0] + ((uint64_t)key[1] << 32), key[2] + ((uint64_t)key[3] << 32)};
+    unsigned state[4][4]; /* row, column */
+    for (int i = 0; i < 16; i++)
+        state[i % 4][i / 4] = (c[i / 4] >> 8 * (i % 4) & 0xFF) ^ (unsigned)(k[i / 8] >> 8 * (i % 8) & 0xFF);
+    for (int round = 1; round <= rounds; round++) {
+        k[0] += UINT64_C(0x9E3779B97F4A7C15);
+        k[1] += UINT64_C(0xBB67AE8584CAA73B);
+        unsigned shifted[4][4];
+        for (int row = 0; row < 4; row++)
+            for (int column = 0; column < 4; column++)
+                shifted[row][column] = box[state[row][(column + row) % 4]];
+        for (int row = 0; row < 4; row++) {
+            for (int column = 0; column < 4; column++) {
+                unsigned v = shifted[row][column];
+                if (round != rounds)
+                    v = field_product(2, v) ^ field_product(3, shifted[(row + 1) % 4][column]) ^
+                        shifted[(row + 2) % 4][column] ^ shifted[(row + 3) % 4][column];
+                const int i = 4 * column + row;
+                state[row][column] = v ^ (unsigned)(k[i / 8] >> 8 * (i % 8) & 0xFF);
+            }
+        }
+    }
+    for (int word = 0; word < 4; word++)
+        c[word] = state[0][word] + (state[1][word] << 8) + (state[2][word] << 16) + (state[3][word] << 24);
+}
+
+void ref_generate(ref_generator generator, uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16])
+{
+    const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
+    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)};
+    if (generator == REF_PHILOX4X32_10)
+        philox(10, key, c);
+    else if (generator == REF_PHILOX4X32_7)
+        philox(7, key, c);
+    else if (generator == REF_THREEFRY4X32_20)
+        threefry(20, key, c);
+    else
+        ars(7, key, c);
     for (int i = 0; i < 16; i++)
         out[i] = (uint8_t)(c[i / 4] >> (8 * (i % 4)));
+}
+
+void ref_block(uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16])
+{
+    ref_generate(REF_PHILOX4X32_10, seed, stream, counter, out);
 }
 
 /* The decision on element i, whose mask byte lies in this block. */
@@ -49,7 +152,7 @@ static int decide(const ref_mask *mask, uint64_t i, const uint8_t block[16])
     if (byte != t8)
         return byte < t8;
     uint8_t tie[16];
-    ref_block(mask->seed, mask->stream, i / 4 + (UINT64_C(1) << 60), tie);
+    ref_generate(mask->generator, mask->seed, mask->stream, i / 4 + (UINT64_C(1) << 60), tie);
     const uint8_t *w = tie + i % 4 * 4;
     const uint64_t word = w[0] + w[1] * 256u + w[2] * 65536u + w[3] * UINT64_C(16777216);
     return word < t32;
@@ -58,7 +161,7 @@ static int decide(const ref_mask *mask, uint64_t i, const uint8_t block[16])
 int ref_keep(const ref_mask *mask, uint64_t i)
 {
     uint8_t block[16];
-    ref_block(mask->seed, mask->stream, i / 16, block);
+    ref_generate(mask->generator, mask->seed, mask->stream, i / 16, block);
     return decide(mask, i, block);
 }
 
@@ -68,7 +171,7 @@ void ref_keep_range(const ref_mask *mask, uint64_t first, size_t n, uint8_t *kee
     for (size_t j = 0; j < n; j++) {
         const uint64_t i = first + j;
         if (j == 0 || i % 16 == 0)
-            ref_block(mask->seed, mask->stream, i / 16, block);
+            ref_generate(mask->generator, mask->seed, mask->stream, i / 16, block);
         keep[j] = (uint8_t)decide(mask, i, block);
     }
 }

@@ -8,15 +8,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef enum ref_generator {
+    REF_PHILOX4X32_10,
+    REF_PHILOX4X32_7,
+    REF_THREEFRY4X32_20,
+    REF_ARS4X32_7,
+    REF_GENERATORS
+} ref_generator;
+
 typedef struct ref_mask {
     uint64_t seed;
     uint64_t stream;
     uint64_t threshold; /* keep probability times 2^40 */
+    ref_generator generator;
 } ref_mask;
 
 ref_mask ref_mask_of(double p, uint64_t seed, uint64_t stream);
 
-/* The 16 bytes of a block: Philox4x32-10 of a 128-bit counter, the stream above the low 64 bits. */
+/* The 16 bytes that a generator makes of a 128-bit counter, the stream above the low 64 bits. */
+void ref_generate(ref_generator generator, uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16]);
+
+/* The same of Philox4x32-10. */
 void ref_block(uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16]);
 
 /* 1 if element i is kept. */

@@ -246,7 +246,7 @@ static void check_thresholds(dropwise_isa isa)
     for (unsigned t = 0; t < 256; t += quick() ? 17 : 1) {
         dropwise_mask mask = mask_of(0.5);
         mask.keep_threshold = (uint64_t)t << 32 | 0x80000000u;
-        const ref_mask ref = {SEED, STREAM, mask.keep_threshold};
+        const ref_mask ref = {SEED, STREAM, mask.keep_threshold, REF_PHILOX4X32_10};
         uint8_t keep[N], expected[N], bits[N];
         ref_keep_range(&ref, 1000 * t, N, keep);
         ref_pack(keep, N, expected);

@@ -1,7 +1,9 @@
 /*
- * Random123's known answers: on every tier, at every place of a batch and so in every lane, through the
- * kernels and through the public API.
+ * Random123's known answers: for every generator on every tier, at every place of a batch and so in every lane,
+ * through the kernels; those of Philox4x32-10 through the public API too. ARS has answers for 10 rounds: they
+ * test the code that ships with 7, compiled once more.
  */
+#include "ars_tables.h"
 #include "common.h"
 #include "kernels.h"
 #include "random123_kat.h" /* the text of data/random123_kat.txt */
@@ -9,6 +11,8 @@
 enum { PLACES = 131, MAX_ANSWERS = 16 };
 
 typedef struct answer {
+    char generator[16];
+    int rounds;
     dropwise_key key;
     uint64_t counter;
     uint8_t bytes[16];
@@ -17,87 +21,142 @@ typedef struct answer {
 static answer answers[MAX_ANSWERS];
 static size_t n_answers;
 
+/* A line: generator, rounds, four words of counter, two or four of key, four of the answer. */
+static bool read_answer(const char *line, answer *a)
+{
+    int at;
+    if (sscanf(line, "%15s %d%n", a->generator, &a->rounds, &at) != 2)
+        return false;
+    const bool is_philox = strcmp(a->generator, "philox4x32") == 0 && (a->rounds == 7 || a->rounds == 10);
+    const bool is_threefry = strcmp(a->generator, "threefry4x32") == 0 && a->rounds == 20;
+    const bool is_ars = strcmp(a->generator, "ars4x32") == 0 && a->rounds == 10;
+    if (!is_philox && !is_threefry && !is_ars)
+        return false;
+    uint32_t w[12];
+    const int n_key = is_philox ? 2 : 4;
+    for (int i = 0; i < 8 + n_key; i++) {
+        int length;
+        if (sscanf(line + at, "%x%n", &w[i], &length) != 1)
+            return false;
+        at += length;
+    }
+    a->counter = w[0] | (uint64_t)w[1] << 32;
+    a->key = (dropwise_key){{w[4], w[5], is_philox ? 0 : w[6], is_philox ? 0 : w[7]}, {w[2], w[3]}};
+    for (int i = 0; i < 16; i++)
+        a->bytes[i] = (uint8_t)(w[4 + n_key + i / 4] >> (i % 4 * 8));
+    return true;
+}
+
 static int read_answers(void **state)
 {
     static char text[sizeof random123_kat];
     memcpy(text, random123_kat, sizeof text);
     size_t others = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        uint32_t w[10];
         if (line[0] == '#')
             continue;
-        if (strncmp(line, "philox4x32 10 ", 14) != 0) {
-            others++;
-            continue;
-        }
-        const int got = sscanf(line + 14, "%x %x %x %x %x %x %x %x %x %x", w, w + 1, w + 2, w + 3,
-                               w + 4, w + 5, w + 6, w + 7, w + 8, w + 9);
-        if (got != 10 || n_answers == MAX_ANSWERS)
+        if (n_answers == MAX_ANSWERS)
             return -1;
-        answer *a = &answers[n_answers++];
-        a->counter = w[0] | (uint64_t)w[1] << 32;
-        a->key = (dropwise_key){{w[4], w[5]}, {w[2], w[3]}};
-        for (int i = 0; i < 16; i++)
-            a->bytes[i] = (uint8_t)(w[6 + i / 4] >> (i % 4 * 8));
+        if (read_answer(line, &answers[n_answers]))
+            n_answers++;
+        else
+            others++;
     }
-    printf("%zu known answers of philox4x32-10; %zu rows are of generators not in this library\n",
-           n_answers, others);
-    return n_answers == 3 ? report_tiers(state) : -1;
+    printf("%zu known answers; %zu rows are of generators not in this library\n", n_answers, others);
+    return n_answers == 12 ? report_tiers(state) : -1;
 }
 
-static void generate_everywhere(dropwise_isa isa)
+static void check_generate(const dropwise_generator *generator, const answer *a)
 {
-    const dropwise_kernels *kernels = dropwise_kernels_get(isa);
     guard_arena arena = guard_new(PLACES * 16 + 64);
-    for (size_t a = 0; a < n_answers; a++) {
-        for (size_t place = 0; place < PLACES; place++) {
-            uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
-            kernels->generate_philox4x32_10(&answers[a].key, answers[a].counter - place, PLACES, out);
-            assert_same_bytes(out + place * 16, answers[a].bytes, 16, "answer %zu, place %zu", a,
-                              place);
-            assert_true(guard_intact(&arena));
-            /* The shortest batch that still has this place. */
-            out = guard_at_end(&arena, (place + 1) * 16);
-            kernels->generate_philox4x32_10(&answers[a].key, answers[a].counter - place, place + 1,
-                                            out);
-            assert_same_bytes(out + place * 16, answers[a].bytes, 16, "answer %zu, last place %zu", a,
-                              place);
-            assert_true(guard_intact(&arena));
-        }
+    for (size_t place = 0; place < PLACES; place++) {
+        uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
+        generator->generate(&a->key, a->counter - place, PLACES, out);
+        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, place %zu", a->generator, place);
+        assert_true(guard_intact(&arena));
+        /* The shortest batch that still has this place. */
+        out = guard_at_end(&arena, (place + 1) * 16);
+        generator->generate(&a->key, a->counter - place, place + 1, out);
+        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, last place %zu", a->generator, place);
+        assert_true(guard_intact(&arena));
     }
     guard_free(&arena);
 }
 
-static void generate_at_everywhere(dropwise_isa isa)
+static void check_generate_at(const dropwise_generator *generator, const answer *a)
 {
-    const dropwise_kernels *kernels = dropwise_kernels_get(isa);
     guard_arena arena = guard_new(PLACES * 16 + 64);
     uint64_t counters[PLACES];
     fill_noise(counters, sizeof counters, 1);
-    for (size_t a = 0; a < n_answers; a++) {
-        for (size_t place = 0; place < PLACES; place++) {
-            const uint64_t other = counters[place];
-            counters[place] = answers[a].counter;
-            uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
-            kernels->generate_at_philox4x32_10(&answers[a].key, counters, PLACES, out);
-            assert_same_bytes(out + place * 16, answers[a].bytes, 16, "answer %zu, place %zu", a,
-                              place);
-            assert_true(guard_intact(&arena));
-            counters[place] = other;
-        }
+    for (size_t place = 0; place < PLACES; place++) {
+        const uint64_t other = counters[place];
+        counters[place] = a->counter;
+        uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
+        generator->generate_at(&a->key, counters, PLACES, out);
+        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, listed at place %zu", a->generator, place);
+        assert_true(guard_intact(&arena));
+        counters[place] = other;
     }
     guard_free(&arena);
+}
+
+/* The bits of the answer's bytes: all thresholds, in the word that its block lies in. */
+static void check_draw(const dropwise_generator *generator, const answer *a)
+{
+    for (size_t word = 0; word < PLACES / 4; word++) {
+        const uint64_t start = a->counter - a->counter % 4 - 4 * word;
+        const unsigned shift = (unsigned)(a->counter % 4 * 16);
+        for (unsigned t = 0; t < 256; t += 5) {
+            uint64_t below[PLACES / 4 + 1], equal[PLACES / 4 + 1];
+            generator->draw(&a->key, start, word + 1, (uint8_t)t, below, equal);
+            for (unsigned j = 0; j < 16; j++) {
+                assert_int_equal(below[word] >> (shift + j) & 1, a->bytes[j] < t);
+                assert_int_equal(equal[word] >> (shift + j) & 1, a->bytes[j] == t);
+            }
+        }
+    }
+}
+
+static void check_answers(const dropwise_generator *generator, const char *name, int rounds)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n_answers; i++) {
+        if (strcmp(answers[i].generator, name) != 0 || answers[i].rounds != rounds)
+            continue;
+        check_generate(generator, &answers[i]);
+        check_generate_at(generator, &answers[i]);
+        check_draw(generator, &answers[i]);
+        found++;
+    }
+    assert_int_equal(found, 3);
+}
+
+static void check_tier(dropwise_isa isa)
+{
+    const dropwise_kernels *k = dropwise_kernels_get(isa);
+    const dropwise_generator philox_10 = {k->generate_philox4x32_10, k->generate_at_philox4x32_10,
+                                          k->draw_philox4x32_10};
+    const dropwise_generator philox_7 = {k->generate_philox4x32_7, k->generate_at_philox4x32_7,
+                                         k->draw_philox4x32_7};
+    const dropwise_generator threefry = {k->generate_threefry4x32_20, k->generate_at_threefry4x32_20,
+                                         k->draw_threefry4x32_20};
+    check_answers(&philox_10, "philox4x32", 10);
+    check_answers(&philox_7, "philox4x32", 7);
+    check_answers(&threefry, "threefry4x32", 20);
 }
 
 static void public_bytes(dropwise_isa isa)
 {
     (void)isa;
     for (size_t a = 0; a < n_answers; a++) {
+        if (strcmp(answers[a].generator, "philox4x32") != 0)
+            continue;
         const dropwise_key key = answers[a].key;
         dropwise_mask mask;
         assert_int_equal(dropwise_mask_init(&mask, 0.5, key.key[0] | (uint64_t)key.key[1] << 32,
                                             key.stream[0] | (uint64_t)key.stream[1] << 32),
                          DROPWISE_OK);
+        mask.generator = answers[a].rounds == 7 ? DROPWISE_PHILOX4X32_7 : DROPWISE_PHILOX4X32_10;
         for (size_t n = 0; n <= 16; n++) {
             uint8_t bytes[17];
             memset(bytes, 0xCA, sizeof bytes);
@@ -108,16 +167,18 @@ static void public_bytes(dropwise_isa isa)
     }
 }
 
-static void test_generate(void **state)
+static void test_generators(void **state)
 {
     (void)state;
-    for_each_tier(generate_everywhere);
+    for_each_tier(check_tier);
 }
 
-static void test_generate_at(void **state)
+static void test_ars(void **state)
 {
     (void)state;
-    for_each_tier(generate_at_everywhere);
+    for (size_t t = 0; t < N_ARS_TABLES; t++)
+        if (ars_usable(ars_tables[t].rounds_10))
+            check_answers(&ars_tables[t].rounds_10->generator, "ars4x32", 10);
 }
 
 static void test_public_bytes(void **state)
@@ -129,8 +190,8 @@ static void test_public_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generate),
-        cmocka_unit_test(test_generate_at),
+        cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_ars),
         cmocka_unit_test(test_public_bytes),
     };
     return cmocka_run_group_tests_name("known answers", tests, read_answers, NULL);

@@ -2,6 +2,7 @@
  * Every kernel of kernels.inc on every tier against the oracle: all small sizes, all alignments, counters
  * that wrap, awkward floats, guard pages on both sides of every buffer, read-only inputs.
  */
+#include "ars_tables.h"
 #include "dispatch.h"
 #include "kernel_checks.h"
 
@@ -30,8 +31,23 @@ static void test_kernels(void **state)
     free_buffers();
 }
 
+static void test_ars(void **state)
+{
+    (void)state;
+    new_buffers();
+    for (size_t t = 0; t < N_ARS_TABLES; t++) {
+        const dropwise_ars_kernels *table = ars_tables[t].rounds_7;
+        if (!ars_usable(table))
+            continue;
+        check_generate(table->generator.generate, "generate_ars4x32_7");
+        check_generate_at(table->generator.generate_at, "generate_at_ars4x32_7");
+        check_draw(table->generator.draw, "draw_ars4x32_7");
+    }
+    free_buffers();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kernels)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kernels), cmocka_unit_test(test_ars)};
     return cmocka_run_group_tests_name("kernels", tests, report_tiers, NULL);
 }

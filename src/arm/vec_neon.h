@@ -14,10 +14,10 @@ static inline vword vword_set1(uint32_t u)
     return vdupq_n_u32(u);
 }
 
-static inline vword vword_counters(uint32_t base)
+static inline vword vword_counters(uint32_t base, uint32_t vector)
 {
     static const uint32_t lanes[4] = {0, 1, 2, 3};
-    return vaddq_u32(vdupq_n_u32(base), vld1q_u32(lanes));
+    return vaddq_u32(vdupq_n_u32(base + vector * VWORD_LANES), vld1q_u32(lanes));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -28,9 +28,9 @@ static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
     *hi = vuzp2q_u32(first, second);
 }
 
-static inline vword vword_add(vword a, vword b)
+static inline vword vword_xor(vword a, vword b)
 {
-    return vaddq_u32(a, b);
+    return veorq_u32(a, b);
 }
 
 static inline vword vword_xor3(vword a, vword b, vword c)
@@ -56,6 +56,44 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     vst1q_u8(p + 16, vreinterpretq_u8_u32(blocks01.val[1]));
     vst1q_u8(p + 32, vreinterpretq_u8_u32(blocks23.val[0]));
     vst1q_u8(p + 48, vreinterpretq_u8_u32(blocks23.val[1]));
+}
+
+typedef vword dense;
+enum { DENSE_LANES = VWORD_LANES, DENSE_UNROLL = 2 };
+
+static inline dense dense_set1(uint32_t u)
+{
+    return vword_set1(u);
+}
+
+static inline dense dense_counters(uint32_t base, uint32_t vector)
+{
+    return vword_counters(base, vector);
+}
+
+static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
+{
+    vword_load_counters(p, lo, hi);
+}
+
+static inline dense dense_add(dense a, dense b)
+{
+    return vaddq_u32(a, b);
+}
+
+static inline dense dense_xor(dense a, dense b)
+{
+    return veorq_u32(a, b);
+}
+
+static inline dense dense_rotate(dense v, int n)
+{
+    return vorrq_u32(vshlq_u32(v, vdupq_n_s32(n)), vshlq_u32(v, vdupq_n_s32(n - 32)));
+}
+
+static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
+{
+    vword_store_blocks(p, a, b, c, d);
 }
 
 /*

@@ -32,6 +32,7 @@ uint64_t dropwise_cpu_detect(void)
     features |= feature_if(ecx, 20, DROPWISE_CPU_SSE4_2);
     features |= feature_if(ecx, 22, DROPWISE_CPU_MOVBE);
     features |= feature_if(ecx, 23, DROPWISE_CPU_POPCNT);
+    features |= feature_if(ecx, 25, DROPWISE_CPU_AES);
 
     const uint64_t xcr0 = ecx >> 27 & 1 ? read_xcr0() : 0; /* bit 27: OSXSAVE */
     const int os_avx = (xcr0 & xcr0_avx) == xcr0_avx;
@@ -49,7 +50,7 @@ uint64_t dropwise_cpu_detect(void)
         features |= feature_if(ebx, 3, DROPWISE_CPU_BMI1);
         features |= feature_if(ebx, 8, DROPWISE_CPU_BMI2);
         if (os_avx)
-            features |= feature_if(ebx, 5, DROPWISE_CPU_AVX2);
+            features |= feature_if(ebx, 5, DROPWISE_CPU_AVX2) | feature_if(ecx, 9, DROPWISE_CPU_VAES);
         if (os_avx512) {
             features |= feature_if(ebx, 16, DROPWISE_CPU_AVX512F);
             features |= feature_if(ebx, 17, DROPWISE_CPU_AVX512DQ);

@@ -10,8 +10,7 @@
 #include "apply_all.inc.h"
 #include "convert_all.inc.h"
 #include "fused_all.inc.h"
-#include "philox4x32.inc.h"
-#include "threshold.inc.h"
+#include "generators_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_avx512 = {
     .isa = DROPWISE_ISA_AVX512,

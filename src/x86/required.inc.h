@@ -43,6 +43,12 @@
 #ifdef __MOVBE__
         | UINT64_C(1) << DROPWISE_CPU_MOVBE
 #endif
+#ifdef __AES__
+        | UINT64_C(1) << DROPWISE_CPU_AES
+#endif
+#ifdef __VAES__
+        | UINT64_C(1) << DROPWISE_CPU_VAES
+#endif
 #ifdef __AVX512F__
         | UINT64_C(1) << DROPWISE_CPU_AVX512F
 #endif

@@ -14,17 +14,19 @@
 
 /* 16 registers: two vectors of four words, the multipliers and temporaries. */
 typedef __m256i vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 2 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 4 };
 
 static inline vword vword_set1(uint32_t u)
 {
-    return _mm256_set1_epi64x(u);
+    return _mm256_set1_epi32((int)u);
 }
 
 /* Lanes hold blocks 0, 2, 1, 3: the order in which vword_store_blocks needs no permutation. */
-static inline vword vword_counters(uint32_t base)
+static inline vword vword_counters(uint32_t base, uint32_t vector)
 {
-    return _mm256_add_epi32(_mm256_set1_epi64x(base), _mm256_set_epi64x(3, 1, 2, 0));
+    const long long first = vector * VWORD_LANES;
+    return _mm256_add_epi32(vword_set1(base),
+                            _mm256_set_epi64x(first + 3, first + 1, first + 2, first));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -34,9 +36,9 @@ static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
     *hi = _mm256_srli_epi64(*lo, 32);
 }
 
-static inline vword vword_add(vword a, vword b)
+static inline vword vword_xor(vword a, vword b)
 {
-    return _mm256_add_epi32(a, b);
+    return _mm256_xor_si256(a, b);
 }
 
 static inline vword vword_xor3(vword a, vword b, vword c)
@@ -52,10 +54,63 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
 
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
-    const __m256i ab = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xAA);
-    const __m256i cd = _mm256_blend_epi32(c, _mm256_slli_epi64(d, 32), 0xAA);
-    _mm256_storeu_si256((__m256i *)p, _mm256_unpacklo_epi64(ab, cd));
-    _mm256_storeu_si256((__m256i *)(p + 32), _mm256_unpackhi_epi64(ab, cd));
+    /* Low halves of lanes are words 0 and 2 of each 128 bits. */
+    const __m256 ab = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+    const __m256 cd = _mm256_shuffle_ps(_mm256_castsi256_ps(c), _mm256_castsi256_ps(d), 0x88);
+    _mm256_storeu_ps((float *)(void *)p, _mm256_shuffle_ps(ab, cd, 0x88));
+    _mm256_storeu_ps((float *)(void *)(p + 32), _mm256_shuffle_ps(ab, cd, 0xDD));
+}
+
+typedef __m256i dense;
+enum { DENSE_LANES = 8, DENSE_UNROLL = 2 };
+
+static inline dense dense_set1(uint32_t u)
+{
+    return _mm256_set1_epi32((int)u);
+}
+
+/* The lower 128 bits hold blocks 0, 2, 4, 6, the upper ones 1, 3, 5, 7: again as they are stored. */
+static inline dense dense_counters(uint32_t base, uint32_t vector)
+{
+    const int first = (int)(vector * DENSE_LANES);
+    return _mm256_add_epi32(dense_set1(base), _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1,
+                                                                first + 3, first + 5, first + 7));
+}
+
+static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
+{
+    const __m256i even_then_odd = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
+    const __m256i first = _mm256_loadu_si256((const __m256i *)p);        /* l0 h0 l1 h1  l2 h2 l3 h3 */
+    const __m256i second = _mm256_loadu_si256((const __m256i *)(p + 4)); /* l4 h4 l5 h5  l6 h6 l7 h7 */
+    const __m256 a = _mm256_castsi256_ps(first), b = _mm256_castsi256_ps(second);
+    /* l0 l1 l4 l5  l2 l3 l6 l7, then l0 l2 l4 l6  l1 l3 l5 l7. */
+    *lo = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), even_then_odd);
+    *hi = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD)), even_then_odd);
+}
+
+static inline dense dense_add(dense a, dense b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+static inline dense dense_xor(dense a, dense b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
+static inline dense dense_rotate(dense v, int n)
+{
+    return _mm256_or_si256(_mm256_slli_epi32(v, n), _mm256_srli_epi32(v, 32 - n));
+}
+
+static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
+{
+    const __m256i ab_low = _mm256_unpacklo_epi32(a, b), ab_high = _mm256_unpackhi_epi32(a, b);
+    const __m256i cd_low = _mm256_unpacklo_epi32(c, d), cd_high = _mm256_unpackhi_epi32(c, d);
+    _mm256_storeu_si256((__m256i *)p, _mm256_unpacklo_epi64(ab_low, cd_low));
+    _mm256_storeu_si256((__m256i *)(p + 32), _mm256_unpackhi_epi64(ab_low, cd_low));
+    _mm256_storeu_si256((__m256i *)(p + 64), _mm256_unpacklo_epi64(ab_high, cd_high));
+    _mm256_storeu_si256((__m256i *)(p + 96), _mm256_unpackhi_epi64(ab_high, cd_high));
 }
 
 /* AVX2 has no unsigned compare: max(p, t) == p is p >= t. */

@@ -10,17 +10,19 @@
 #include "vec.h"
 
 typedef __m512i vword;
-enum { VWORD_LANES = 8, VWORD_UNROLL = 2 };
+enum { VWORD_LANES = 8, VWORD_UNROLL = 4 };
 
 static inline vword vword_set1(uint32_t u)
 {
-    return _mm512_set1_epi64(u);
+    return _mm512_set1_epi32((int)u);
 }
 
 /* Even lanes hold blocks 0 to 3, odd ones 4 to 7: vword_store_blocks needs no permutation. */
-static inline vword vword_counters(uint32_t base)
+static inline vword vword_counters(uint32_t base, uint32_t vector)
 {
-    return _mm512_add_epi32(_mm512_set1_epi64(base), _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0));
+    const __m512i first = _mm512_set1_epi64(vector * VWORD_LANES);
+    return _mm512_add_epi32(vword_set1(base),
+                            _mm512_add_epi64(first, _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0)));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -30,14 +32,14 @@ static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
     *hi = _mm512_srli_epi64(*lo, 32);
 }
 
-static inline vword vword_add(vword a, vword b)
+static inline vword vword_xor(vword a, vword b)
 {
-    return _mm512_add_epi32(a, b);
+    return _mm512_xor_si512(a, b);
 }
 
 static inline vword vword_xor3(vword a, vword b, vword c)
 {
-    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
+    return _mm512_ternarylogic_epi32(a, b, c, 0x96);
 }
 
 static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
@@ -52,6 +54,59 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     const __m512i cd = _mm512_mask_shuffle_epi32(c, 0xAAAA, d, _MM_PERM_CCAA);
     _mm512_storeu_si512(p, _mm512_unpacklo_epi64(ab, cd));
     _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab, cd));
+}
+
+typedef __m512i dense;
+enum { DENSE_LANES = 16, DENSE_UNROLL = 2 };
+
+static inline dense dense_set1(uint32_t u)
+{
+    return _mm512_set1_epi32((int)u);
+}
+
+/* Each 128 bits hold blocks i, i + 4, i + 8, i + 12: as they are stored. */
+static inline __m512i dense_order(void)
+{
+    return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+static inline dense dense_counters(uint32_t base, uint32_t vector)
+{
+    return _mm512_add_epi32(dense_set1(base),
+                            _mm512_add_epi32(dense_set1(vector * DENSE_LANES), dense_order()));
+}
+
+static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
+{
+    const __m512i first = _mm512_loadu_si512(p), second = _mm512_loadu_si512(p + 8);
+    const __m512i low_words = _mm512_slli_epi32(dense_order(), 1);
+    *lo = _mm512_permutex2var_epi32(first, low_words, second);
+    *hi = _mm512_permutex2var_epi32(first, _mm512_add_epi32(low_words, dense_set1(1)), second);
+}
+
+static inline dense dense_add(dense a, dense b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline dense dense_xor(dense a, dense b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
+static inline dense dense_rotate(dense v, int n)
+{
+    return _mm512_rolv_epi32(v, _mm512_set1_epi32(n));
+}
+
+static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
+{
+    const __m512i ab_low = _mm512_unpacklo_epi32(a, b), ab_high = _mm512_unpackhi_epi32(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi32(c, d), cd_high = _mm512_unpackhi_epi32(c, d);
+    _mm512_storeu_si512(p, _mm512_unpacklo_epi64(ab_low, cd_low));
+    _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab_low, cd_low));
+    _mm512_storeu_si512(p + 128, _mm512_unpacklo_epi64(ab_high, cd_high));
+    _mm512_storeu_si512(p + 192, _mm512_unpackhi_epi64(ab_high, cd_high));
 }
 
 static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)

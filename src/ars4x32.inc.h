@@ -1,0 +1,91 @@
+/*
+ * The generator ARS4x32 (Salmon et al., SC11): rounds of AES with a key schedule of additions.
+ *
+ * Included by each ars_<instructions>.c after a vector header, for bits64_below and bits64_equal, and these
+ * inline functions, which work on aes_vec, a vector of AES_LANES blocks:
+ *   aes_set1(p)                   the 16 bytes at p in every block
+ *   aes_counters(low,vector)      block l has the 32-bit words low + AES_LANES vector + l, 0, 0, 0
+ *   aes_load_counters(p)          block l has the 64-bit words p[l], 0
+ *   aes_xor(a,b)
+ *   aes_round(v,key), aes_last(v,key)
+ *                                 a round of AES (FIPS 197: SubBytes, ShiftRows, MixColumns, AddRoundKey), and the
+ *                                 last one, without MixColumns
+ *   aes_store(p,v)
+ * and the parameters
+ *   INSTRUCTIONS                  what it uses, in the name of its table
+ *   AES_UNROLL                    vectors worth working on at the same time
+ *   ARS_ROUNDS                    7, or what a test of the same code compiles it with
+ */
+#ifndef ARS_ROUNDS
+#define ARS_ROUNDS 7
+#endif
+
+typedef struct ars4x32_plan {
+    uint8_t keys[ARS_ROUNDS + 1][16];
+    uint8_t counter[16]; /* its words but for the low one */
+} ars4x32_plan;
+
+enum { ars4x32_LANES = AES_LANES, ars4x32_UNROLL = AES_UNROLL };
+
+VEC_INLINE void ars4x32_prepare(const dropwise_key *key, uint32_t high, ars4x32_plan *plan)
+{
+    uint64_t low_half = key->key[0] | (uint64_t)key->key[1] << 32;
+    uint64_t high_half = key->key[2] | (uint64_t)key->key[3] << 32;
+    for (unsigned r = 0; r <= ARS_ROUNDS; r++) {
+        store_le64(plan->keys[r], low_half);
+        store_le64(plan->keys[r] + 8, high_half);
+        low_half += UINT64_C(0x9E3779B97F4A7C15);  /* golden ratio */
+        high_half += UINT64_C(0xBB67AE8584CAA73B); /* sqrt(3) - 1  */
+    }
+    store_le32(plan->counter, 0);
+    store_le32(plan->counter + 4, high);
+    store_le32(plan->counter + 8, key->stream[0]);
+    store_le32(plan->counter + 12, key->stream[1]);
+}
+
+VEC_INLINE void ars4x32_rounds(const ars4x32_plan *plan, unsigned n_vectors, aes_vec *v)
+{
+    const aes_vec first = aes_xor(aes_set1(plan->counter), aes_set1(plan->keys[0]));
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        v[u] = aes_xor(v[u], first);
+    VEC_UNROLL
+    for (unsigned r = 1; r < ARS_ROUNDS; r++) {
+        VEC_UNROLL
+        for (unsigned u = 0; u < n_vectors; u++)
+            v[u] = aes_round(v[u], aes_set1(plan->keys[r]));
+    }
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        v[u] = aes_last(v[u], aes_set1(plan->keys[ARS_ROUNDS]));
+}
+
+VEC_INLINE void ars4x32_blocks(const ars4x32_plan *plan, uint32_t low, unsigned n_vectors, uint8_t *out)
+{
+    aes_vec v[AES_UNROLL];
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        v[u] = aes_counters(low, u);
+    ars4x32_rounds(plan, n_vectors, v);
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        aes_store(out + u * AES_LANES * 16, v[u]);
+}
+
+/* The listed counters have high words of their own; the plan's is 0. */
+VEC_INLINE void ars4x32_blocks_at(const ars4x32_plan *plan, const uint64_t *counters, uint8_t *out)
+{
+    aes_vec v = aes_load_counters(counters);
+    ars4x32_rounds(plan, 1, &v);
+    aes_store(out, v);
+}
+
+#define GENERATOR ars4x32
+#include "generator.inc.h"
+
+/* The name of the table, the one symbol of the file that includes this. */
+#define ARS_CONCAT_(a, b, c, d) a##b##c##d
+#define ARS_CONCAT(a, b, c, d) ARS_CONCAT_(a, b, c, d)
+#define ARS_TABLE ARS_CONCAT(dropwise_ars, ARS_ROUNDS, _, INSTRUCTIONS)
+
+extern const dropwise_ars_kernels ARS_TABLE;

@@ -1,0 +1,138 @@
+/*
+ * Kernels of kinds generate, generate_at and draw for one counter-based generator.
+ *
+ * Included once for each generator, by the file that has the generator itself, with the parameter
+ *   GENERATOR  its name, in the kernels' names
+ * after these inline functions and constants, in which NAME stands for it:
+ *   NAME_plan                            what is worked out once a call
+ *   NAME_prepare(key, high, plan)        fills it; blocks have the high counter word `high`
+ *   NAME_LANES                           blocks of a vector: 1, 2 or a multiple of 4
+ *   NAME_UNROLL                          vectors worth working on at the same time, to hide latencies
+ *   NAME_blocks(plan, low, n_vectors, out)
+ *                                        n_vectors <= NAME_UNROLL vectors of the blocks with the low counter
+ *                                        words low, low + 1, ...
+ *   NAME_blocks_at(plan, counters, out)  one vector of blocks whose counters are listed
+ */
+#define CONCAT_(a, b) a##_##b
+#define CONCAT(a, b) CONCAT_(a, b)
+#define KERNEL(kind) CONCAT(kind, GENERATOR)
+#define OF(name) CONCAT(GENERATOR, name)
+
+/* Blocks of a whole batch; of the smallest one that words of 64 elements can be made from; of one of both kinds. */
+#define WHOLE (OF(UNROLL) * OF(LANES))
+#define SMALL (OF(LANES) < 4 ? 4 : OF(LANES))
+#define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
+
+static void KERNEL(generate)(const dropwise_key *key, uint64_t counter, size_t n_blocks, void *bytes)
+{
+    uint8_t *out = bytes;
+    while (n_blocks != 0) {
+        /* Up to where the low counter word wraps, the high one is constant. */
+        const uint64_t to_wrap = (UINT64_C(1) << 32) - (uint32_t)counter;
+        const size_t n = n_blocks < to_wrap ? n_blocks : (size_t)to_wrap;
+        const uint32_t low = (uint32_t)counter;
+        OF(plan) plan;
+        OF(prepare)(key, (uint32_t)(counter >> 32), &plan);
+        size_t done = 0;
+        for (; n - done >= WHOLE; done += WHOLE)
+            OF(blocks)(&plan, low + (uint32_t)done, OF(UNROLL), out + done * 16);
+        for (; n - done >= OF(LANES); done += OF(LANES))
+            OF(blocks)(&plan, low + (uint32_t)done, 1, out + done * 16);
+        if (done < n) {
+            uint8_t last[OF(LANES) * 16];
+            OF(blocks)(&plan, low + (uint32_t)done, 1, last);
+            memcpy(out + done * 16, last, (n - done) * 16);
+        }
+        counter += n;
+        n_blocks -= n;
+        out += n * 16;
+    }
+}
+
+static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counters, size_t n_blocks, void *bytes)
+{
+    uint8_t *out = bytes;
+    OF(plan) plan;
+    OF(prepare)(key, 0, &plan);
+    size_t done = 0;
+    for (; n_blocks - done >= OF(LANES); done += OF(LANES))
+        OF(blocks_at)(&plan, counters + done, out + done * 16);
+    if (done < n_blocks) {
+        uint64_t last_counters[OF(LANES)] = {0};
+        uint8_t last[OF(LANES) * 16];
+        memcpy(last_counters, counters + done, (n_blocks - done) * sizeof *counters);
+        OF(blocks_at)(&plan, last_counters, last);
+        memcpy(out + done * 16, last, (n_blocks - done) * 16);
+    }
+}
+
+/*
+ * The one place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch in
+ * registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
+ */
+VEC_INLINE void KERNEL(draw_words)(const OF(plan) *plan, uint32_t low, unsigned blocks, uint8_t threshold,
+                                   uint64_t *below, uint64_t *equal)
+{
+    uint8_t bytes[LARGE * 16];
+    const unsigned n_vectors = blocks < WHOLE ? blocks / OF(LANES) : OF(UNROLL);
+    VEC_UNROLL
+    for (unsigned b = 0; b < blocks; b += n_vectors * OF(LANES))
+        OF(blocks)(plan, low + b, n_vectors, bytes + b * 16);
+    VEC_UNROLL
+    for (unsigned w = 0; w < blocks / 4; w++) {
+        below[w] = bits64_below(bytes + w * 64, threshold);
+        if (equal != NULL)
+            equal[w] = bits64_equal(bytes + w * 64, threshold);
+    }
+}
+
+/* Words whose blocks share the high counter word; equal is NULL or not, which each call below fixes. */
+VEC_INLINE void KERNEL(draw_run)(const OF(plan) *plan, uint32_t low, size_t n_words, uint8_t threshold,
+                                 uint64_t *below, uint64_t *equal)
+{
+    size_t done = 0;
+    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
+        KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
+                           equal == NULL ? NULL : equal + done);
+    for (; n_words - done >= SMALL / 4; done += SMALL / 4)
+        KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, SMALL, threshold, below + done,
+                           equal == NULL ? NULL : equal + done);
+    if (done < n_words) {
+        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
+        KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
+                           equal == NULL ? NULL : last_equal);
+        memcpy(below + done, last_below, (n_words - done) * sizeof *below);
+        if (equal != NULL)
+            memcpy(equal + done, last_equal, (n_words - done) * sizeof *equal);
+    }
+}
+
+static void KERNEL(draw)(const dropwise_key *key, uint64_t counter, size_t n_words, uint8_t threshold,
+                         uint64_t *below, uint64_t *equal)
+{
+    while (n_words != 0) {
+        /* As above; no word lies across the wrap, as counter is a multiple of four. */
+        const uint64_t to_wrap = ((UINT64_C(1) << 32) - (uint32_t)counter) / 4;
+        const size_t n = n_words < to_wrap ? n_words : (size_t)to_wrap;
+        OF(plan) plan;
+        OF(prepare)(key, (uint32_t)(counter >> 32), &plan);
+        if (equal == NULL) {
+            KERNEL(draw_run)(&plan, (uint32_t)counter, n, threshold, below, NULL);
+        } else {
+            KERNEL(draw_run)(&plan, (uint32_t)counter, n, threshold, below, equal);
+            equal += n;
+        }
+        counter += 4 * (uint64_t)n;
+        n_words -= n;
+        below += n;
+    }
+}
+
+#undef CONCAT
+#undef CONCAT_
+#undef KERNEL
+#undef OF
+#undef WHOLE
+#undef SMALL
+#undef LARGE
+#undef GENERATOR

@@ -1,0 +1,91 @@
+/*
+ * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
+ *
+ * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it uses
+ * dense: a vector of 32-bit words, one word of DENSE_LANES different blocks.
+ */
+typedef struct threefry4x32_20_plan {
+    uint32_t key[5];    /* the four words and their parity */
+    uint32_t high;      /* counter word 1                  */
+    uint32_t stream[2]; /* counter words 2 and 3           */
+} threefry4x32_20_plan;
+
+enum { threefry4x32_20_LANES = DENSE_LANES, threefry4x32_20_UNROLL = DENSE_UNROLL };
+
+typedef struct threefry4x32_20_state {
+    dense x[4];
+} threefry4x32_20_state;
+
+VEC_INLINE void threefry4x32_20_prepare(const dropwise_key *key, uint32_t high, threefry4x32_20_plan *plan)
+{
+    plan->key[4] = UINT32_C(0x1BD11BDA);
+    for (unsigned i = 0; i < 4; i++) {
+        plan->key[i] = key->key[i];
+        plan->key[4] ^= key->key[i];
+    }
+    plan->high = high;
+    memcpy(plan->stream, key->stream, sizeof plan->stream);
+}
+
+/* x[a] and x[b] of a round, which rotates by n. */
+VEC_INLINE void threefry4x32_20_mix(threefry4x32_20_state *s, unsigned a, unsigned b, int n)
+{
+    s->x[a] = dense_add(s->x[a], s->x[b]);
+    s->x[b] = dense_xor(dense_rotate(s->x[b], n), s->x[a]);
+}
+
+/* The key is added before the first round and after every fourth one. */
+VEC_INLINE void threefry4x32_20_add_key(const threefry4x32_20_plan *plan, unsigned time, threefry4x32_20_state *s)
+{
+    VEC_UNROLL
+    for (unsigned i = 0; i < 4; i++) {
+        const uint32_t word = plan->key[(time + i) % 5] + (i == 3 ? time : 0);
+        s->x[i] = dense_add(s->x[i], dense_set1(word));
+    }
+}
+
+VEC_INLINE void threefry4x32_20_rounds(const threefry4x32_20_plan *plan, unsigned n_vectors,
+                                       threefry4x32_20_state *s)
+{
+    static const int rotations[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5},
+                                        {6, 20},  {17, 11}, {25, 10}, {18, 20}};
+    for (unsigned u = 0; u < n_vectors; u++)
+        threefry4x32_20_add_key(plan, 0, &s[u]);
+    VEC_UNROLL
+    for (unsigned r = 0; r < 20; r++) {
+        const unsigned b = r % 2 == 0 ? 1 : 3, d = r % 2 == 0 ? 3 : 1;
+        VEC_UNROLL
+        for (unsigned u = 0; u < n_vectors; u++) {
+            threefry4x32_20_mix(&s[u], 0, b, rotations[r % 8][0]);
+            threefry4x32_20_mix(&s[u], 2, d, rotations[r % 8][1]);
+            if (r % 4 == 3)
+                threefry4x32_20_add_key(plan, r / 4 + 1, &s[u]);
+        }
+    }
+}
+
+VEC_INLINE void threefry4x32_20_blocks(const threefry4x32_20_plan *plan, uint32_t low, unsigned n_vectors,
+                                       uint8_t *out)
+{
+    threefry4x32_20_state s[DENSE_UNROLL];
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        s[u] = (threefry4x32_20_state){{dense_counters(low, u), dense_set1(plan->high),
+                                        dense_set1(plan->stream[0]), dense_set1(plan->stream[1])}};
+    threefry4x32_20_rounds(plan, n_vectors, s);
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        dense_store_blocks(out + u * DENSE_LANES * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
+}
+
+VEC_INLINE void threefry4x32_20_blocks_at(const threefry4x32_20_plan *plan, const uint64_t *counters, uint8_t *out)
+{
+    threefry4x32_20_state s;
+    s.x[2] = dense_set1(plan->stream[0]);
+    s.x[3] = dense_set1(plan->stream[1]);
+    dense_load_counters(counters, &s.x[0], &s.x[1]);
+    threefry4x32_20_rounds(plan, 1, &s);
+    dense_store_blocks(out, s.x[0], s.x[1], s.x[2], s.x[3]);
+}
+
+#include "generator.inc.h"
