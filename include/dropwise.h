@@ -116,8 +116,9 @@ enum {
 };
 
 /*
- * Counter-based generators: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy
- * as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. All passed BigCrush there. None is meant to keep a secret.
+ * Counter-based generators: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers:
+ * as easy as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. All passed BigCrush there. None is meant to
+ * keep a secret.
  */
 enum {
     DROPWISE_PHILOX4X32_10 = 1,   /* multiplications; its authors' choice, with a margin of three rounds */

@@ -8,8 +8,8 @@
  *   aes_load_counters(p)          block l has the 64-bit words p[l], 0
  *   aes_xor(a,b)
  *   aes_round(v,key), aes_last(v,key)
- *                                 a round of AES (FIPS 197: SubBytes, ShiftRows, MixColumns, AddRoundKey), and the
- *                                 last one, without MixColumns
+ *                                 a round of AES (FIPS 197: SubBytes, ShiftRows, MixColumns, AddRoundKey),
+ *                                 and the last one, without MixColumns
  *   aes_store(p,v)
  * and the parameters
  *   INSTRUCTIONS                  what it uses, in the name of its table

@@ -1,6 +1,6 @@
 /*
- * ARS in portable C, for CPUs without AES instructions, and for the scalar tier. By a table, so not in constant
- * time: what it looks up depends on the seed.
+ * ARS in portable C, for CPUs without AES instructions, and for the scalar tier. By a table, so not in
+ * constant time: what it looks up depends on the seed.
  */
 #include "dropwise.h"
 #include "vec_scalar.h"

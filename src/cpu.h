@@ -30,7 +30,10 @@ enum {
     DROPWISE_CPU_COUNT
 };
 
-/* Bit k is set where feature k can be used. Pure: the same answer at each call. */
+/*
+ * Bit k is set where feature k can be used. Pure: the same answer at each call. Asks the CPU, which takes
+ * microseconds in a virtual machine: dropwise_cpu_features remembers the answer.
+ */
 uint64_t dropwise_cpu_detect(void);
 
 #endif

@@ -21,6 +21,9 @@ _Atomic(const dropwise_ars_kernels *) dropwise_active_ars_kernels;
 static _Atomic(const char *) active_reason;
 static _Atomic bool active_math;
 
+/* What dropwise_cpu_detect answered, and a bit beyond the features' that says that it did. */
+static _Atomic uint64_t known_features;
+
 static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_AVX] = "avx",           [DROPWISE_CPU_AVX2] = "avx2",
     [DROPWISE_CPU_FMA] = "fma",           [DROPWISE_CPU_F16C] = "f16c",
@@ -73,6 +76,17 @@ static const dropwise_ars_kernels *const built_ars[] = {
 #endif
 };
 
+uint64_t dropwise_cpu_features(void)
+{
+    const uint64_t known = UINT64_C(1) << 63;
+    uint64_t features = atomic_load_explicit(&known_features, memory_order_relaxed);
+    if (features == 0) {
+        features = dropwise_cpu_detect() | known;
+        atomic_store_explicit(&known_features, features, memory_order_relaxed);
+    }
+    return features & ~known;
+}
+
 static int is_isa(int32_t isa)
 {
     return isa > DROPWISE_ISA_AUTO && isa < DROPWISE_ISA_COUNT;
@@ -84,7 +98,7 @@ dropwise_status dropwise_isa_check(dropwise_isa isa)
         return DROPWISE_ERROR_ISA_UNKNOWN;
     if (built[isa] == NULL)
         return DROPWISE_ERROR_ISA_NOT_BUILT;
-    if ((built[isa]->required & ~dropwise_cpu_detect()) != 0)
+    if ((built[isa]->required & ~dropwise_cpu_features()) != 0)
         return DROPWISE_ERROR_ISA_NOT_USABLE;
     return DROPWISE_OK;
 }
@@ -96,7 +110,7 @@ const dropwise_kernels *dropwise_kernels_get(int32_t isa)
 
 const dropwise_ars_kernels *dropwise_ars_for(int32_t isa)
 {
-    const uint64_t features = dropwise_cpu_detect();
+    const uint64_t features = dropwise_cpu_features();
     const dropwise_ars_kernels *best = built_ars[0];
     for (size_t i = 1; i < sizeof built_ars / sizeof built_ars[0]; i++)
         if (built_ars[i]->isa <= isa && (built_ars[i]->required & ~features) == 0)
@@ -119,7 +133,7 @@ static const char *wanted_isa(void)
 static const dropwise_kernels *publish(const dropwise_kernels *kernels, const char *reason)
 {
     const uint64_t required = kernels->math_required;
-    const bool math = required == 0 || (required & ~dropwise_cpu_detect()) == 0;
+    const bool math = required == 0 || (required & ~dropwise_cpu_features()) == 0;
     atomic_store_explicit(&active_reason, reason, memory_order_relaxed);
     atomic_store_explicit(&active_math, math, memory_order_relaxed);
     atomic_store_explicit(&dropwise_active_ars_kernels, dropwise_ars_for(kernels->isa), memory_order_release);
@@ -193,11 +207,6 @@ const char *dropwise_aes_name(void)
 const char *dropwise_isa_name(dropwise_isa isa)
 {
     return is_isa(isa) ? isa_names[isa] : NULL;
-}
-
-uint64_t dropwise_cpu_features(void)
-{
-    return dropwise_cpu_detect();
 }
 
 const char *dropwise_cpu_feature_name(uint32_t k)

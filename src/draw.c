@@ -23,7 +23,8 @@ static dropwise_generator generator_of(const dropwise_kernels *k, uint32_t gener
 {
     switch (generator) {
     case DROPWISE_PHILOX4X32_7:
-        return (dropwise_generator){k->generate_philox4x32_7, k->generate_at_philox4x32_7, k->draw_philox4x32_7};
+        return (dropwise_generator){k->generate_philox4x32_7, k->generate_at_philox4x32_7,
+                                    k->draw_philox4x32_7};
     case DROPWISE_THREEFRY4X32_20:
         return (dropwise_generator){k->generate_threefry4x32_20, k->generate_at_threefry4x32_20,
                                     k->draw_threefry4x32_20};

@@ -40,8 +40,8 @@ typedef struct draw_plan {
 } draw_plan;
 
 /*
- * A chunk that is being drawn, in words of 64 elements as the generator makes them: bit j of word w is element
- * start + 64 w + j.
+ * A chunk that is being drawn, in words of 64 elements as the generator makes them: bit j of word w is
+ * element start + 64 w + j.
  */
 typedef struct draw_chunk {
     uint64_t first, start; /* its first element, and that rounded down to a multiple of 64 */

@@ -18,7 +18,7 @@
 #define KERNEL(kind) CONCAT(kind, GENERATOR)
 #define OF(name) CONCAT(GENERATOR, name)
 
-/* Blocks of a whole batch; of the smallest one that words of 64 elements can be made from; of one of both kinds. */
+/* Blocks of a whole batch; of the smallest one that makes words of 64 elements; of a whole one that does. */
 #define WHOLE (OF(UNROLL) * OF(LANES))
 #define SMALL (OF(LANES) < 4 ? 4 : OF(LANES))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
@@ -49,7 +49,8 @@ static void KERNEL(generate)(const dropwise_key *key, uint64_t counter, size_t n
     }
 }
 
-static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counters, size_t n_blocks, void *bytes)
+static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counters, size_t n_blocks,
+                                void *bytes)
 {
     uint8_t *out = bytes;
     OF(plan) plan;
@@ -67,8 +68,8 @@ static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counter
 }
 
 /*
- * The one place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch in
- * registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
+ * The one place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
+ * in registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
  */
 VEC_INLINE void KERNEL(draw_words)(const OF(plan) *plan, uint32_t low, unsigned blocks, uint8_t threshold,
                                    uint64_t *below, uint64_t *equal)

@@ -25,9 +25,9 @@ typedef void dropwise_generate_at_fn(const dropwise_key *key, const uint64_t *co
                                      size_t n_blocks, void *bytes);
 
 /*
- * Draws and compares: of the bytes that generate would write for counters counter to counter + 4 * n_words - 1,
- * bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of equal[w] is the same byte ==
- * threshold: an undecided element. counter is a multiple of 4.
+ * Draws and compares: of the bytes that generate would write for the 4 * n_words counters from counter on,
+ * bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of equal[w] is the same
+ * byte == threshold: an undecided element. counter is a multiple of 4.
  */
 typedef void dropwise_draw_fn(const dropwise_key *key, uint64_t counter, size_t n_words, uint8_t threshold,
                               uint64_t *below, uint64_t *equal);

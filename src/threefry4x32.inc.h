@@ -1,8 +1,8 @@
 /*
  * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
  *
- * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it uses
- * dense: a vector of 32-bit words, one word of DENSE_LANES different blocks.
+ * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
+ * uses dense: a vector of 32-bit words, one word of DENSE_LANES different blocks.
  */
 typedef struct threefry4x32_20_plan {
     uint32_t key[5];    /* the four words and their parity */
@@ -35,7 +35,8 @@ VEC_INLINE void threefry4x32_20_mix(threefry4x32_20_state *s, unsigned a, unsign
 }
 
 /* The key is added before the first round and after every fourth one. */
-VEC_INLINE void threefry4x32_20_add_key(const threefry4x32_20_plan *plan, unsigned time, threefry4x32_20_state *s)
+VEC_INLINE void threefry4x32_20_add_key(const threefry4x32_20_plan *plan, unsigned time,
+                                        threefry4x32_20_state *s)
 {
     VEC_UNROLL
     for (unsigned i = 0; i < 4; i++) {
@@ -78,7 +79,8 @@ VEC_INLINE void threefry4x32_20_blocks(const threefry4x32_20_plan *plan, uint32_
         dense_store_blocks(out + u * DENSE_LANES * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
 }
 
-VEC_INLINE void threefry4x32_20_blocks_at(const threefry4x32_20_plan *plan, const uint64_t *counters, uint8_t *out)
+VEC_INLINE void threefry4x32_20_blocks_at(const threefry4x32_20_plan *plan, const uint64_t *counters,
+                                          uint8_t *out)
 {
     threefry4x32_20_state s;
     s.x[2] = dense_set1(plan->stream[0]);

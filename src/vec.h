@@ -13,8 +13,8 @@
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
  *
- *   dense                         DENSE_LANES 32-bit words likewise, without room for products; with functions
- *                                 as above and
+ *   dense                         DENSE_LANES 32-bit words likewise, without room for products; with
+ *                                 functions as above and
  *   dense_add(a,b)                a + b modulo 2^32
  *   dense_rotate(v,n)             rotated left by 0 < n < 32
  *

@@ -125,7 +125,8 @@ static void ars(int rounds, const uint32_t key[4], uint32_t c[4])
 void ref_generate(ref_generator generator, uint64_t seed, uint64_t stream, uint64_t counter, uint8_t out[16])
 {
     const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
-    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)};
+    uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream,
+                     (uint32_t)(stream >> 32)};
     if (generator == REF_PHILOX4X32_10)
         philox(10, key, c);
     else if (generator == REF_PHILOX4X32_7)

@@ -126,8 +126,27 @@ def test_isa():
     for isa in {"scalar", "neon", "avx2", "avx512"} - set(usable):
         check_failure(f"unusable --isa {isa}", "usable here", *base, "--isa", isa)
     check_usage("unknown --isa", *base, "--isa", "sse9")
+
     for word in ("CPU features", "tiers built", "tiers usable", "tier chosen"):
         check(f"info says {word}", word in info)
+
+
+def test_generators():
+    # The library's own tests have known answers; here, that each name draws a mask of its own.
+    base = ("mask", "--seed", 5, "--stream", 6, "--p", 0.3, "--first", 1000, "--n", 200)
+    expected = digits(5, 6, 0.3, 1000, 200) + "\n"
+    check_output("the default generator", expected.encode(), *base, "--generator", "philox4x32-10")
+    masks = {expected.encode()}
+    for name in ("philox4x32-7", "threefry4x32-20", "ars4x32-7"):
+        masks.add(run(*base, "--generator", name).stdout)
+        block = run("bytes", "--seed", 5, "--stream", 6, "--first-block", 70, "--n", 16, "--generator", name)
+        kept = run("mask", "--seed", 5, "--stream", 6, "--p", 0.5, "--first", 70 * 16, "--n", 16,
+                   "--generator", name)
+        check(f"bytes and mask of {name}",
+              kept.stdout == "".join("01"[b < 128] for b in block.stdout).encode() + b"\n")
+    check("four generators, four masks", len(masks) == 4)
+    result = run(*base, "--generator", "mt19937")
+    check("unknown generator", result.returncode == 2 and b"philox4x32-10, philox4x32-7" in result.stderr)
 
 
 def test_bytes():
@@ -257,6 +276,7 @@ def test_usage():
 test_mask()
 test_isa()
 test_bytes()
+test_generators()
 with tempfile.TemporaryDirectory() as temporary:
     test_apply(temporary)
 test_usage()

@@ -1,6 +1,6 @@
 /*
- * Random123's known answers: for every generator on every tier, at every place of a batch and so in every lane,
- * through the kernels; those of Philox4x32-10 through the public API too. ARS has answers for 10 rounds: they
+ * Random123's known answers: for every generator on every tier, at every place of a batch and so in every
+ * lane, through the kernels; those of Philox through the public API too. ARS has answers for 10 rounds: they
  * test the code that ships with 7, compiled once more.
  */
 #include "ars_tables.h"

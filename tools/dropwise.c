@@ -37,6 +37,8 @@ static int fail(const char *format, ...)
 #define SEED {"seed", "S", true, "key of the generator"}
 #define STREAM {"stream", "T", true, "number of the mask under this seed"}
 #define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
+#define GENERATOR \
+    {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, threefry4x32-20 or ars4x32-7"}
 #define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
 
 static const option_spec mask_options[] = {
@@ -44,6 +46,7 @@ static const option_spec mask_options[] = {
     {"first", "F", true, "first element"},
     {"n", "N", true, "number of elements"},
     {"format", "X", false, "ascii (default): 0 and 1 on a line; raw: packed bits, LSB first"},
+    GENERATOR,
     ISA,
 };
 
@@ -51,6 +54,7 @@ static const option_spec bytes_options[] = {
     SEED, STREAM,
     {"first-block", "B", true, "first block of 16 bytes"},
     {"n", "N", true, "number of bytes"},
+    GENERATOR,
     ISA,
 };
 
@@ -58,6 +62,7 @@ static const option_spec apply_options[] = {
     SEED, STREAM, PROBABILITY,
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
+    GENERATOR,
     ISA,
 };
 
@@ -138,7 +143,26 @@ static int select_isa(const command *self, const option_values *given)
     return EXIT_USAGE;
 }
 
-/* The mask that --seed, --stream and --p describe (p = 0 for a command without --p), and the tier. */
+/* The generator that --generator names. */
+static int read_generator(const command *self, const option_values *given, dropwise_mask *mask)
+{
+    const char *name = value_of(self, given, "generator");
+    if (name == NULL)
+        return 0;
+    for (uint32_t g = 1; dropwise_generator_name(g) != NULL; g++) {
+        if (strcmp(name, dropwise_generator_name(g)) == 0) {
+            mask->generator = g;
+            return 0;
+        }
+    }
+    fprintf(stderr, "dropwise: --generator takes");
+    for (uint32_t g = 1; dropwise_generator_name(g) != NULL; g++)
+        fprintf(stderr, "%s %s", g == 1 ? "" : ",", dropwise_generator_name(g));
+    fprintf(stderr, ", not '%s'\n", name);
+    return EXIT_USAGE;
+}
+
+/* The mask that --seed, --stream, --p (0 for a command without it) and --generator describe, and the tier. */
 static int read_mask(const command *self, const option_values *given, dropwise_mask *mask)
 {
     uint64_t seed = 0, stream = 0;
@@ -155,7 +179,8 @@ static int read_mask(const command *self, const option_values *given, dropwise_m
         fprintf(stderr, "dropwise: --p %s: %s\n", text, dropwise_status_string(status));
         return EXIT_USAGE;
     }
-    return select_isa(self, given);
+    const int generator = read_generator(self, given, mask);
+    return generator != 0 ? generator : select_isa(self, given);
 }
 
 /* ---- Output ---- */
@@ -196,6 +221,7 @@ static int run_info(const command *self, const option_values *given)
     print_tiers(stdout, true);
     printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()),
            dropwise_isa_reason());
+    printf("AES           %s, for ars4x32-7\n", dropwise_aes_name());
     return finish_stdout(true);
 }
 

@@ -24,8 +24,8 @@ uint64_t dropwise_cpu_detect(void)
     uint32_t eax, ebx, ecx, edx;
     uint64_t features = 0;
 
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
-        return 0;
+    /* Each CPUID is trapped in a virtual machine: three of them. Leaf 1 is on every x86-64 CPU. */
+    __cpuid(1, eax, ebx, ecx, edx);
     features |= feature_if(ecx, 0, DROPWISE_CPU_SSE3);
     features |= feature_if(ecx, 9, DROPWISE_CPU_SSSE3);
     features |= feature_if(ecx, 19, DROPWISE_CPU_SSE4_1);
@@ -40,26 +40,26 @@ uint64_t dropwise_cpu_detect(void)
 #ifdef __APPLE__
     os_avx512 = 0; /* macOS could corrupt mask registers; libdeflate refuses for the same reason */
 #endif
+    if (!os_avx)
+        return features; /* tiers beyond the scalar one begin with AVX */
 
-    if (os_avx) {
-        features |= feature_if(ecx, 12, DROPWISE_CPU_FMA);
-        features |= feature_if(ecx, 28, DROPWISE_CPU_AVX);
-        features |= feature_if(ecx, 29, DROPWISE_CPU_F16C);
+    features |= feature_if(ecx, 12, DROPWISE_CPU_FMA);
+    features |= feature_if(ecx, 28, DROPWISE_CPU_AVX);
+    features |= feature_if(ecx, 29, DROPWISE_CPU_F16C);
+    /* XSAVE is described by leaf 13, so a CPU that has it has leaf 7. */
+    __cpuid_count(7, 0, eax, ebx, ecx, edx);
+    features |= feature_if(ebx, 3, DROPWISE_CPU_BMI1);
+    features |= feature_if(ebx, 5, DROPWISE_CPU_AVX2);
+    features |= feature_if(ebx, 8, DROPWISE_CPU_BMI2);
+    features |= feature_if(ecx, 9, DROPWISE_CPU_VAES);
+    if (os_avx512) {
+        features |= feature_if(ebx, 16, DROPWISE_CPU_AVX512F);
+        features |= feature_if(ebx, 17, DROPWISE_CPU_AVX512DQ);
+        features |= feature_if(ebx, 28, DROPWISE_CPU_AVX512CD);
+        features |= feature_if(ebx, 30, DROPWISE_CPU_AVX512BW);
+        features |= feature_if(ebx, 31, DROPWISE_CPU_AVX512VL);
     }
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
-        features |= feature_if(ebx, 3, DROPWISE_CPU_BMI1);
-        features |= feature_if(ebx, 8, DROPWISE_CPU_BMI2);
-        if (os_avx)
-            features |= feature_if(ebx, 5, DROPWISE_CPU_AVX2) | feature_if(ecx, 9, DROPWISE_CPU_VAES);
-        if (os_avx512) {
-            features |= feature_if(ebx, 16, DROPWISE_CPU_AVX512F);
-            features |= feature_if(ebx, 17, DROPWISE_CPU_AVX512DQ);
-            features |= feature_if(ebx, 28, DROPWISE_CPU_AVX512CD);
-            features |= feature_if(ebx, 30, DROPWISE_CPU_AVX512BW);
-            features |= feature_if(ebx, 31, DROPWISE_CPU_AVX512VL);
-        }
-    }
-    if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
-        features |= feature_if(ecx, 5, DROPWISE_CPU_LZCNT);
+    __cpuid(0x80000001, eax, ebx, ecx, edx);
+    features |= feature_if(ecx, 5, DROPWISE_CPU_LZCNT);
     return features;
 }

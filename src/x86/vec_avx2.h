@@ -73,8 +73,8 @@ static inline dense dense_set1(uint32_t u)
 static inline dense dense_counters(uint32_t base, uint32_t vector)
 {
     const int first = (int)(vector * DENSE_LANES);
-    return _mm256_add_epi32(dense_set1(base), _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1,
-                                                                first + 3, first + 5, first + 7));
+    return _mm256_add_epi32(dense_set1(base), _mm256_setr_epi32(first, first + 2, first + 4, first + 6,
+                                                                first + 1, first + 3, first + 5, first + 7));
 }
 
 static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
@@ -230,7 +230,9 @@ static inline __m256i kept_b16(uint64_t bits, unsigned lane)
 {
     const __m256i lane_bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
                                                8192, 16384, -32768);
-    const __m256i word = _mm256_set1_epi16((short)(uint16_t)(bits >> lane));
+    /* One broadcast serves 64 elements; the two bytes of this vector are picked out of it. */
+    const __m256i bytes = _mm256_set1_epi16((short)(lane / 8 * 0x0101 + 0x0100));
+    const __m256i word = _mm256_shuffle_epi8(_mm256_set1_epi64x((long long)bits), bytes);
     return _mm256_cmpeq_epi16(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
