@@ -133,6 +133,29 @@ walk_rows dropwise_view_rows(const dropwise_view *view)
 
 /* ---- Bits on demand ---- */
 
+/* Begins to draw the bits of elements at `to`, as many as are wanted and as a chunk has. */
+static void begin_next(bit_source *source, uint64_t wanted)
+{
+    const size_t n = wanted < DRAW_CHUNK ? (size_t)wanted : DRAW_CHUNK;
+    dropwise_draw_begin(&source->chunk, source->to, n, source->window + (source->to - source->from) / 8);
+    source->next = source->to + n;
+}
+
+/* Draws what is left of them. */
+static void end_next(bit_source *source)
+{
+    dropwise_draw_end(source->draw, &source->chunk);
+    source->to = source->next;
+}
+
+/* Forgets what stands before an index, in whole bytes. */
+static void forget_before(bit_source *source, uint64_t index)
+{
+    const size_t n_bytes = (size_t)(index - source->from) / 8;
+    source->from += 8 * n_bytes;
+    memmove(source->window, source->window + n_bytes, bytes_of_bits((size_t)(source->to - source->from)));
+}
+
 const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n, uint64_t ahead,
                               uint8_t *buffer)
 {
@@ -140,15 +163,18 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         dropwise_draw_scattered(source->draw, index, step, n, buffer);
         return buffer;
     }
-    if (index < source->from || index + n > source->to) {
-        const uint64_t wanted = ahead > n ? ahead : n;
-        const size_t len = wanted < DRAW_CHUNK ? (size_t)wanted : DRAW_CHUNK;
-        draw_chunk chunk;
-        dropwise_draw_begin(&chunk, index, len, source->window);
-        dropwise_draw_end(source->draw, &chunk);
-        source->from = index;
-        source->to = index + len;
+    if (index < source->from || index > source->to || index + n > source->next) {
+        source->from = source->to = index;
+        begin_next(source, ahead > n ? ahead : n);
+        end_next(source);
+    } else if (index + n > source->to) {
+        end_next(source);
+        forget_before(source, index);
+    } else if (source->next != source->to) {
+        dropwise_draw_step(source->draw, &source->chunk);
     }
+    if (source->next == source->to && ahead > source->to - index && (source->to - source->from) % 8 == 0)
+        begin_next(source, ahead - (source->to - index));
     const size_t offset = (size_t)(index - source->from);
     if (offset % 8 == 0)
         return source->window + offset / 8;

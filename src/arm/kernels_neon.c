@@ -11,6 +11,7 @@
 #include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
+#include "variants_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_neon = {
     .isa = DROPWISE_ISA_NEON,

@@ -11,6 +11,7 @@
 #include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
+#include "variants_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_avx2 = {
     .isa = DROPWISE_ISA_AVX2,

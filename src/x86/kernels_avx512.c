@@ -12,6 +12,7 @@
 #include "fused_all.inc.h"
 #include "philox4x32.inc.h"
 #include "threshold.inc.h"
+#include "variants_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_avx512 = {
     .isa = DROPWISE_ISA_AVX512,
