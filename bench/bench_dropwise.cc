@@ -11,14 +11,14 @@
  *   residual/..., gelu/..., softmax/..., and residual_backward/... and so on
  *                                     fused steps on rows of 1,024, also with p:0, that is, without a mask
  *   alpha/..., zoneout/..., gaussian/..., concrete/... and alpha_backward/... and so on
- *                                     variants, zoneout_inplace over the value of the step before, zoneout_infer the
- *                                     expectation; uniform/..., normal/... numbers alone
+ *                                     variants, zoneout_inplace over the value of the step before,
+ *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
  *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
  *   sum/bytes:N                       y = residual + (x + bias), a plain loop
  *   choice/bytes:N                    y = keep ? x : before, from stored bits, a plain loop
  *   gaussian_unfused/<isa>/bytes:N, concrete_unfused/<isa>/bytes:N
- *                                     the same in passes over memory, one an operation, as array languages do it;
- *                                     numbers drawn by the tier, functions of the C library
+ *                                     the same in passes over memory, one an operation, as array languages do
+ *                                     it; numbers drawn by the tier, functions of the C library
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
  *   memcpy/bytes:N                    the floor
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores

@@ -69,8 +69,8 @@ template <class F> void pass(size_t n, const float *in, float *out, F function)
 } // namespace
 
 /*
- * Noise to memory, then one pass an operation: what an array language makes of the formulas. Temporary arrays lie
- * behind x and y, as they are no larger than 64 MiB.
+ * Noise to memory, then one pass an operation: what an array language makes of the formulas. Temporary arrays
+ * lie behind x and y, as they are no larger than 64 MiB.
  */
 void add_unfused(dropwise_isa isa, size_t bytes)
 {

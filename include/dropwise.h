@@ -179,8 +179,9 @@ DROPWISE_API dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint6
 
 /*
  * One decision: *kept is 1 if element `index` is kept, else 0. For what is dropped as a whole, by anybody who
- * knows seed and stream: layers (LayerDrop: A. Fan, E. Grave, A. Joulin, "Reducing transformer depth on demand
- * with structured dropout", ICLR 2020), samples or branches (stochastic depth), so that all ranks agree.
+ * knows seed and stream: layers (LayerDrop: A. Fan, E. Grave, A. Joulin, "Reducing transformer depth on
+ * demand with structured dropout", ICLR 2020), samples or branches (stochastic depth), so that all ranks
+ * agree.
  * Errors: of the mask, RANGE, NULL.
  */
 DROPWISE_API dropwise_status dropwise_keeps(const dropwise_mask *mask, uint64_t index, uint32_t *kept);

@@ -25,8 +25,8 @@ VEC_INLINE uint64_t OP(bits_from)(const void *bits, size_t done, size_t n)
     return n - done >= 64 ? load_le64(from) : load_le64_part(from, bytes_of_bits(n - done));
 }
 
-VEC_INLINE void OP(blend_vector)(bool streamed, uint64_t word, unsigned lane, const uint8_t *a, const uint8_t *b,
-                                 uint8_t *y)
+VEC_INLINE void OP(blend_vector)(bool streamed, uint64_t word, unsigned lane, const uint8_t *a,
+                                 const uint8_t *b, uint8_t *y)
 {
     OP(move_out)(streamed, y, OP(either)(OP(load)(a), OP(load)(b), word, lane));
 }

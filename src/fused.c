@@ -155,7 +155,8 @@ static void run_backward(fused *f, dropwise_activation activation, const operand
         const size_t n = left < SUM_COLUMNS ? (size_t)left : SUM_COLUMNS;
         backward_columns(f, activation, from, from + n, dy, x, bias, dx, sums);
         for (size_t c = 0; c < n; c++) {
-            const number total = dropwise_sum_tree(f->rows.is_f64, sums + c * f->rows.number_bytes, SUM_COLUMNS);
+            const number total =
+                dropwise_sum_tree(f->rows.is_f64, sums + c * f->rows.number_bytes, SUM_COLUMNS);
             memcpy((uint8_t *)dbias + (from + c) * f->rows.number_bytes, &total, f->rows.number_bytes);
         }
     }

@@ -1,6 +1,6 @@
 /*
- * Numbers of the stream: words of one domain, and what a kernel makes of them, drawn on demand. Counter to words
- * to numbers, as draw.h goes from the counter to bits.
+ * Numbers of the stream: words of one domain, and what a kernel makes of them, drawn on demand. Counter to
+ * words to numbers, as draw.h goes from the counter to bits.
  */
 #ifndef DROPWISE_NOISE_H
 #define DROPWISE_NOISE_H
@@ -13,7 +13,7 @@ enum { NOISE_PIECE = 512 };
 /* Blocks are generated in multiples of 8, so that a generator needs no partial vector. */
 enum { NOISE_ROUND = 8 * STREAM_BLOCK_WORDS };
 
-/* Numbers that were made are kept, so that rows which follow each other in the mask are cut out of one window. */
+/* Numbers that were made are kept: rows which follow each other in the mask are cut out of one window. */
 typedef struct noise_source {
     const draw_plan *draw;
     stream_domain domain;
@@ -29,8 +29,8 @@ void dropwise_noise_init(noise_source *source, const draw_plan *draw, stream_dom
                          dropwise_noise_fn *noise, const dropwise_params *params, size_t number_bytes);
 
 /*
- * The numbers of n <= NOISE_PIECE elements at index, index + step, ...: where they lie in the source, up to the
- * next call, or in the buffer. With another step than 1 and 0, each costs a block of the generator.
+ * The numbers of n <= NOISE_PIECE elements at index, index + step, ...: where they lie in the source, up to
+ * the next call, or in the buffer. With another step than 1 and 0, each costs a block of the generator.
  */
 const void *dropwise_noise_get(noise_source *source, uint64_t index, int64_t step, size_t n, void *buffer);
 

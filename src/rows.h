@@ -72,9 +72,9 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, drop
                                     const dropwise_stored *stored, bool draws);
 
 /*
- * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short rows
- * do not cost a call of a kernel each. Only for calls without a stored mask, whose rows are those of the view.
- * Rows of a length that `multiple` does not divide stay as they are.
+ * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short
+ * rows do not cost a call of a kernel each. Only for calls without a stored mask, whose rows are those of the
+ * view. Rows of a length that `multiple` does not divide stay as they are.
  */
 void dropwise_merge_rows(dropwise_view *view, uint64_t multiple);
 

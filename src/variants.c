@@ -1,4 +1,4 @@
-/* The variants of dropout: check the arguments, then row by row, piece by piece, bits or numbers and a kernel. */
+/* The variants of dropout: check the arguments, then piece by piece bits or numbers, and a kernel. */
 #include "dropwise_variants.h"
 
 #include <string.h>
@@ -298,7 +298,8 @@ static combine_kernels modulate_of(const row_call *c)
                      : (combine_kernels){k->modulate_f32, k->modulate_stream_f32};
 }
 
-static void run_mix(row_call *c, const dropwise_params *weights, const operand *a, const operand *b, const operand *y)
+static void run_mix(row_call *c, const dropwise_params *weights, const operand *a, const operand *b,
+                    const operand *y)
 {
     const combine_kernels k = mix_of(c);
     row r = first_row(c);
@@ -601,15 +602,16 @@ dropwise_status dropwise_concrete_forward(const dropwise_mask *mask, dropwise_dt
         status = check_concrete(concrete);
     if (status != DROPWISE_OK || empty)
         return status;
+    const probability of = probability_of(c.rows.kernels, concrete->logit);
     const dropwise_params relaxed = params_of(&c.rows, concrete->logit, 1.0 / concrete->temperature, 0);
-    const dropwise_params scale = params_of(&c.rows, 0, probability_of(c.rows.kernels, concrete->logit).inverse_keep, 0);
+    const dropwise_params scale = params_of(&c.rows, 0, of.inverse_keep, 0);
     draw_relaxed(&c, &relaxed);
     run_noise(&c, modulate_of(&c.rows), &scale);
     return DROPWISE_OK;
 }
 
-static void run_concrete_backward(noise_call *c, const dropwise_params *p, const operand *dy, const operand *x,
-                                  const operand *dx, double *sums)
+static void run_concrete_backward(noise_call *c, const dropwise_params *p, const operand *dy,
+                                  const operand *x, const operand *dx, double *sums)
 {
     row_call *rows = &c->rows;
     dropwise_relaxed_grad_fn *const kernel =

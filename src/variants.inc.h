@@ -1,8 +1,8 @@
 /*
  * Kernels of the variants of dropout, for one type that is computed in.
  *
- * Included by variants_all.inc.h after fused.inc.h, whose loads and stores of a part of a vector they use, once
- * for f32 and once for f64, with these parameters:
+ * Included by variants_all.inc.h after fused.inc.h, whose loads and stores of a part of a vector they use,
+ * once for f32 and once for f64, with these parameters:
  *   REAL, NUMBER, WIDTH  as in fused.inc.h
  *   BELOW_ONE            the largest number below 1
  */
@@ -54,7 +54,8 @@ static void OP(affine_kept)(const void *bits, size_t n, const void *x, const dro
     OP(affine_loop)(false, bits, n, x, params, y);
 }
 
-static void OP(affine_kept_stream)(const void *bits, size_t n, const void *x, const dropwise_params *params, void *y)
+static void OP(affine_kept_stream)(const void *bits, size_t n, const void *x,
+                                   const dropwise_params *params, void *y)
 {
     OP(affine_loop)(true, bits, n, x, params, y);
 }
@@ -100,7 +101,8 @@ static void OP(modulate)(size_t n, const void *a, const void *b, const dropwise_
     OP(combine)(OP(modulate_of), false, n, a, b, params, y);
 }
 
-static void OP(modulate_stream)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+static void OP(modulate_stream)(size_t n, const void *a, const void *b, const dropwise_params *params,
+                                void *y)
 {
     OP(combine)(OP(modulate_of), true, n, a, b, params, y);
 }
@@ -175,8 +177,8 @@ static void OP(noise_relaxed)(size_t n, const void *words, const dropwise_params
 
 /* ---- Sums, in f64 ---- */
 
-static void OP(relaxed_grad)(size_t n, const void *dy, const void *x, const void *kept, const dropwise_params *params,
-                             void *dx, double *sums)
+static void OP(relaxed_grad)(size_t n, const void *dy, const void *x, const void *kept,
+                             const dropwise_params *params, void *dx, double *sums)
 {
     const NUMBER *p = params->REAL;
     vec_f64 partial[16 / LANES_b64];

@@ -44,8 +44,8 @@
  *   f64_of_f32(p)                 LANES_b64 numbers of type f32 as a vec_f64
  *   words_f32(p,flip)             LANES_b32 little-endian 32-bit words, each ^ flip, as numbers, rounded to
  *                                 nearest; words_f64 LANES_b64 of them
- *   word_pairs_f32(p,even,odd)    twice as many words, those at even places and those at odd ones, in an order
- *   store_pairs_f32(p,even,odd)   of lanes that the store undoes
+ *   word_pairs_f32(p,even,odd)    twice as many words, those at even and at odd places, in an order of lanes
+ *   store_pairs_f32(p,even,odd)   that this undoes; word_pairs_f64, store_pairs_f64
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
  *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  */

@@ -70,9 +70,10 @@ static inline bool walk_next(const walk_axis *axis, unsigned n_axes, uint64_t *a
 }
 
 /*
- * The keep bits of a mask, drawn on demand. Bits that were drawn are kept, so that rows which follow each other
- * in the mask are cut out of one chunk. While they are asked for piece by piece, the chunk after them is drawn
- * step by step: drawing is work for the arithmetic units, what the caller does with the bits work for the memory.
+ * The keep bits of a mask, drawn on demand. Bits that were drawn are kept, so that rows which follow each
+ * other in the mask are cut out of one chunk. While they are asked for piece by piece, the chunk after them
+ * is drawn step by step: drawing is work for the arithmetic units, what the caller does with the bits work
+ * for the memory.
  */
 typedef struct bit_source {
     const draw_plan *draw;

@@ -36,8 +36,8 @@ void check_affine(dropwise_affine_fn *affine, const char *name)
             uint8_t *y = output_of(c, name);
             for (size_t i = 0; i < c->n; i++) {
                 const double product = rounded(c->dtype, get(c->dtype, c->in[0], i) * p.value[0]);
-                put_result(c->dtype, expected, i,
-                           c->keep[i] ? rounded(c->dtype, product + p.value[1]) : p.value[2]);
+                put(c->dtype, expected, i,
+                    c->keep[i] ? rounded(c->dtype, product + p.value[1]) : p.value[2]);
             }
             affine(c->bits, c->n, c->in[0], &p.params, y);
             assert_same_bytes(y, expected, c->bytes, "%s: n %zu", name, c->n);

@@ -61,9 +61,9 @@ void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, vo
                const double *scale);
 
 /*
- * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the formulas
- * in double with the C library, the normal number of an even or odd element and the part 1 - z that concrete
- * dropout keeps.
+ * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the
+ * formulas in double with the C library, the normal number of an even or odd element and the part 1 - z that
+ * concrete dropout keeps.
  */
 double ref_uniform(ref_dtype dtype, uint32_t word);
 double ref_normal(ref_dtype dtype, uint32_t word0, uint32_t word1, int odd);
