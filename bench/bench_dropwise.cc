@@ -10,8 +10,15 @@
  *                                     a mask shared by 32 time steps, padded rows of 1,000, a transposed x
  *   residual/..., gelu/..., softmax/..., and residual_backward/... and so on
  *                                     fused steps on rows of 1,024, also with p:0, that is, without a mask
+ *   alpha/..., zoneout/..., gaussian/..., concrete/... and alpha_backward/... and so on
+ *                                     variants, zoneout_inplace over the value of the step before,
+ *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
  *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
  *   sum/bytes:N                       y = residual + (x + bias), a plain loop
+ *   choice/bytes:N                    y = keep ? x : before, from stored bits, a plain loop
+ *   gaussian_unfused/<isa>/bytes:N, concrete_unfused/<isa>/bytes:N
+ *                                     the same in passes over memory, one an operation, as array languages do
+ *                                     it; numbers drawn by the tier, functions of the C library
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
  *   memcpy/bytes:N                    the floor
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
@@ -34,14 +41,18 @@ const size_t kSmallSizes[] = {4, 64, 256, 1024};
 void add_all(size_t bytes)
 {
     add_memcpy(bytes);
-    if (bytes == 256 * kKiB || bytes == 64 * kMiB)
+    if (bytes == 256 * kKiB || bytes == 64 * kMiB) {
         add_sum(bytes);
+        add_choice(bytes);
+    }
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
         if (kernels == nullptr)
             continue;
-        if (bytes == 256 * kKiB || bytes == 64 * kMiB)
+        if (bytes == 256 * kKiB || bytes == 64 * kMiB) {
             add_conversions(isa, bytes);
+            add_unfused(isa, bytes);
+        }
         for (const Dtype &dtype : kDtypes) {
             if (bytes < dtype.bytes)
                 continue;
@@ -55,6 +66,8 @@ void add_all(size_t bytes)
                     add_views(dtype, isa, p, bytes);
                 if (has_rows && p != 0.5)
                     add_fused_steps(dtype, isa, p, bytes);
+                if (has_rows && p != 0)
+                    add_variants(dtype, isa, p, bytes);
             }
         }
     }

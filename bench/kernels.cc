@@ -161,6 +161,82 @@ void add_kernel(const std::string &name, dropwise_row_grad_fn *row_grad)
     });
 }
 
+/* 1, 0, ... in the type that a kernel computes in. */
+const dropwise_params *params_for(const std::string &name)
+{
+    static const dropwise_params f64 = {{1, 0, 0}};
+    static const dropwise_params f32 = [] {
+        dropwise_params p = {};
+        p.f32[0] = 1;
+        return p;
+    }();
+    return element_bytes(name.substr(0, name.rfind('/'))) == 8 ? &f64 : &f32;
+}
+
+void add_kernel(const std::string &name, dropwise_affine_fn *affine)
+{
+    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
+        affine(buffers().bits, n, p, params_for(name), buffers().y);
+    });
+}
+
+/* Kernels that move elements as bytes. */
+uint8_t *bytes_at(void *p)
+{
+    return static_cast<uint8_t *>(p);
+}
+
+void add_kernel(const std::string &name, dropwise_blend_fn *blend)
+{
+    add_fused(name, 3, [=](size_t n, const void *, char *p, size_t step) {
+        blend(buffers().bits, n, bytes_at(p), bytes_at(p + step), bytes_at(buffers().y));
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_split_fn *split)
+{
+    add_fused(name, 3, [=](size_t n, const void *, char *p, size_t) {
+        split(buffers().bits, n, bytes_at(p), bytes_at(buffers().y), bytes_at(buffers().y) + kMiB);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_combine_fn *combine)
+{
+    add_fused(name, 3, [=](size_t n, const void *, char *p, size_t step) {
+        combine(n, p, p + step, params_for(name), buffers().y);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_noise_fn *noise)
+{
+    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
+        noise(n, p, params_for(name), buffers().y);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_relaxed_grad_fn *grad)
+{
+    add_fused(name, 4, [=](size_t n, const void *, char *p, size_t step) {
+        double sums[16] = {0};
+        grad(n, p, p + step, p + 2 * step, params_for(name), buffers().y, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_dot_fn *dot)
+{
+    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t step) {
+        double sums[16] = {0};
+        dot(n, p, p + step, sums);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_map_fn *map)
+{
+    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
+        map(n, reinterpret_cast<const double *>(p), reinterpret_cast<double *>(buffers().y));
+    });
+}
+
 } // namespace
 
 void add_kernels(const dropwise_kernels *kernels)

@@ -2,6 +2,7 @@
 #include "rows.h"
 
 #include "dropwise_fused.h"
+#include "dropwise_variants.h"
 
 namespace {
 
@@ -123,6 +124,48 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
     add_call("softmax_backward" + suffix, isa, n, 3 * bytes, [=] {
         return dropwise_softmax_backward(&mask, number, &view, &softmax, buffers().x, second(), buffers().y,
                                          nullptr);
+    });
+}
+
+void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const uint64_t n = bytes / dtype.bytes;
+    const dropwise_view view = make_view({n / 1024, 1024}, 0);
+    const dropwise_mask mask = make_mask(p);
+    dropwise_concrete concrete;
+    if (dropwise_concrete_init(&concrete, -2.0, 0.1) != DROPWISE_OK)
+        std::abort();
+    const auto number = dtype.number;
+    const std::string suffix = call_suffix(dtype, isa, p, bytes);
+    const auto x = [] { return buffers().x; };
+    const auto y = [] { return buffers().y; };
+    const auto x2 = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
+    const auto y2 = [=] { return reinterpret_cast<char *>(buffers().y) + bytes + 192; };
+    add_call("alpha" + suffix, isa, n, 2 * bytes,
+             [=] { return dropwise_alpha_forward(&mask, number, &view, x(), y(), nullptr); });
+    add_call("alpha_backward" + suffix, isa, n, 2 * bytes,
+             [=] { return dropwise_alpha_backward(&mask, number, &view, x(), y(), nullptr); });
+    add_call("zoneout" + suffix, isa, n, 3 * bytes,
+             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); });
+    add_call("zoneout_inplace" + suffix, isa, n, 3 * bytes,
+             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), y(), y(), nullptr); });
+    add_call("zoneout_backward" + suffix, isa, n, 3 * bytes,
+             [=] { return dropwise_zoneout_backward(&mask, number, &view, x(), y(), y2(), nullptr); });
+    add_call("zoneout_infer" + suffix, isa, n, 3 * bytes,
+             [=] { return dropwise_zoneout_infer(&mask, number, &view, x(), x2(), y()); });
+    add_call("uniform" + suffix, isa, n, bytes,
+             [=] { return dropwise_draw_uniform(&mask, number, &view, y()); });
+    add_call("normal" + suffix, isa, n, bytes,
+             [=] { return dropwise_draw_normal(&mask, number, &view, y()); });
+    add_call("gaussian" + suffix, isa, n, 2 * bytes,
+             [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); });
+    add_call("gaussian_noise" + suffix, isa, n, 2 * bytes,
+             [=] { return dropwise_gaussian_noise(&mask, number, &view, 0.1, x(), y()); });
+    add_call("concrete" + suffix, isa, n, 2 * bytes,
+             [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); });
+    add_call("concrete_backward" + suffix, isa, n, 3 * bytes, [=] {
+        double dlogit;
+        return dropwise_concrete_backward(&mask, number, &view, &concrete, x(), x2(), y(), &dlogit);
     });
 }
 

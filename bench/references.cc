@@ -1,4 +1,7 @@
 /* Rows that others are compared with. */
+#include <cmath>
+
+#include "dropwise_variants.h"
 #include "rows.h"
 
 void add_memcpy(size_t bytes)
@@ -38,5 +41,72 @@ void add_sum(size_t bytes)
         for (size_t row = 0; row < bytes / 4; row += 1024)
             for (size_t i = 0; i < 1024; i++)
                 y[row + i] = residual[row + i] + (x[row + i] + bias[i]);
+    });
+}
+
+/* Zoneout from packed bits that are stored. */
+void add_choice(size_t bytes)
+{
+    add_row("choice" + bytes_suffix(bytes), bytes / 4, 3 * bytes + bytes / 32, [=] {
+        const float *x = buffers().x, *before = x + bytes / 4 + 48;
+        float *y = buffers().y;
+        const unsigned char *keep = buffers().bits;
+        for (size_t i = 0; i < bytes / 4; i++)
+            y[i] = keep[i / 8] >> i % 8 & 1 ? x[i] : before[i];
+    });
+}
+
+namespace {
+
+/* One operation on whole arrays. */
+template <class F> void pass(size_t n, const float *in, float *out, F function)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = function(in[i]);
+    benchmark::ClobberMemory();
+}
+
+} // namespace
+
+/*
+ * Noise to memory, then one pass an operation: what an array language makes of the formulas. Temporary arrays
+ * lie behind x and y, as they are no larger than 64 MiB.
+ */
+void add_unfused(dropwise_isa isa, size_t bytes)
+{
+    const size_t n = bytes / 4;
+    const dropwise_view view = make_view({n}, 0);
+    const dropwise_mask mask = make_mask(0.1);
+    const std::string suffix = std::string("/") + dropwise_isa_name(isa) + bytes_suffix(bytes);
+    const auto multiply = [=](const float *noise) {
+        const float *x = buffers().x;
+        float *y = buffers().y;
+        for (size_t i = 0; i < n; i++)
+            y[i] = x[i] * noise[i];
+    };
+    add_call("gaussian_unfused" + suffix, isa, n, 2 * bytes, [=] {
+        float *noise = buffers().y + n + 48;
+        const dropwise_status status = dropwise_draw_normal(&mask, DROPWISE_F32, &view, noise);
+        pass(n, noise, noise, [](float z) { return z * 0.3333f; });
+        pass(n, noise, noise, [](float z) { return z + 1.0f; });
+        multiply(noise);
+        return status;
+    });
+    add_call("concrete_unfused" + suffix, isa, n, 2 * bytes, [=] {
+        float *u = buffers().y + n + 48, *other = u + n + 48;
+        const dropwise_status status = dropwise_draw_uniform(&mask, DROPWISE_F32, &view, u);
+        pass(n, u, other, [](float v) { return 1.0f - v; });
+        pass(n, u, u, [](float v) { return std::log(v); });
+        pass(n, other, other, [](float v) { return std::log(v); });
+        for (size_t i = 0; i < n; i++)
+            u[i] -= other[i];
+        benchmark::ClobberMemory();
+        pass(n, u, u, [](float v) { return v - 2.0f; });
+        pass(n, u, u, [](float v) { return v / 0.1f; });
+        pass(n, u, u, [](float v) { return std::exp(v); });
+        pass(n, u, u, [](float v) { return v + 1.0f; });
+        pass(n, u, u, [](float v) { return 1.135f / v; });
+        multiply(u);
+        return status;
     });
 }

@@ -67,12 +67,15 @@ const void *scale_for(size_t bytes_of_element);
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
 
 /* What they are compared with. */
 void add_memcpy(size_t bytes);
 void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes);
 void add_sum(size_t bytes);
+void add_choice(size_t bytes);
+void add_unfused(dropwise_isa isa, size_t bytes);
 
 /* All kernels of a tier. */
 void add_kernels(const dropwise_kernels *kernels);

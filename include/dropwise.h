@@ -188,6 +188,15 @@ DROPWISE_API dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint6
                                                 void *bits);
 
 /*
+ * One decision: *kept is 1 if element `index` is kept, else 0. For what is dropped as a whole, by anybody who
+ * knows seed and stream: layers (LayerDrop: A. Fan, E. Grave, A. Joulin, "Reducing transformer depth on
+ * demand with structured dropout", ICLR 2020), samples or branches (stochastic depth), so that all ranks
+ * agree.
+ * Errors: of the mask, RANGE, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_keeps(const dropwise_mask *mask, uint64_t index, uint32_t *kept);
+
+/*
  * Writes n raw bytes of the mask's generator, beginning with block first_block. For tests of the
  * generator and for other uses of its numbers; seed, stream and generator count, p does not.
  *

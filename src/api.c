@@ -87,6 +87,18 @@ dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, si
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_keeps(const dropwise_mask *mask, uint64_t index, uint32_t *kept)
+{
+    uint8_t bits;
+    const dropwise_status status = dropwise_draw_bits(mask, index, 1, &bits);
+    if (status != DROPWISE_OK)
+        return status;
+    if (kept == NULL)
+        return DROPWISE_ERROR_NULL;
+    *kept = bits;
+    return DROPWISE_OK;
+}
+
 dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_block, size_t n,
                                     void *bytes)
 {

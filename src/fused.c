@@ -62,32 +62,6 @@ static dropwise_status check_math(void)
     return dropwise_active_has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH;
 }
 
-/* ---- Sums ---- */
-
-/* 16 partial sums, `step` numbers apart, to one. */
-static number tree(const fused *f, const void *sums, size_t step)
-{
-    number total;
-    if (f->rows.is_f64) {
-        double s[16];
-        for (size_t k = 0; k < 16; k++)
-            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
-        for (size_t half = 8; half != 0; half /= 2)
-            for (size_t k = 0; k < half; k++)
-                s[k] += s[k + half];
-        total.f64 = s[0] == s[0] ? s[0] : (double)__builtin_nan("");
-    } else {
-        float s[16];
-        for (size_t k = 0; k < 16; k++)
-            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
-        for (size_t half = 8; half != 0; half /= 2)
-            for (size_t k = 0; k < half; k++)
-                s[k] += s[k + half];
-        total.f32 = s[0] == s[0] ? s[0] : __builtin_nanf("");
-    }
-    return total;
-}
-
 /* ---- Residual and activations ---- */
 
 enum { FORWARD_OPERANDS = 4, BACKWARD_OPERANDS = 5 };
@@ -181,7 +155,8 @@ static void run_backward(fused *f, dropwise_activation activation, const operand
         const size_t n = left < SUM_COLUMNS ? (size_t)left : SUM_COLUMNS;
         backward_columns(f, activation, from, from + n, dy, x, bias, dx, sums);
         for (size_t c = 0; c < n; c++) {
-            const number total = tree(f, sums + c * f->rows.number_bytes, SUM_COLUMNS);
+            const number total =
+                dropwise_sum_tree(f->rows.is_f64, sums + c * f->rows.number_bytes, SUM_COLUMNS);
             memcpy((uint8_t *)dbias + (from + c) * f->rows.number_bytes, &total, f->rows.number_bytes);
         }
     }
@@ -396,7 +371,7 @@ static void softmax_forward_row(fused *f, const dropwise_softmax *softmax, const
     for (uint64_t column = 0; column < visible; column += PIECE)
         softmax_exp(f, &s, r, column, piece_length(visible, column),
                     e + (fits ? (size_t)column * f->rows.number_bytes : 0));
-    const number by_sum = inverse(f, tree(f, s.sums, 1));
+    const number by_sum = inverse(f, dropwise_sum_tree(f->rows.is_f64, s.sums, 1));
 
     for (uint64_t column = 0; column < visible; column += PIECE) {
         float of_probabilities[PIECE], of_y[PIECE];
@@ -468,7 +443,7 @@ static void softmax_backward_row(fused *f, const dropwise_softmax *softmax, cons
                 finish_output(&f->rows, dx, r, column, n, of_dx);
             }
         }
-        dot = tree(f, sums, 1);
+        dot = dropwise_sum_tree(f->rows.is_f64, sums, 1);
     }
     clear_columns(f, dx, r, visible);
 }

@@ -99,6 +99,45 @@ typedef void dropwise_row_dot_fn(const void *bits, size_t n, const void *dy, con
 typedef void dropwise_row_grad_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
                                   const void *factor, const void *dot, const void *scale, void *dx);
 
+/* Parameters of a kernel, in the type that it computes in. */
+typedef union dropwise_params {
+    double f64[3];
+    float f32[3];
+} dropwise_params;
+
+/*
+ * Variants, in f32 or f64, or by width where nothing is computed. NaN as in the fused steps. Where an output
+ * is one buffer with an input, elements are at the same places; the stream kernels are as above, with all
+ * outputs aligned.
+ *
+ * affine        y = x * params[0] + params[1] where the bit is 1, else params[2]; NaN of x stay, quiet
+ * blend         y = a where the bit is 1, else b
+ * split         kept = x where the bit is 1, else +0.0; dropped the other way round
+ * combine       mix: y = a * params[0] + b * params[1]; modulate: y = a * (params[0] + b * params[1])
+ * noise         n random words (a multiple of 4, from a block's first one on) to n numbers, docs/stream.md:
+ *               uniform, normal, or the part that a relaxed mask of logit params[0] keeps, at a temperature
+ *               of which params[1] is the reciprocal
+ * relaxed_grad  dx = d with d = dy * (kept * params[0]);
+ *               sums grow by d * x * (params[1] - (1 - kept) * params[2])
+ * dot           sums grow by a * b
+ * map           y = exp(x) or ln(x)
+ *
+ * Here sums are 16 doubles, whatever the type: terms are rounded to it, converted, and added, that of element
+ * i to sum i mod 16.
+ */
+typedef void dropwise_affine_fn(const void *bits, size_t n, const void *x, const dropwise_params *params,
+                                void *y);
+typedef void dropwise_blend_fn(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y);
+typedef void dropwise_split_fn(const void *bits, size_t n, const uint8_t *x, uint8_t *kept,
+                               uint8_t *dropped);
+typedef void dropwise_combine_fn(size_t n, const void *a, const void *b, const dropwise_params *params,
+                                 void *y);
+typedef void dropwise_noise_fn(size_t n, const void *words, const dropwise_params *params, void *numbers);
+typedef void dropwise_relaxed_grad_fn(size_t n, const void *dy, const void *x, const void *kept,
+                                      const dropwise_params *params, void *dx, double *sums);
+typedef void dropwise_dot_fn(size_t n, const void *a, const void *b, double *sums);
+typedef void dropwise_map_fn(size_t n, const double *x, double *y);
+
 /* The kernels of one generator. */
 typedef struct dropwise_generator {
     dropwise_generate_fn *generate;

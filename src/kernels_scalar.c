@@ -6,6 +6,7 @@
 #include "convert_all.inc.h"
 #include "fused_all.inc.h"
 #include "generators_all.inc.h"
+#include "variants_all.inc.h"
 
 const dropwise_kernels dropwise_kernels_scalar = {
     .isa = DROPWISE_ISA_SCALAR,

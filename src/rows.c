@@ -68,19 +68,23 @@ dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dt
     return status;
 }
 
-/* Whether an output is better written past the caches: none of it is an input too. */
-static bool is_large_and_apart(const operand *operands, const dropwise_extent *extents, size_t n)
+static bool any_output_is_large(const operand *operands, const dropwise_extent *extents, size_t n)
 {
-    bool large = false;
-    for (size_t i = 0; i < n; i++) {
-        if (!operands[i].output || operands[i].p == NULL)
-            continue;
-        large = large || dropwise_is_large(extents[i].to - extents[i].from);
+    for (size_t i = 0; i < n; i++)
+        if (operands[i].output && operands[i].p != NULL &&
+            dropwise_is_large(extents[i].to - extents[i].from))
+            return true;
+    return false;
+}
+
+/* Whether no output is an input too. */
+static bool outputs_are_apart(const operand *operands, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++)
-            if (operands[j].p == operands[i].p && j != i)
+            if (operands[i].output && operands[i].p != NULL && operands[j].p == operands[i].p && j != i)
                 return false;
-    }
-    return large;
+    return true;
 }
 
 dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
@@ -126,11 +130,34 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, drop
     if (stored != NULL && draws)
         dropwise_draw_rows(&c->draw, view, &mask_rows, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
-    c->streams = is_large_and_apart(operands, extents, n_operands);
+    c->large = any_output_is_large(operands, extents, n_operands);
+    c->streams = c->large && outputs_are_apart(operands, n_operands);
     return DROPWISE_OK;
 }
 
 /* ---- Rows and pieces ---- */
+
+/* Whether dimension d and the last one, which come one after the other, are one. */
+static bool follows(const int64_t *stride, uint64_t size, uint32_t d)
+{
+    return stride[d] == (int64_t)size * stride[d + 1];
+}
+
+void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
+{
+    while (view->rank > 1) {
+        const uint32_t d = view->rank - 2;
+        const uint64_t size = view->size[d + 1];
+        if (size % multiple != 0 || !follows(view->x_stride, size, d) ||
+            !follows(view->y_stride, size, d) || !follows(view->mask_stride, size, d))
+            return;
+        view->size[d] *= size;
+        view->x_stride[d] = view->x_stride[d + 1];
+        view->y_stride[d] = view->y_stride[d + 1];
+        view->mask_stride[d] = view->mask_stride[d + 1];
+        view->rank--;
+    }
+}
 
 bool dropwise_next_row(const row_call *c, row *r)
 {
@@ -180,4 +207,29 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
     const uint64_t into_run = (r->number * c->row_length + column) % c->ahead;
     return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? c->ahead - into_run : n,
                              buffer);
+}
+
+/* ---- Sums ---- */
+
+number dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
+{
+    number total;
+    if (is_f64) {
+        double s[16];
+        for (size_t k = 0; k < 16; k++)
+            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
+        for (size_t half = 8; half != 0; half /= 2)
+            for (size_t k = 0; k < half; k++)
+                s[k] += s[k + half];
+        total.f64 = s[0] == s[0] ? s[0] : (double)__builtin_nan("");
+    } else {
+        float s[16];
+        for (size_t k = 0; k < 16; k++)
+            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
+        for (size_t half = 8; half != 0; half /= 2)
+            for (size_t k = 0; k < half; k++)
+                s[k] += s[k + half];
+        total.f32 = s[0] == s[0] ? s[0] : __builtin_nanf("");
+    }
+    return total;
 }

@@ -40,7 +40,8 @@ typedef struct row_call {
     bit_source source;
     uint64_t ahead; /* mask indices that follow each other from row to row, from the first row on */
     bool reads_stored;
-    bool streams; /* outputs are large and apart from the inputs */
+    bool large;   /* outputs do not stay in the caches */
+    bool streams; /* and are apart from the inputs     */
     stored_plan stored;
     uint64_t row_length, n_rows;
 } row_call;
@@ -70,6 +71,13 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, drop
                                     const dropwise_view *view, const operand *operands, size_t n_operands,
                                     const dropwise_stored *stored, bool draws);
 
+/*
+ * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short
+ * rows do not cost a call of a kernel each. Only for calls without a stored mask, whose rows are those of the
+ * view. Rows of a length that `multiple` does not divide stay as they are.
+ */
+void dropwise_merge_rows(dropwise_view *view, uint64_t multiple);
+
 static inline row first_row(const row_call *c)
 {
     row r;
@@ -87,6 +95,18 @@ static inline size_t piece_length(uint64_t columns, uint64_t column)
     return columns - column < PIECE ? (size_t)(columns - column) : PIECE;
 }
 
+/*
+ * A piece of a row: the loop over a row's pieces is
+ *     for (row_piece p = first_piece(c, &r, y); p.n != 0; p = next_piece(c, p))
+ * Where y is written past the caches, the first piece leads up to where y is aligned for that.
+ */
+typedef struct row_piece {
+    uint64_t column;
+    size_t n;
+    bool leads;   /* up to where y is aligned: bits after it are drawn on their own */
+    bool streams; /* y is aligned                                                  */
+} row_piece;
+
 /* Where an operand's element lies. */
 static inline uint8_t *place(const row_call *c, const operand *o, const row *r, uint64_t column)
 {
@@ -94,6 +114,46 @@ static inline uint8_t *place(const row_call *c, const operand *o, const row *r, 
     for (uint32_t d = 0; d + 1 < c->view->rank; d++)
         at += (int64_t)r->at[d] * o->stride[d];
     return (uint8_t *)(uintptr_t)o->p + at * (int64_t)o->element_bytes;
+}
+
+static inline row_piece first_piece(const row_call *c, const row *r, const operand *y)
+{
+    row_piece p = {.n = piece_length(c->row_length, 0)};
+    if (!c->streams)
+        return p;
+    const size_t misaligned = (uintptr_t)place(c, y, r, 0) % DROPWISE_STREAM_ALIGN;
+    if (misaligned % y->element_bytes != 0)
+        return p;
+    p.streams = misaligned == 0;
+    p.leads = misaligned != 0;
+    const size_t lead = (DROPWISE_STREAM_ALIGN - misaligned) / y->element_bytes;
+    if (p.leads && lead < p.n)
+        p.n = lead;
+    return p;
+}
+
+static inline row_piece next_piece(const row_call *c, row_piece p)
+{
+    p.column += p.n;
+    p.n = piece_length(c->row_length, p.column);
+    p.streams = p.streams || p.leads;
+    p.leads = false;
+    return p;
+}
+
+/*
+ * Asks for the piece after the next of an operand of a large call: memory answers while pieces between are
+ * drawn. Always inlined, as gcc 12 leaves out calls of a function that does nothing but prefetch.
+ */
+static inline __attribute__((always_inline)) void prefetch_piece(const row_call *c, const operand *o,
+                                                                 const row *r, uint64_t column)
+{
+    if (!c->large || o->p == NULL || c->row_length - column <= 2 * PIECE)
+        return;
+    const uint8_t *from = place(c, o, r, column + 2 * PIECE);
+    const size_t bytes = piece_length(c->row_length, column + 2 * PIECE) * o->element_bytes;
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(from + i, 0, 2);
 }
 
 /* The keep bits of a piece of a row, by themselves or in a buffer of PIECE bits. If `whole`, all of the row
@@ -128,5 +188,8 @@ static inline void finish_output(const row_call *c, const operand *o, const row 
     if (o->p != NULL && c->dtype.narrow != NULL)
         c->dtype.narrow(n, buffer, place(c, o, r, column));
 }
+
+/* 16 partial sums, `step` numbers apart, to one. */
+number dropwise_sum_tree(bool is_f64, const void *sums, size_t step);
 
 #endif

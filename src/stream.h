@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-enum { STREAM_BLOCK_BYTES = 16 };
+enum { STREAM_BLOCK_BYTES = 16, STREAM_BLOCK_WORDS = 4 };
 
 /* Domain 0, mask bytes: element i has byte i % 16 of block i / 16. */
 static inline uint64_t stream_mask_block(uint64_t element)
@@ -33,6 +33,14 @@ static inline uint64_t stream_tie_block(uint64_t element)
 static inline uint32_t stream_tie_byte(uint64_t element)
 {
     return (uint32_t)(element % 4) * 4;
+}
+
+/* Domains 2 and 3, uniform and normal words: element i has word i % 4 of block i / 4. */
+typedef enum stream_domain { STREAM_UNIFORM = 2, STREAM_NORMAL = 3 } stream_domain;
+
+static inline uint64_t stream_word_block(stream_domain domain, uint64_t element)
+{
+    return element / STREAM_BLOCK_WORDS | (uint64_t)domain << 60;
 }
 
 #endif

@@ -43,7 +43,13 @@
  *   canonical_f32(v)              v, with the positive quiet NaN without payload for every NaN
  *   sqrt_f32(v)                   correctly rounded
  *   exp_f32, erf_f32, tanh_f32, log_f32, sincospi_f32(v,sine,cosine)
- *                                 SLEEF's deterministic functions, where DROPWISE_HAVE_SLEEF is defined
+ *                                 SLEEF's deterministic functions, where DROPWISE_HAVE_SLEEF is defined; of
+ *                                 1 ULP, the last two, which noise is made of, of 3.5 ULP at half the time
+ *   f64_of_f32(p)                 LANES_b64 numbers of type f32 as a vec_f64
+ *   words_f32(p,flip)             LANES_b32 little-endian 32-bit words, each ^ flip, as numbers, rounded to
+ *                                 nearest; words_f64 LANES_b64 of them
+ *   word_pairs_f32(p,even,odd)    twice as many words, those at even and at odd places, in an order of lanes
+ *   store_pairs_f32(p,even,odd)   that this undoes; word_pairs_f64, store_pairs_f64
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
  *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  */

@@ -469,6 +469,45 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return v == v ? v : as_f64(UINT64_C(0x7FF8000000000000));
 }
 
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return (vec_f64)as_f32(load_b32(p));
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return (vec_f32)(load_le32(p) ^ flip);
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    return (vec_f64)(load_le32(p) ^ flip);
+}
+
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    *even = words_f32(p, 0);
+    *odd = words_f32(p + 4, 0);
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    *even = words_f64(p, 0);
+    *odd = words_f64(p + 4, 0);
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    store_b32(p, as_b32(even));
+    store_b32(p + sizeof even, as_b32(odd));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    store_b64(p, as_b64(even));
+    store_b64(p + sizeof even, as_b64(odd));
+}
+
 #ifdef DROPWISE_HAVE_SLEEF
 /* The header hides them where the compiler may not use FMA itself; who calls them checks the CPU. */
 #ifndef FP_FAST_FMA
@@ -511,24 +550,24 @@ static inline vec_f64 tanh_f64(vec_f64 v)
 
 static inline vec_f32 log_f32(vec_f32 v)
 {
-    return Sleef_finz_logf1_u10purecfma(v);
+    return Sleef_finz_logf1_u35purecfma(v);
 }
 
 static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
 {
-    const Sleef_float_2 both = Sleef_finz_sincospif1_u05purecfma(v);
+    const Sleef_float_2 both = Sleef_finz_sincospif1_u35purecfma(v);
     *sine = both.x;
     *cosine = both.y;
 }
 
 static inline vec_f64 log_f64(vec_f64 v)
 {
-    return Sleef_finz_logd1_u10purecfma(v);
+    return Sleef_finz_logd1_u35purecfma(v);
 }
 
 static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
 {
-    const Sleef_double_2 both = Sleef_finz_sincospid1_u05purecfma(v);
+    const Sleef_double_2 both = Sleef_finz_sincospid1_u35purecfma(v);
     *sine = both.x;
     *cosine = both.y;
 }

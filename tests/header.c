@@ -1,11 +1,13 @@
 /* The public headers, alone, in several C and C++ standards. */
 #include <dropwise.h>
 #include <dropwise_fused.h>
+#include <dropwise_variants.h>
 
 #if defined(__cplusplus)
 static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 _Static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
+_Static_assert(sizeof(dropwise_concrete) == 64, "so is this");
 #endif
 
 int main(void)

@@ -82,5 +82,13 @@ void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name);
 void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name);
 void check_row_dot(dropwise_row_dot_fn *row_dot, const char *name);
 void check_row_grad(dropwise_row_grad_fn *row_grad, const char *name);
+void check_affine(dropwise_affine_fn *affine, const char *name);
+void check_blend(dropwise_blend_fn *blend, const char *name);
+void check_split(dropwise_split_fn *split, const char *name);
+void check_combine(dropwise_combine_fn *combine, const char *name);
+void check_noise(dropwise_noise_fn *make, const char *name);
+void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name);
+void check_dot(dropwise_dot_fn *dot, const char *name);
+void check_map(dropwise_map_fn *map, const char *name);
 
 #endif

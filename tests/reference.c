@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* M_PI */
 #include "reference.h"
 
 #include <math.h>
@@ -177,6 +178,14 @@ void ref_keep_range(const ref_mask *mask, uint64_t first, size_t n, uint8_t *kee
     }
 }
 
+uint32_t ref_word(uint64_t seed, uint64_t stream, unsigned domain, uint64_t i)
+{
+    uint8_t block[16];
+    ref_block(seed, stream, i / 4 + ((uint64_t)domain << 60), block);
+    const uint8_t *w = block + i % 4 * 4;
+    return (uint32_t)(w[0] + w[1] * 256u + w[2] * 65536u + w[3] * UINT64_C(16777216));
+}
+
 void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits)
 {
     memset(bits, 0, (n + 7) / 8);
@@ -315,6 +324,43 @@ void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, vo
                 *to = (unsigned char)v;
         }
     }
+}
+
+double ref_uniform(ref_dtype dtype, uint32_t word)
+{
+    if (dtype == REF_F64)
+        return (2.0 * word + 1) / 8589934592.0;
+    const double u = (double)(float)((double)(float)word / 4294967296.0 + 1 / 8589934592.0);
+    return u < 1 ? u : 1 - 1 / 16777216.0;
+}
+
+double ref_normal(ref_dtype dtype, uint32_t word0, uint32_t word1, int odd)
+{
+    const double r = sqrt(-2 * log(ref_uniform(dtype, word0)));
+    const double angle = 2 * ref_uniform(dtype, word1); /* in half turns, from 0 to 2 */
+    /* Near its zeros, the sine of a multiple of pi wants a small argument. */
+    const double sine = angle < 0.5 ? sin(M_PI * angle)
+                        : angle < 1.5 ? sin(M_PI * (1 - angle))
+                                      : -sin(M_PI * (2 - angle));
+    const double quarter = fabs(angle - 1); /* the cosine is -cos(pi (angle - 1)), an even function */
+    const double cosine = quarter < 0.25 ? -cos(M_PI * quarter) : -sin(M_PI * (0.5 - quarter));
+    return r * (odd ? sine : cosine);
+}
+
+double ref_relaxed(ref_dtype dtype, uint32_t word, double logit, double temperature)
+{
+    const double u = ref_uniform(dtype, word), rest = ref_uniform(dtype, ~word);
+    return 1 / (1 + exp((logit + log(u) - log(rest)) / temperature));
+}
+
+ref_affine ref_alpha(const ref_mask *mask)
+{
+    const double q = ref_standard_scale(mask), limit = -1.7580993408473766;
+    ref_affine affine;
+    affine.a = 1 / sqrt(q + limit * limit * q * (1 - q));
+    affine.b = -affine.a * limit * (1 - q);
+    affine.dropped = affine.a * limit + affine.b;
+    return affine;
 }
 
 uint64_t ref_hash(uint64_t hash, const void *data, size_t n)

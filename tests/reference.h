@@ -37,6 +37,9 @@ int ref_keep(const ref_mask *mask, uint64_t i);
 /* The same for n elements from first on, a byte each. */
 void ref_keep_range(const ref_mask *mask, uint64_t first, size_t n, uint8_t *keep);
 
+/* The word of element i in a domain of words. */
+uint32_t ref_word(uint64_t seed, uint64_t stream, unsigned domain, uint64_t i);
+
 /* Packs n bytes of 0 or 1: bit j % 8 of byte j / 8, unused bits 0. */
 void ref_pack(const uint8_t *keep, size_t n, uint8_t *bits);
 
@@ -68,6 +71,22 @@ unsigned ref_narrow(ref_dtype dtype, float v);
  */
 void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
                const double *scale);
+
+/*
+ * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the
+ * formulas in double with the C library, the normal number of an even or odd element and the part 1 - z that
+ * concrete dropout keeps.
+ */
+double ref_uniform(ref_dtype dtype, uint32_t word);
+double ref_normal(ref_dtype dtype, uint32_t word0, uint32_t word1, int odd);
+double ref_relaxed(ref_dtype dtype, uint32_t word, double logit, double temperature);
+
+/* Alpha dropout: what is kept becomes a x + b, what is dropped another constant; in double. */
+typedef struct ref_affine {
+    double a, b, dropped;
+} ref_affine;
+
+ref_affine ref_alpha(const ref_mask *mask);
 
 /* FNV-1a, 64 bits: of the golden values. */
 uint64_t ref_hash(uint64_t hash, const void *data, size_t n);

@@ -5,77 +5,9 @@
 #define _DEFAULT_SOURCE /* M_PI */
 #include <math.h>
 
-#include "common.h"
 #include "dispatch.h"
 #include "dropwise_fused.h"
-
-enum { MAX_N = 60000 };
-
-#define SEED UINT64_C(0xABCDEF0123456789)
-#define STREAM UINT64_C(42)
-
-static dropwise_mask mask_of(double p)
-{
-    dropwise_mask mask;
-    assert_int_equal(dropwise_mask_init(&mask, p, SEED, STREAM), DROPWISE_OK);
-    return mask;
-}
-
-static dropwise_view view_of(uint32_t rank, const uint64_t *size, uint32_t shared)
-{
-    dropwise_view view;
-    assert_int_equal(dropwise_view_init(&view, rank, size), DROPWISE_OK);
-    assert_int_equal(dropwise_view_share(&view, shared), DROPWISE_OK);
-    return view;
-}
-
-/* ---- Elements of any dtype as doubles ---- */
-
-static double get(ref_dtype dtype, const uint8_t *p, int64_t i)
-{
-    const uint8_t *e = p + i * (int64_t)ref_bytes(dtype);
-    float f32;
-    double f64;
-    uint16_t u16 = *e;
-    if (dtype == REF_F64) {
-        memcpy(&f64, e, 8);
-        return f64;
-    }
-    if (dtype == REF_F32) {
-        memcpy(&f32, e, 4);
-        return (double)f32;
-    }
-    if (ref_bytes(dtype) == 2)
-        memcpy(&u16, e, 2);
-    return (double)ref_widen(dtype, u16);
-}
-
-static void put(ref_dtype dtype, uint8_t *p, int64_t i, double v)
-{
-    uint8_t *e = p + i * (int64_t)ref_bytes(dtype);
-    const float f32 = (float)v;
-    if (dtype == REF_F64) {
-        memcpy(e, &v, 8);
-    } else if (dtype == REF_F32) {
-        memcpy(e, &f32, 4);
-    } else {
-        const uint16_t u16 = (uint16_t)ref_narrow(dtype, f32);
-        const uint8_t u8 = (uint8_t)u16;
-        memcpy(e, ref_bytes(dtype) == 2 ? (const void *)&u16 : &u8, ref_bytes(dtype));
-    }
-}
-
-/* Rounded as the type that is computed in. */
-static double computed(ref_dtype dtype, double v)
-{
-    return dtype == REF_F64 ? v : (double)(float)v;
-}
-
-static void fill(ref_dtype dtype, uint8_t *p, int64_t n, uint64_t seed)
-{
-    for (int64_t i = 0; i < n; i++)
-        put(dtype, p, i, (double)(int64_t)noise(&seed) * 0x1p-62);
-}
+#include "tensors.h"
 
 /* ---- A case: a view, its operands, and what the oracle makes of them ---- */
 
@@ -83,41 +15,7 @@ enum { X, SKIP, DY, Y, P, DX, N_TENSORS };
 
 static uint8_t tensor[N_TENSORS][8 * MAX_N], bias[8 * MAX_N], add[8 * MAX_N], stored_mask[8 * MAX_N];
 static double expected[MAX_N], sizes[MAX_N]; /* in row-major order, and their scale for tolerances */
-static uint8_t keep[MAX_N];
 static double dbias[MAX_N];
-
-typedef struct layout {
-    uint64_t n, rows, columns;
-    int64_t x_at[MAX_N], y_at[MAX_N];
-} layout;
-static layout where;
-
-/* Places of all elements in row-major order, and their keep bits. */
-static void lay_out(const dropwise_view *v, double p)
-{
-    const ref_mask ref = ref_mask_of(p, SEED, STREAM);
-    uint64_t at[DROPWISE_MAX_RANK] = {0};
-    where.n = 0;
-    where.columns = v->size[v->rank - 1];
-    for (bool more = true; more; where.n++) {
-        int64_t x = 0, y = 0, m = 0;
-        for (uint32_t d = 0; d < v->rank; d++) {
-            x += (int64_t)at[d] * v->x_stride[d];
-            y += (int64_t)at[d] * v->y_stride[d];
-            m += (int64_t)at[d] * v->mask_stride[d];
-        }
-        assert_true(where.n < MAX_N && x >= 0 && y >= 0 && x < MAX_N && y < MAX_N);
-        where.x_at[where.n] = x;
-        where.y_at[where.n] = y;
-        keep[where.n] = (uint8_t)ref_keep(&ref, v->first + (uint64_t)m);
-        more = false;
-        for (uint32_t d = v->rank; d-- > 0 && !more;) {
-            more = ++at[d] < v->size[d];
-            at[d] = more ? at[d] : 0;
-        }
-    }
-    where.rows = where.n / where.columns;
-}
 
 static void assert_result(ref_dtype dtype, const uint8_t *t, const char *what)
 {
@@ -135,24 +33,6 @@ static void assert_result(ref_dtype dtype, const uint8_t *t, const char *what)
             fail_msg("%s, %s: element %llu is %.17g, expected %.17g", what, dtype_name(dtype),
                      (unsigned long long)i, actual, expected[i]);
     }
-}
-
-/* All tiers after the first must give the bytes of the first. */
-static uint64_t hashes[4096];
-static size_t n_hashes, next_hash;
-static bool first_tier;
-
-static void same_on_all_tiers(const void *p, size_t n, const char *what)
-{
-    const uint64_t hash = ref_hash(REF_HASH_START, p, n);
-    if (first_tier) {
-        assert_true(n_hashes < sizeof hashes / sizeof hashes[0]);
-        hashes[n_hashes++] = hash;
-        return;
-    }
-    assert_true(next_hash < n_hashes);
-    if (hashes[next_hash++] != hash)
-        fail_msg("%s: other bits than on the scalar tier", what);
 }
 
 static double function_of(dropwise_activation a, double z, bool slope)
@@ -209,11 +89,11 @@ static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, d
         const double x = get(dtype, tensor[X], where.x_at[i]);
         const double z =
             with_bias ? computed(dtype, x + get(dtype, bias, (int64_t)(i % where.columns))) : x;
-        double y = keep[i] ? computed(dtype, function_of(a, z, false) * s) : 0;
+        double y = where.keep[i] ? computed(dtype, function_of(a, z, false) * s) : 0;
         if (with_skip)
             y = computed(dtype, get(dtype, tensor[SKIP], where.y_at[i]) + y);
         expected[i] = y;
-        sizes[i] = keep[i] ? fabs(z) : 0;
+        sizes[i] = where.keep[i] ? fabs(z) : 0;
     }
     uint8_t *y = tensor[Y];
     memset(y, 0x5C, used);
@@ -248,11 +128,11 @@ static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, d
 
     /* Backward: x lies where dx does. */
     for (uint64_t i = 0; i < where.n; i++) {
-        const double d = keep[i] ? computed(dtype, get(dtype, tensor[DY], where.x_at[i]) * s) : 0;
+        const double d = where.keep[i] ? computed(dtype, get(dtype, tensor[DY], where.x_at[i]) * s) : 0;
         const double x = get(dtype, tensor[SKIP], where.y_at[i]);
         const double z =
             with_bias ? computed(dtype, x + get(dtype, bias, (int64_t)(i % where.columns))) : x;
-        expected[i] = keep[i] ? computed(dtype, d * function_of(a, z, true)) : 0;
+        expected[i] = where.keep[i] ? computed(dtype, d * function_of(a, z, true)) : 0;
         sizes[i] = fabs(d) * (1 + fabs(z));
     }
     uint8_t *dx = tensor[DX];
@@ -277,33 +157,6 @@ static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, d
     }
 }
 
-static dropwise_view views[8];
-static size_t n_views;
-
-static void make_views(void)
-{
-    static const uint64_t dense[2] = {33, 96}, narrow[2] = {70, 5}, wide[2] = {3, 1500},
-                          locked[3] = {5, 7, 64};
-    static const uint64_t one[1] = {700}, wide_rows[2] = {18, 300};
-    n_views = 0;
-    views[n_views++] = view_of(2, dense, 0);
-    views[n_views++] = view_of(2, narrow, 0);
-    views[n_views++] = view_of(2, wide, 0);
-    views[n_views++] = view_of(3, locked, 1u << 0); /* the mask is shared by time steps  */
-    views[n_views++] = view_of(3, locked, 1u << 2); /* and by features                   */
-    views[n_views++] = view_of(1, one, 0);
-    dropwise_view shard = view_of(2, wide_rows, 0); /* columns 37 to 236, in their places */
-    static const uint64_t start[2] = {2, 37}, part[2] = {16, 200};
-    assert_int_equal(dropwise_view_shard(&shard, start, part), DROPWISE_OK);
-    shard.y_stride[0] = 203;
-    views[n_views++] = shard;
-    static const uint64_t planes[3] = {4, 20, 33};
-    dropwise_view swapped = view_of(3, planes, 0);
-    swapped.y_stride[0] = 33;
-    swapped.y_stride[1] = 4 * 33;
-    views[n_views++] = swapped;
-}
-
 static void fill_operands(ref_dtype dtype)
 {
     fill(dtype, tensor[X], MAX_N, 1);
@@ -315,15 +168,12 @@ static void fill_operands(ref_dtype dtype)
 
 static void check_elementwise(dropwise_isa isa)
 {
-    next_hash = 0;
-    first_tier = isa == DROPWISE_ISA_SCALAR;
-    if (first_tier)
-        n_hashes = 0;
+    begin_tier(isa);
     static const double probabilities[] = {0.1, 0.5, 0.0, 1.0};
     const dropwise_activation last = dropwise_active_has_math() ? DROPWISE_SILU : DROPWISE_RELU;
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
         fill_operands(dtype);
-        for (size_t v = 0; v < n_views; v++)
+        for (size_t v = 0; v < N_VIEWS; v++)
             for (dropwise_activation a = 0; a <= last; a++)
                 if (!quick() || (v + (size_t)a + dtype) % 4 == 0)
                     run_elementwise(&views[v], dtype, probabilities[(v + (size_t)a) % 4], a,
@@ -392,7 +242,7 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
     assert_result(dtype, tensor[P], "probabilities");
     same_on_all_tiers(tensor[P], used, "probabilities");
     for (uint64_t i = 0; i < where.n; i++)
-        expected[i] = keep[i] ? probabilities[i] * s : 0;
+        expected[i] = where.keep[i] ? probabilities[i] * s : 0;
     assert_result(dtype, tensor[Y], "softmax");
     same_on_all_tiers(tensor[Y], used, "softmax");
 
@@ -425,13 +275,13 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
         double dot = 0, size = 0;
         for (uint64_t c = 0; c < where.columns; c++) {
             const uint64_t i = r * where.columns + c;
-            const double d = keep[i] ? get(dtype, tensor[DY], where.x_at[i]) * s : 0;
+            const double d = where.keep[i] ? get(dtype, tensor[DY], where.x_at[i]) * s : 0;
             dot += d * get(dtype, tensor[P], where.y_at[i]);
             size += fabs(d * get(dtype, tensor[P], where.y_at[i]));
         }
         for (uint64_t c = 0; c < where.columns; c++) {
             const uint64_t i = r * where.columns + c;
-            const double d = keep[i] ? get(dtype, tensor[DY], where.x_at[i]) * s : 0;
+            const double d = where.keep[i] ? get(dtype, tensor[DY], where.x_at[i]) * s : 0;
             const double probability = get(dtype, tensor[P], where.y_at[i]);
             expected[i] = 0.3 * probability * (d - dot);
             sizes[i] = probability * (fabs(d) + size * (1 + (double)where.columns / 16));
@@ -451,10 +301,7 @@ static void check_softmax(dropwise_isa isa)
 {
     if (!dropwise_active_has_math())
         return;
-    next_hash = 0;
-    first_tier = isa == DROPWISE_ISA_SCALAR;
-    if (first_tier)
-        n_hashes = 0;
+    begin_tier(isa);
     static const uint64_t square[2] = {40, 40}, heads[3] = {3, 17, 65}, one[1] = {1000};
     static const uint64_t long_rows[2] = {2, 9001}, single[2] = {50, 1};
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {

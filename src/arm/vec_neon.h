@@ -527,6 +527,48 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return vbslq_f64(vceqq_f64(v, v), v, vreinterpretq_f64_u64(vdupq_n_u64(UINT64_C(0x7FF8000000000000))));
 }
 
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return vcvt_f64_f32(vreinterpret_f32_u8(vld1_u8(p)));
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return vcvtq_f32_u32(veorq_u32(load_b32(p), vdupq_n_u32(flip)));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const uint32x2_t words = veor_u32(vreinterpret_u32_u8(vld1_u8(p)), vdup_n_u32(flip));
+    return vcvtq_f64_u64(vmovl_u32(words));
+}
+
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const uint32x4_t first = load_b32(p), second = load_b32(p + 16);
+    *even = vcvtq_f32_u32(vuzp1q_u32(first, second));
+    *odd = vcvtq_f32_u32(vuzp2q_u32(first, second));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const uint64x2_t pairs = load_b64(p);
+    *even = vcvtq_f64_u64(vandq_u64(pairs, vdupq_n_u64(0xFFFFFFFF)));
+    *odd = vcvtq_f64_u64(vshrq_n_u64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    store_b32(p, as_b32(vzip1q_f32(even, odd)));
+    store_b32(p + 16, as_b32(vzip2q_f32(even, odd)));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    store_b64(p, as_b64(vzip1q_f64(even, odd)));
+    store_b64(p + 16, as_b64(vzip2q_f64(even, odd)));
+}
+
 #ifdef DROPWISE_HAVE_SLEEF
 #include <sleef.h>
 
@@ -562,24 +604,24 @@ static inline vec_f64 tanh_f64(vec_f64 v)
 
 static inline vec_f32 log_f32(vec_f32 v)
 {
-    return Sleef_finz_logf4_u10advsimd(v);
+    return Sleef_finz_logf4_u35advsimd(v);
 }
 
 static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
 {
-    const Sleef_float32x4_t_2 both = Sleef_finz_sincospif4_u05advsimd(v);
+    const Sleef_float32x4_t_2 both = Sleef_finz_sincospif4_u35advsimd(v);
     *sine = both.x;
     *cosine = both.y;
 }
 
 static inline vec_f64 log_f64(vec_f64 v)
 {
-    return Sleef_finz_logd2_u10advsimd(v);
+    return Sleef_finz_logd2_u35advsimd(v);
 }
 
 static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
 {
-    const Sleef_float64x2_t_2 both = Sleef_finz_sincospid2_u05advsimd(v);
+    const Sleef_float64x2_t_2 both = Sleef_finz_sincospid2_u35advsimd(v);
     *sine = both.x;
     *cosine = both.y;
 }

@@ -559,6 +559,65 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return _mm256_blendv_pd(v, nan, _mm256_cmp_pd(v, v, _CMP_UNORD_Q));
 }
 
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return _mm256_cvtps_pd(_mm_loadu_ps((const float *)(const void *)p));
+}
+
+/* AVX2 converts signed words only: the halves of unsigned ones are exact, and their sum is rounded once. */
+static inline vec_f32 f32_of_words(__m256i v)
+{
+    const __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(v, 16));
+    const __m256 low = _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF)));
+    return _mm256_add_ps(_mm256_mul_ps(high, _mm256_set1_ps(65536)), low);
+}
+
+/* A word below 2^32 is the fraction of a number from 2^52 on. */
+static inline vec_f64 f64_of_words(__m256i v)
+{
+    const __m256d base = _mm256_set1_pd(0x1p52);
+    return _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(v), base), base);
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return f32_of_words(_mm256_xor_si256(load_b32(p), _mm256_set1_epi32((int)flip)));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const __m128i words = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return f64_of_words(_mm256_cvtepu32_epi64(_mm_xor_si128(words, _mm_set1_epi32((int)flip))));
+}
+
+/* The places of each 128 bits of two vectors: what unpacking puts back. */
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const __m256 first = as_f32(load_b32(p)), second = as_f32(load_b32(p + 32));
+    *even = f32_of_words(as_b32(_mm256_shuffle_ps(first, second, _MM_SHUFFLE(2, 0, 2, 0))));
+    *odd = f32_of_words(as_b32(_mm256_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1))));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const __m256i pairs = load_b64(p);
+    *even = f64_of_words(_mm256_blend_epi32(pairs, _mm256_setzero_si256(), 0xAA));
+    *odd = f64_of_words(_mm256_srli_epi64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    store_b32(p, as_b32(_mm256_unpacklo_ps(even, odd)));
+    store_b32(p + 32, as_b32(_mm256_unpackhi_ps(even, odd)));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    const __m256d low = _mm256_unpacklo_pd(even, odd), high = _mm256_unpackhi_pd(even, odd);
+    store_b64(p, as_b64(_mm256_permute2f128_pd(low, high, 0x20)));
+    store_b64(p + 32, as_b64(_mm256_permute2f128_pd(low, high, 0x31)));
+}
+
 #ifdef DROPWISE_HAVE_SLEEF
 #include <sleef.h>
 
@@ -594,24 +653,24 @@ static inline vec_f64 tanh_f64(vec_f64 v)
 
 static inline vec_f32 log_f32(vec_f32 v)
 {
-    return Sleef_finz_logf8_u10avx2(v);
+    return Sleef_finz_logf8_u35avx2(v);
 }
 
 static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
 {
-    const Sleef___m256_2 both = Sleef_finz_sincospif8_u05avx2(v);
+    const Sleef___m256_2 both = Sleef_finz_sincospif8_u35avx2(v);
     *sine = both.x;
     *cosine = both.y;
 }
 
 static inline vec_f64 log_f64(vec_f64 v)
 {
-    return Sleef_finz_logd4_u10avx2(v);
+    return Sleef_finz_logd4_u35avx2(v);
 }
 
 static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
 {
-    const Sleef___m256d_2 both = Sleef_finz_sincospid4_u05avx2(v);
+    const Sleef___m256d_2 both = Sleef_finz_sincospid4_u35avx2(v);
     *sine = both.x;
     *cosine = both.y;
 }

@@ -486,6 +486,51 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q), v, nan);
 }
 
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return _mm512_cvtps_pd(_mm256_loadu_ps((const float *)(const void *)p));
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return _mm512_cvtepu32_ps(_mm512_xor_si512(load_b32(p), _mm512_set1_epi32((int)flip)));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return _mm512_cvtepu32_pd(_mm256_xor_si256(words, _mm256_set1_epi32((int)flip)));
+}
+
+/* The places of each 128 bits of two vectors: what unpacking puts back. */
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const __m512 first = as_f32(load_b32(p)), second = as_f32(load_b32(p + 64));
+    *even = _mm512_cvtepu32_ps(as_b32(_mm512_shuffle_ps(first, second, _MM_SHUFFLE(2, 0, 2, 0))));
+    *odd = _mm512_cvtepu32_ps(as_b32(_mm512_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1))));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const __m512i pairs = load_b64(p);
+    *even = _mm512_cvtepu64_pd(_mm512_maskz_mov_epi32(0x5555, pairs));
+    *odd = _mm512_cvtepu64_pd(_mm512_srli_epi64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    store_b32(p, as_b32(_mm512_unpacklo_ps(even, odd)));
+    store_b32(p + 64, as_b32(_mm512_unpackhi_ps(even, odd)));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    store_b64(p, as_b64(_mm512_permutex2var_pd(even, first, odd)));
+    store_b64(p + 64, as_b64(_mm512_permutex2var_pd(even, second, odd)));
+}
+
 #ifdef DROPWISE_HAVE_SLEEF
 #include <sleef.h>
 
@@ -521,24 +566,24 @@ static inline vec_f64 tanh_f64(vec_f64 v)
 
 static inline vec_f32 log_f32(vec_f32 v)
 {
-    return Sleef_finz_logf16_u10avx512f(v);
+    return Sleef_finz_logf16_u35avx512f(v);
 }
 
 static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
 {
-    const Sleef___m512_2 both = Sleef_finz_sincospif16_u05avx512f(v);
+    const Sleef___m512_2 both = Sleef_finz_sincospif16_u35avx512f(v);
     *sine = both.x;
     *cosine = both.y;
 }
 
 static inline vec_f64 log_f64(vec_f64 v)
 {
-    return Sleef_finz_logd8_u10avx512f(v);
+    return Sleef_finz_logd8_u35avx512f(v);
 }
 
 static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
 {
-    const Sleef___m512d_2 both = Sleef_finz_sincospid8_u05avx512f(v);
+    const Sleef___m512d_2 both = Sleef_finz_sincospid8_u35avx512f(v);
     *sine = both.x;
     *cosine = both.y;
 }
