@@ -34,6 +34,21 @@ const Operation kOperations[] = {
      }},
 };
 
+/* What it is compared with: for small tensors a loop without a call, else what memory costs. */
+std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa, double p,
+                                     size_t bytes)
+{
+    if (bytes <= kSmallBytes) {
+        const bool is_plain = std::strcmp(operation.name, "forward") == 0 && dtype.number == DROPWISE_F32;
+        return is_plain ? std::vector<Reference>{inlined_reference(p, bytes)} : std::vector<Reference>{};
+    }
+    std::vector<Reference> references = {memcpy_reference(bytes)};
+    if (dtype.bytes != 1) /* 8-bit types have no loop y = s * x: they go by way of f32 */
+        references.push_back(scale_reference(dropwise_kernels_get(isa), dtype, bytes,
+                                             std::strcmp(operation.name, "forward_inplace") == 0));
+    return references;
+}
+
 } // namespace
 
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
@@ -51,7 +66,8 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
         const auto run = operation.run;
         const auto number = dtype.number;
         add_call(std::string(operation.name) + "/" + dtype.name + suffix, isa, n,
-                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); });
+                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
+                 references_of(operation, dtype, isa, p, bytes));
     }
     if (dtype.number == DROPWISE_F32)
         add_call("bits" + suffix, isa, n, n / 8,
@@ -136,6 +152,8 @@ void add_conversions(dropwise_isa isa, size_t bytes)
         return dropwise_convert_stored(&mask, DROPWISE_F32, 1, bytes, to_bits ? &all : &bits,
                                        to_bits ? &bits : &all);
     };
-    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); });
-    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); });
+    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); },
+             {memcpy_reference((bytes + bytes / 8) / 2)});
+    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); },
+             {memcpy_reference((bytes + bytes / 8) / 2)});
 }

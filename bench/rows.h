@@ -19,6 +19,7 @@ extern "C" {
 
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr size_t kMaxBytes = 256 * kMiB;
+constexpr size_t kSmallBytes = 4 * kKiB;
 
 /* Two buffers of kMaxBytes whose addresses differ modulo 4,096: loads would else wait for other stores. */
 struct Buffers {
@@ -30,13 +31,32 @@ struct Buffers {
 
 Buffers &buffers();
 
-/* A row: its work on n elements, and the bytes that it reads and writes. */
-void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work,
-             std::function<bool()> prepare = [] { return true; });
+using Work = std::function<void()>;
+
+/*
+ * What a row is compared with: samples of the row and of its references are taken in turn, and the counter
+ * to_<name> is the median of the ratios of the row's time to that of the fastest alternative.
+ */
+struct Reference {
+    std::string name;
+    std::vector<Work> alternatives;
+    Work before = [] {}; /* each sample, not counted */
+};
+
+/*
+ * A row: its work on n elements, and the bytes that it reads and writes. prepare is called once before, and says
+ * what is wrong, or nothing.
+ */
+void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
+             std::vector<Reference> references = {},
+             std::function<std::string()> prepare = [] { return std::string(); });
 
 /* A row that forces a tier, and fails if the call does. */
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call);
+              std::function<dropwise_status()> call, std::vector<Reference> references = {});
+
+/* A row that stands for what could not be measured, and says why. */
+void add_missing(const std::string &name, const std::string &why);
 
 struct Dtype {
     const char *name;
@@ -69,10 +89,19 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
 
+/* A tensor split over threads. */
+void add_threads(dropwise_isa isa, size_t bytes);
+
 /* What they are compared with. */
 void add_memcpy(size_t bytes);
 void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes);
 void add_sum(size_t bytes);
+void add_inlined(double p, size_t bytes);
+
+/* The same as references of other rows. */
+Reference memcpy_reference(size_t bytes);
+Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
+Reference inlined_reference(double p, size_t bytes);
 
 /* All kernels of a tier. */
 void add_kernels(const dropwise_kernels *kernels);
