@@ -34,19 +34,24 @@ const Operation kOperations[] = {
      }},
 };
 
-/* What it is compared with: for small tensors a loop without a call, else what memory costs. */
+/* What memory costs. */
+std::vector<Reference> memory_references(const Dtype &dtype, dropwise_isa isa, size_t bytes, bool in_place)
+{
+    std::vector<Reference> references = {memcpy_reference(bytes)};
+    if (dtype.bytes != 1) /* 8-bit types have no loop y = s * x: they go by way of f32 */
+        references.push_back(scale_reference(dropwise_kernels_get(isa), dtype, bytes, in_place));
+    return references;
+}
+
+/* Small tensors are compared with a loop without a call. */
 std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa, double p,
                                      size_t bytes)
 {
-    if (bytes <= kSmallBytes) {
-        const bool is_plain = std::strcmp(operation.name, "forward") == 0 && dtype.number == DROPWISE_F32;
-        return is_plain ? std::vector<Reference>{inlined_reference(p, bytes)} : std::vector<Reference>{};
-    }
-    std::vector<Reference> references = {memcpy_reference(bytes)};
-    if (dtype.bytes != 1) /* 8-bit types have no loop y = s * x: they go by way of f32 */
-        references.push_back(scale_reference(dropwise_kernels_get(isa), dtype, bytes,
-                                             std::strcmp(operation.name, "forward_inplace") == 0));
-    return references;
+    if (bytes > kSmallBytes)
+        return memory_references(dtype, isa, bytes, std::strcmp(operation.name, "forward_inplace") == 0);
+    if (std::strcmp(operation.name, "forward") == 0 && dtype.number == DROPWISE_F32)
+        return {inlined_reference(p, bytes)};
+    return {};
 }
 
 } // namespace
@@ -94,7 +99,7 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
         const dropwise_view view = named.second;
         add_call(named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes, [=] {
             return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr);
-        });
+        }, memory_references(dtype, isa, bytes, false));
     }
 }
 

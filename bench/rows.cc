@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 Buffers::Buffers()
 {
@@ -27,7 +28,7 @@ Buffers &buffers()
 namespace {
 
 /* Long enough that reading the clock, and warming the cache again, are not what is measured. */
-constexpr double kSampleSeconds = 100e-6;
+constexpr double kSampleSeconds = 300e-6;
 
 /* Processor time of this thread: others on the machine take less from it than from the wall clock. */
 double seconds()
@@ -73,11 +74,10 @@ struct Sampled {
 
     explicit Sampled(const Work &sampled) : work(sampled), calls(calls_in_sample(sampled)) {}
 
-    /* Brings what the others took from the cache back into it. A single call is long: it is left as it is. */
+    /* Once without being counted, as the others left the caches as they need them. */
     void warm() const
     {
-        if (calls > 1)
-            work();
+        work();
     }
 
     double seconds_a_call() const
@@ -87,23 +87,32 @@ struct Sampled {
     }
 };
 
-void run_beside(benchmark::State &state, const Work &work, const std::vector<Reference> &references)
-{
-    const Sampled own(work);
+/* A row's work and its references, ready to be sampled. */
+struct Company {
+    Sampled own;
     std::vector<std::vector<Sampled>> others;
-    for (const Reference &reference : references) {
-        reference.before();
-        others.emplace_back(reference.alternatives.begin(), reference.alternatives.end());
+
+    Company(const Work &work, const std::vector<Reference> &references) : own(work)
+    {
+        for (const Reference &reference : references) {
+            reference.before();
+            others.emplace_back(reference.alternatives.begin(), reference.alternatives.end());
+        }
     }
+};
+
+void run_beside(benchmark::State &state, const Company &company, const std::vector<Reference> &references)
+{
+    const Sampled &own = company.own;
     std::vector<std::vector<double>> ratios(references.size());
     own.warm();
     while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(own.calls))) {
         const double time = seconds_of(own.work, own.calls) / static_cast<double>(own.calls);
         state.PauseTiming();
         for (size_t r = 0; r < references.size(); r++) {
-            double best = HUGE_VAL;
             references[r].before();
-            for (const Sampled &alternative : others[r])
+            double best = HUGE_VAL;
+            for (const Sampled &alternative : company.others[r])
                 best = std::min(best, alternative.seconds_a_call());
             ratios[r].push_back(time / best);
         }
@@ -119,6 +128,8 @@ void run_beside(benchmark::State &state, const Work &work, const std::vector<Ref
 void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
              std::vector<Reference> references, std::function<std::string()> prepare)
 {
+    /* All repetitions take samples of one length: Google Benchmark wants them to be of as many iterations. */
+    const auto company = std::make_shared<std::unique_ptr<Company>>();
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
         buffers();
         const std::string wrong = prepare();
@@ -127,7 +138,9 @@ void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
             return;
         }
         if (!references.empty()) {
-            run_beside(state, work, references);
+            if (*company == nullptr)
+                company->reset(new Company(work, references));
+            run_beside(state, **company, references);
         } else {
             work();
             for (auto _ : state) {
