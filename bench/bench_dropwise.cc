@@ -24,10 +24,10 @@
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
  *   scale_<dtype>/bytes:N/...         the same for other dtypes
  *
- * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is the
- * row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of ordinary
- * and streaming stores) of the same size, inlined (the better scalar loop), one_thread, and, in rows of peers,
- * our tiers doing the same.
+ * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
+ * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
+ * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, and, in rows
+ * of peers, our tiers doing the same.
  */
 #include "peers.h"
 

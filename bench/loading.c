@@ -1,6 +1,6 @@
 /*
- * What it costs to load the library: prints microseconds for dlopen of an empty library, for dlopen of the library,
- * and for choosing a tier, which is all that its constructor does.
+ * What it costs to load the library: prints microseconds for dlopen of an empty library, for dlopen of the
+ * library, and for choosing a tier, which is all that its constructor does.
  *
  * usage: loading EMPTY LIBRARY [DEPENDENCY...]    dependencies are loaded before, and not counted
  */

@@ -31,7 +31,8 @@ def main():
         size = os.path.getsize(stripped)
     sections = {name: int(length, 16) for name, length in re.findall(
         r"\]\s+(\.[\w.]+)\s+\w+\s+[0-9a-f]+\s+[0-9a-f]+\s+([0-9a-f]+)", output("readelf", "-SW", library))}
-    relocations = collections.Counter(re.findall(r"\bR_(?:X86_64|AARCH64)_(\w+)", output("readelf", "-rW", library)))
+    relocations = collections.Counter(
+        re.findall(r"\bR_(?:X86_64|AARCH64)_(\w+)", output("readelf", "-rW", library)))
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", library))
     runs = [[float(word) for word in output(build / "bench/loading", build / "bench/libempty.so", library,
                                             *needed).split()] for _ in range(PROCESSES)]

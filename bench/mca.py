@@ -4,8 +4,8 @@
 usage: mca.py BUILD [REGEX]
 
 BUILD is a build folder, of this machine or a cross build. For every tier in it and every kernel of
-src/kernels.inc (by default those that dropout in cache consists of; REGEX picks others by name) the inner loop is
-cut out of the compiled object and given to llvm-mca for the CPUs below. The columns:
+src/kernels.inc (by default those that dropout in cache consists of; REGEX picks others by name) the inner
+loop is cut out of the compiled object and given to llvm-mca for the CPUs below. The columns:
 
     cycles/element   of the loop alone, once it runs, with all loads answered by the first-level cache
     limit            the same by the busiest port or the width of dispatch alone: what no order of the
@@ -13,9 +13,9 @@ cut out of the compiled object and given to llvm-mca for the CPUs below. The col
     ratio            of the two
     bottleneck       the busiest port, or what else holds the loop up
 
-The inner loop is, of the loops without another one inside, the one that makes most elements an iteration, which
-are known by what it stores. Models have no front end and no caches; some CPUs share the model of an older
-one (LLVM 19: znver5 has znver4's, apple-m1 has that of an early 64-bit Apple core).
+The inner loop is, of the loops without another one inside, the one that makes most elements an iteration,
+which are known by what it stores. Models have no front end and no caches; some CPUs share the model of an
+older one (LLVM 19: znver5 has znver4's, apple-m1 has that of an early 64-bit Apple core).
 """
 import pathlib
 import re
@@ -46,7 +46,8 @@ def find_tools():
 
 
 def read_kernels(regex):
-    rows = re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)", (ROOT / "src/kernels.inc").read_text(), re.M)
+    rows = re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)",
+                      (ROOT / "src/kernels.inc").read_text(), re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
     return [(kind, name) for kind, name in rows
@@ -120,7 +121,10 @@ def x86_store(mnemonic, operands):
         return None
     source, base = memory.group(1), memory.group(3)
     register = re.search(r"%([xyz]mm)\d+$", source)
-    width = X86_WIDTHS[register.group(1)] if register else {"q": 8, "l": 4, "w": 2, "b": 1}.get(mnemonic[-1], 8)
+    if register:
+        width = X86_WIDTHS[register.group(1)]
+    else:
+        width = {"q": 8, "l": 4, "w": 2, "b": 1}.get(mnemonic[-1], 8)
     if mnemonic in ("vmovq", "vmovlps", "vmovhps", "vmovlpd", "vmovhpd", "vmovsd", "vpextrq", "kmovq"):
         width = 8
     elif mnemonic in ("vmovd", "vmovss", "vpextrd", "kmovd", "vextractps"):
@@ -144,8 +148,8 @@ def arm_store(mnemonic, operands):
     if memory is None or not re.match(r"(str|stp|stur|stnp|st[1-4])[bh]?$", mnemonic):
         return None
     if mnemonic.startswith("st") and mnemonic[2:3].isdigit():
-        lanes = [int(n) * ARM_WIDTHS[w] for n, w in re.findall(r"v\d+\.(\d+)([bhsd])", operands.split("}")[0])]
-        return memory.group(1), sum(lanes)
+        lanes = re.findall(r"v\d+\.(\d+)([bhsd])", operands.split("}")[0])
+        return memory.group(1), sum(int(n) * ARM_WIDTHS[width] for n, width in lanes)
     registers = re.findall(r"\b([qdshbxw])(?:\d+|zr)\b", operands[:memory.start()])
     width = {"strb": 1, "strh": 2}.get(mnemonic) or sum(ARM_WIDTHS[r] for r in registers)
     return memory.group(1), width
@@ -231,7 +235,8 @@ def main():
             functions = disassemble(objdump, object_file)
             is_arm = tier == "neon"
             for kind, name in kernels:
-                loops = [(*elements_of(kind, name, loop, is_arm), loop) for loop in inner_loops(functions, name)]
+                loops = [(*elements_of(kind, name, loop, is_arm), loop)
+                         for loop in inner_loops(functions, name)]
                 elements, spilled, loop = max(loops, key=lambda l: (l[0], len(l[2])), default=(0, 0, None))
                 if elements == 0:
                     print(f"| {name} | {tier} | no loop that stores elements was found |||||||")

@@ -1,6 +1,6 @@
 /*
- * libxsmm (https://github.com/libxsmm/libxsmm, 2.0): its element-wise kernel for dropout, compiled at run time.
- * It draws from xoshiro128+, one generator a lane: its mask differs with the width of the vectors.
+ * libxsmm (https://github.com/libxsmm/libxsmm, 2.0): its element-wise kernel for dropout, compiled at run
+ * time. It draws from xoshiro128+, one generator a lane: its mask differs with the width of the vectors.
  */
 #include "peers.h"
 
@@ -79,11 +79,12 @@ void add_libxsmm(double p, size_t bytes)
             const libxsmm_datatype datatype =
                 dtype.number == DROPWISE_F32 ? LIBXSMM_DATATYPE_F32 : LIBXSMM_DATATYPE_BF16;
             const size_t n = bytes / dtype.bytes;
-            for (bool bits : {false, true})
-                add_peer(peer_row(std::string(bits ? "forward_bits/" : "forward/") + dtype.name, target.name, p,
-                                  bytes),
-                         dtype, p, bytes, bits, [=] { forward(bits); }, {target.isa},
+            for (bool bits : {false, true}) {
+                const std::string operation = std::string(bits ? "forward_bits/" : "forward/") + dtype.name;
+                add_peer(peer_row(operation, target.name, p, bytes), dtype, p, bytes, bits,
+                         [=] { forward(bits); }, {target.isa},
                          [=] { return kernel().compile(target, datatype, p, n, bits); });
+            }
         }
     }
 }

@@ -27,8 +27,8 @@ struct Identity {
         dnnl::primitive_attr attributes;
         attributes.set_dropout(bytes);
         primitive = dnnl::eltwise_forward(dnnl::eltwise_forward::primitive_desc(
-            engine, dnnl::prop_kind::forward_training, dnnl::algorithm::eltwise_linear, elements, elements, 1.f,
-            0.f, attributes));
+            engine, dnnl::prop_kind::forward_training, dnnl::algorithm::eltwise_linear, elements, elements,
+            1.f, 0.f, attributes));
         p_drop = static_cast<float>(p);
         keep.resize(n);
         arguments = {
@@ -57,13 +57,14 @@ Identity &identity()
 
 void add_onednn(double p, size_t bytes)
 {
-    add_peer(peer_row("forward/f32", "onednn", p, bytes), kDtypes[0], p, bytes, false, [] { identity().run(); },
-             vector_tiers(), [=] {
-                 try {
-                     identity().make(p, bytes / 4);
-                 } catch (const dnnl::error &error) {
-                     return std::string("oneDNN: ") + error.what();
-                 }
-                 return std::string();
-             });
+    const auto prepare = [=] {
+        try {
+            identity().make(p, bytes / 4);
+        } catch (const dnnl::error &error) {
+            return std::string("oneDNN: ") + error.what();
+        }
+        return std::string();
+    };
+    add_peer(peer_row("forward/f32", "onednn", p, bytes), kDtypes[0], p, bytes, false,
+             [] { identity().run(); }, vector_tiers(), prepare);
 }

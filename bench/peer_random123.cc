@@ -49,11 +49,12 @@ void add_random123(double p, size_t bytes)
     std::vector<Reference> references;
     for (dropwise_isa isa : vector_tiers())
         references.push_back({dropwise_isa_name(isa), {ours}, [=] { dropwise_isa_select(isa); }});
+    const auto prepare = [=] {
+        std::vector<unsigned char> theirs(n / 8);
+        draw_bits(mask, first_block, n, theirs.data());
+        ours();
+        return std::string(std::memcmp(theirs.data(), buffers().bits, n / 8) == 0 ? "" : "other bits");
+    };
     add_row(peer_row("bits", "random123", p, bytes), n, n / 8,
-            [=] { draw_bits(mask, first_block, n, buffers().bits); }, references, [=] {
-                std::vector<unsigned char> theirs(n / 8);
-                draw_bits(mask, first_block, n, theirs.data());
-                ours();
-                return std::string(std::memcmp(theirs.data(), buffers().bits, n / 8) == 0 ? "" : "other bits");
-            });
+            [=] { draw_bits(mask, first_block, n, buffers().bits); }, references, prepare);
 }

@@ -1,6 +1,7 @@
 /*
- * Dropout as it is written with NumPy: keep = rng.random(x.shape) >= p, y = x * keep * scale. Three loops over
- * memory, and the generator of numpy.random.default_rng, PCG64 (O'Neill), as NumPy draws float32 from it.
+ * Dropout as it is written with NumPy: keep = rng.random(x.shape) >= p, y = x * keep * scale. Three loops
+ * over memory, and the generator of numpy.random.default_rng, PCG64 (O'Neill), as NumPy draws float32 from
+ * it.
  */
 #include "peers.h"
 
@@ -50,12 +51,16 @@ void add_unfused(double p, size_t bytes)
     static std::vector<unsigned char> keep(kSlowPeerBytes / 4);
     const auto p_drop = static_cast<float>(p);
     const float scale = 1 / (1 - p_drop);
-    add_peer(peer_row("forward/f32", "unfused", p, bytes), kDtypes[0], p, bytes, false, [=] {
+    const auto passes = [=] {
+        const float *const x = buffers().x;
+        float *const y = buffers().y;
         for (size_t i = 0; i < n; i++)
             uniforms[i] = generator.uniform();
         for (size_t i = 0; i < n; i++)
             keep[i] = uniforms[i] >= p_drop;
         for (size_t i = 0; i < n; i++)
-            buffers().y[i] = buffers().x[i] * keep[i] * scale;
-    }, vector_tiers());
+            y[i] = x[i] * keep[i] * scale;
+    };
+    add_peer(peer_row("forward/f32", "unfused", p, bytes), kDtypes[0], p, bytes, false, passes,
+             vector_tiers());
 }

@@ -23,8 +23,8 @@ void add_unfused(double p, size_t bytes);
 std::string peer_row(const std::string &operation, const std::string &peer, double p, size_t bytes);
 
 /*
- * A peer's row: beside memcpy, and beside dropwise_forward on the tiers named, which writes its bits too if the
- * peer does. The work computes buffers().y from buffers().x; once before, its mask is checked.
+ * A peer's row: beside memcpy, and beside dropwise_forward on the tiers named, which writes its bits too if
+ * the peer does. The work computes buffers().y from buffers().x; once before, its mask is checked.
  */
 void add_peer(
     const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits, Work work,

@@ -14,7 +14,7 @@ bars = STATS_columns - 1
 array colour[4] = ["#b8cfe5", "#6a9fd0", "#1b7fc4", "#0b3c66"]
 gap = 2
 set output folder . "/generators.png"
-set title "generators: nanoseconds per element (a random byte each), in the first-level cache\n" . about font ",14"
+set title "generators: nanoseconds per element (a random byte each), in the first-level cache\n" . about font ",14" noenhanced
 set style data histograms
 set style histogram clustered gap 2
 set style fill solid
@@ -34,7 +34,7 @@ columns = STATS_columns
 array other[8] = ["#e07b26", "#a63603", "#238b45", "#6a51a3", "#c51b8a", "#8c6d31", "#666666", "#111111"]
 tiers = words(system("head -n 1 " . sizes . " | grep -o dropwise"))
 set output folder . "/sizes.png"
-set title "f32 dropout, p = 0.1: nanoseconds per element over the size of the tensor\n" . about font ",14"
+set title "f32 dropout, p = 0.1: nanoseconds per element over the size of the tensor\n" . about font ",14" noenhanced
 set logscale xy
 set yrange [0.01:*]
 set ylabel "ns per element, logarithmic"

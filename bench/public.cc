@@ -44,8 +44,8 @@ std::vector<Reference> memory_references(const Dtype &dtype, dropwise_isa isa, s
 }
 
 /* Small tensors are compared with a loop without a call. */
-std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa, double p,
-                                     size_t bytes)
+std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa,
+                                     double p, size_t bytes)
 {
     if (bytes > kSmallBytes)
         return memory_references(dtype, isa, bytes, std::strcmp(operation.name, "forward_inplace") == 0);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes Markdown tables of the benchmark's JSON, and the data of its pictures: report.py FILE.json [FOLDER]
 
-Each figure is the median over the repetitions of one run; each ratio the median of ratios whose two times were
-sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv and generators.tsv for plot.gnuplot are
-written there.
+Each figure is the median over the repetitions of one run; each ratio the median of ratios whose two times
+were sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv and generators.tsv for plot.gnuplot
+are written there.
 """
 import collections
 import json
@@ -64,6 +64,10 @@ def size_name(size):
     return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB"
 
 
+def figure(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def table(title, columns, rows):
     """A Markdown table; cells that are not known stay empty, rows without any figure are left out."""
     rows = [row for row in rows if any(isinstance(cell, float) for cell in row)]
@@ -74,8 +78,7 @@ def table(title, columns, rows):
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
-        cells = ["" if cell is None else f"{cell:.3g}" if isinstance(cell, float) else cell for cell in row]
-        print("| " + " | ".join(cells) + " |")
+        print("| " + " | ".join(figure(cell) if isinstance(cell, float) else cell or "" for cell in row) + " |")
 
 
 def per_element(time, elements):
@@ -121,10 +124,10 @@ def print_peers(run):
         for size in (256 * KIB, 16 * MIB, 64 * MIB):
             name = f"{row}/p:0.1/bytes:{size}"
             elements = size / WIDTHS.get(row.split("/")[1], 4)
-            rows.append([title, size_name(size), per_element(run.time(name), elements), run.ratio(name, "memcpy")]
-                        + [run.ratio(name, tier) for tier in vector_tiers])
-    table("Other libraries doing the same, p = 0.1; f32 where nothing is said. The last columns: their time over "
-          "that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
+            rows.append([title, size_name(size), per_element(run.time(name), elements),
+                         run.ratio(name, "memcpy")] + [run.ratio(name, tier) for tier in vector_tiers])
+    table("Other libraries doing the same, p = 0.1; f32 where nothing is said. The last columns: their time "
+          "over that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
           + [f"dropwise {tier} is faster by" for tier in vector_tiers], rows)
     for name, error in run.errors.items():
         if name.startswith("peer/"):
@@ -170,7 +173,8 @@ def print_small(run):
         rows.append([str(n), min([time for time in inlined if time is not None], default=None)]
                     + [cell for name in names for cell in (run.time(name), run.ratio(name, "inlined"))])
     table("Small calls, f32, p = 0.1, beside the better of two scalar loops without a call:",
-          ["elements", "loop, ns"] + [cell for tier in run.tiers for cell in (f"{tier}, ns", "to the loop")], rows)
+          ["elements", "loop, ns"]
+          + [cell for tier in run.tiers for cell in (f"{tier}, ns", "to the loop")], rows)
 
 
 def print_masks(run):
@@ -178,12 +182,13 @@ def print_masks(run):
     for tier in run.tiers:
         if tier == "scalar":
             continue
-        for title, row, elements in (("keep bits", f"bits/{tier}/p:0.1", 4), ("bits to bytes", f"to_bytes/{tier}", 1),
-                                     ("bytes to bits", f"to_bits/{tier}", 1)):
+        for title, row, element in (("keep bits", f"bits/{tier}/p:0.1", 4),
+                                    ("bits to bytes", f"to_bytes/{tier}", 1),
+                                    ("bytes to bits", f"to_bits/{tier}", 1)):
             for size in (256 * KIB, 64 * MIB):
-                name = f"{row}/bytes:{size}"
-                loop = run.ratio(f"bits/random123/p:0.1/bytes:{size}", tier) if elements == 4 else None
-                rows.append([title, tier, f"{size // elements:,}", per_element(run.time(name), size / elements),
+                name, n = f"{row}/bytes:{size}", size // element
+                loop = run.ratio(f"bits/random123/p:0.1/bytes:{size}", tier) if element == 4 else None
+                rows.append([title, tier, f"{n:,}", per_element(run.time(name), n),
                              run.ratio(name, "memcpy"), loop])
     table("Masks alone, p = 0.1:", ["", "tier", "elements", "ns/element", "to memcpy of as many bytes",
                                     "a loop over Random123 takes longer by"], rows)
@@ -194,8 +199,9 @@ def print_threads(run):
     for tier in run.tiers:
         for size in (256 * KIB, MIB, 64 * MIB):
             name = f"threads/f32/{tier}/p:0.1/bytes:{size}/threads:"
-            rows.append([tier, size_name(size), per_element(run.time(name + "1"), size / 4),
-                         per_element(run.time(name + "2"), size / 4), inverse(run.ratio(name + "2", "one_thread"))])
+            rows.append([tier, size_name(size)]
+                        + [per_element(run.time(name + threads), size / 4) for threads in ("1", "2")]
+                        + [inverse(run.ratio(name + "2", "one_thread"))])
     table("One f32 tensor shared by two threads, p = 0.1:",
           ["tier", "tensor", "ns/element, one thread", "two", "faster by"], rows)
 
@@ -215,11 +221,19 @@ def print_generators(run):
     table("Generators alone, ns per element (one byte each), in L1:", ["generator"] + run.tiers, rows)
 
 
-# Curves of the picture over sizes: title, row, bytes of an element.
-CURVES = [("memcpy", "memcpy")] + [(f"dropwise {tier}", f"forward/f32/{tier}/p:0.1") for tier in TIERS] + [
-    (title.replace(", AVX2 code", " (AVX2)").replace(", AVX-512 code", " (AVX-512)").replace(", NEON code", " (NEON)"),
-     row + "/p:0.1") for title, row in PEERS if row.startswith("forward/f32/")] + [
-    ("loop with inlined Philox", "forward/f32/inlined-bytes/p:0.1")]
+def curves_of(run):
+    """What the picture over sizes shows: (title, {size: nanoseconds per element}); memcpy, tiers, others."""
+    rows = [("memcpy", "memcpy")]
+    rows += [(f"dropwise {tier}", f"forward/f32/{tier}/p:0.1") for tier in TIERS]
+    rows += [(title, row + "/p:0.1") for title, row in PEERS if row.startswith("forward/f32/")]
+    rows += [("scalar loop, Philox inlined", "forward/f32/inlined-bytes/p:0.1")]
+    curves = []
+    for title, row in rows:
+        points = {int(name.rsplit(":", 1)[1]): time for name, time in run.times.items()
+                  if name.startswith(row + "/bytes:")}
+        if points:
+            curves.append((title, {size: 4 * time / size for size, time in points.items()}))
+    return curves
 
 
 def write_tsv(path, header, rows):
@@ -229,15 +243,13 @@ def write_tsv(path, header, rows):
 
 
 def write_data(run, folder):
-    sizes = sorted({int(name.rsplit(":", 1)[1]) for name in run.times if name.startswith("memcpy/")})
-    curves = [(title, row) for title, row in CURVES
-              if any(f"{row}/bytes:{size}" in run.times for size in sizes)]
+    curves = curves_of(run)
     write_tsv(os.path.join(folder, "sizes.tsv"), ["bytes"] + [title for title, _ in curves],
-              [[size] + [run.times[f"{row}/bytes:{size}"] / size * 4 if f"{row}/bytes:{size}" in run.times else "?"
-                         for _, row in curves] for size in sizes])
+              [[size] + [points.get(size, "?") for _, points in curves] for size in sorted(curves[0][1])])
     tiers = [tier for tier in run.tiers if tier != "scalar"] or run.tiers
     write_tsv(os.path.join(folder, "generators.tsv"), ["generator"] + tiers,
-              [[name] + [times.get(tier, "?") for tier in tiers] for name, times in generators_of(run).items()])
+              [[name] + [times.get(tier, "?") for tier in tiers]
+               for name, times in generators_of(run).items()])
 
 
 def main():

@@ -44,8 +44,8 @@ struct Reference {
 };
 
 /*
- * A row: its work on n elements, and the bytes that it reads and writes. prepare is called once before, and says
- * what is wrong, or nothing.
+ * A row: its work on n elements, and the bytes that it reads and writes. prepare is called once before, and
+ * says what is wrong, or nothing.
  */
 void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
              std::vector<Reference> references = {},
