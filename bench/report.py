@@ -78,7 +78,8 @@ def table(title, columns, rows):
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
-        print("| " + " | ".join(figure(cell) if isinstance(cell, float) else cell or "" for cell in row) + " |")
+        cells = [figure(cell) if isinstance(cell, float) else cell or "" for cell in row]
+        print("| " + " | ".join(cells) + " |")
 
 
 def per_element(time, elements):
