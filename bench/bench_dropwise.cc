@@ -4,6 +4,7 @@
  *   forward/<dtype>/<isa>/p:0.1/bytes:N
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
+ *   forward_<generator>/f32/...       by the other generators
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
  *   spatial_nchw/..., spatial_nhwc/..., locked/..., rows/..., transposed/...
  *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
@@ -58,6 +59,10 @@ void add_all(size_t bytes)
             add_conversions(isa, bytes);
         if (bytes == 256 * kKiB || bytes == kMiB || bytes == 64 * kMiB)
             add_threads(isa, bytes);
+        for (double p : kProbabilities) {
+            if (bytes >= 16 * kKiB)
+                add_generators(isa, p, bytes);
+        }
         for (const Dtype &dtype : kDtypes) {
             if (bytes < dtype.bytes)
                 continue;

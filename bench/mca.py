@@ -8,8 +8,8 @@ src/kernels.inc (by default those that dropout in cache consists of; REGEX picks
 loop is cut out of the compiled object and given to llvm-mca for the CPUs below. The columns:
 
     cycles/element   of the loop alone, once it runs, with all loads answered by the first-level cache
-    limit            the same by the busiest port or the width of dispatch alone: what no order of the
-                     instructions could beat
+    limit            the same by the busiest port or the width of dispatch alone, with the instructions spread
+                     over the ports as well as can be: what no order of them could beat
     ratio            of the two
     bottleneck       the busiest port, or what else holds the loop up
 
@@ -23,11 +23,19 @@ import shutil
 import subprocess
 import sys
 
+ARM = ["neoverse-n1", "neoverse-v2", "apple-m1"]
 CPUS = {
     "avx2": ["haswell", "sapphirerapids", "znver3", "znver4", "znver5"],
     "avx512": ["sapphirerapids", "znver4", "znver5"],
-    "neon": ["neoverse-n1", "neoverse-v2", "apple-m1"],
+    "neon": ARM,
+    "ars_aesni": ["haswell", "sapphirerapids", "znver4"],
+    "ars_vaes256": ["sapphirerapids", "znver3", "znver4", "znver5"],
+    "ars_vaes512": ["sapphirerapids", "znver4", "znver5"],
+    "ars_neon": ARM,
 }
+
+# ARS is not in kernels.inc: its instructions do not depend on the tier.
+ARS_KERNELS = [("generate", "generate_ars4x32"), ("draw", "draw_ars4x32")]
 
 # Kinds of kernels that dropout in cache does not spend its time in.
 OTHER_KINDS = {"generate_at", "scale", "nonzero", "clear", "widen", "narrow", "residual", "activate",
@@ -46,8 +54,8 @@ def find_tools():
 
 
 def read_kernels(regex):
-    rows = re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)",
-                      (ROOT / "src/kernels.inc").read_text(), re.M)
+    rows = ARS_KERNELS + re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)",
+                                    (ROOT / "src/kernels.inc").read_text(), re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
     return [(kind, name) for kind, name in rows
@@ -188,8 +196,10 @@ def run_mca(mca, triple, cpu, loop):
     code = "\n".join(f"{mnemonic} {operands}" for _, mnemonic, operands in loop)
 
     def run(iterations):
-        done = subprocess.run([mca, f"-mtriple={triple}", f"-mcpu={cpu}", f"-iterations={iterations}",
-                               "-bottleneck-analysis", "-"], input=code, text=True, capture_output=True)
+        # Cryptographic instructions of ARM are an option that these CPUs have, and their models leave out.
+        done = subprocess.run([mca, f"-mtriple={triple}", f"-mcpu={cpu}", "-mattr=+aes",
+                               f"-iterations={iterations}", "-bottleneck-analysis", "-"],
+                              input=code, text=True, capture_output=True)
         if done.returncode != 0:
             raise RuntimeError(done.stderr.strip().splitlines()[0])
         return done.stdout
@@ -226,15 +236,18 @@ def main():
     mca, objdump = find_tools()
     version = subprocess.run([mca, "--version"], text=True, capture_output=True).stdout
     kernels = read_kernels(sys.argv[2] if len(sys.argv) == 3 else None)
+    ars = [name for _, name in ARS_KERNELS]
     print(f"llvm-mca, {re.search(r'LLVM version (.*)', version).group(0)}\n")
     print("| kernel | tier | CPU | instructions | elements | cycles/element | limit | ratio | bottleneck |")
     print("|---|---|---|---|---|---|---|---|---|")
     rows = 0
     for tier, cpus in CPUS.items():
-        for object_file in pathlib.Path(sys.argv[1]).glob(f"src/libdropwise_{tier}.a.p/*kernels_{tier}.c.o"):
+        for object_file in pathlib.Path(sys.argv[1]).glob(f"src/libdropwise_{tier}.a.p/*{tier}.c.o"):
             functions = disassemble(objdump, object_file)
-            is_arm = tier == "neon"
+            is_arm = cpus == ARM
             for kind, name in kernels:
+                if tier.startswith("ars") != (name in ars):
+                    continue
                 loops = [(*elements_of(kind, name, loop, is_arm), loop)
                          for loop in inner_loops(functions, name)]
                 elements, spilled, loop = max(loops, key=lambda l: (l[0], len(l[2])), default=(0, 0, None))

@@ -82,7 +82,7 @@ void add_libxsmm(double p, size_t bytes)
             for (bool bits : {false, true}) {
                 const std::string operation = std::string(bits ? "forward_bits/" : "forward/") + dtype.name;
                 add_peer(peer_row(operation, target.name, p, bytes), dtype, p, bytes, bits,
-                         [=] { forward(bits); }, {target.isa},
+                         [=] { forward(bits); }, all_generators(target.isa),
                          [=] { return kernel().compile(target, datatype, p, n, bits); });
             }
         }

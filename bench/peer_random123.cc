@@ -47,8 +47,8 @@ void add_random123(double p, size_t bytes)
     const dropwise_mask mask = make_mask(p);
     const Work ours = [=] { dropwise_draw_bits(&mask, first_block * 16, n, buffers().bits); };
     std::vector<Reference> references;
-    for (dropwise_isa isa : vector_tiers())
-        references.push_back({dropwise_isa_name(isa), {ours}, [=] { dropwise_isa_select(isa); }});
+    for (const Ours &tier : vector_tiers())
+        references.push_back({name_of(tier), {ours}, [=] { dropwise_isa_select(tier.isa); }});
     const auto prepare = [=] {
         std::vector<unsigned char> theirs(n / 8);
         draw_bits(mask, first_block, n, theirs.data());

@@ -37,28 +37,45 @@ std::string check_dropout(const Dtype &dtype, double p, size_t n)
     return "";
 }
 
-Reference tier_reference(dropwise_isa isa, const Dtype &dtype, double p, size_t bytes, bool bits)
+Reference our_reference(const Ours &ours, const Dtype &dtype, double p, size_t bytes, bool bits)
 {
-    const dropwise_mask mask = make_mask(p);
+    const dropwise_isa isa = ours.isa;
+    const dropwise_mask mask = make_mask(p, ours.generator);
     const auto number = dtype.number;
     const size_t n = bytes / dtype.bytes;
     const Work forward = [=] {
         dropwise_forward(&mask, number, kFirst, n, buffers().x, buffers().y,
                          bits ? buffers().bits : nullptr);
     };
-    return {dropwise_isa_name(isa), {forward}, [=] { dropwise_isa_select(isa); }};
+    return {name_of(ours), {forward}, [=] { dropwise_isa_select(isa); }};
 }
 
 } // namespace
 
-std::vector<dropwise_isa> vector_tiers()
+std::vector<Ours> vector_tiers()
 {
-    std::vector<dropwise_isa> tiers;
+    std::vector<Ours> tiers;
     for (dropwise_isa isa = DROPWISE_ISA_SCALAR + 1; isa < DROPWISE_ISA_COUNT; isa++) {
         if (dropwise_isa_check(isa) == DROPWISE_OK)
-            tiers.push_back(isa);
+            tiers.push_back({isa, DROPWISE_PHILOX4X32_10});
     }
     return tiers;
+}
+
+std::vector<Ours> all_generators(dropwise_isa isa)
+{
+    std::vector<Ours> generators = {{isa, DROPWISE_PHILOX4X32_10}};
+    for (uint32_t generator : kOtherGenerators)
+        generators.push_back({isa, generator});
+    return generators;
+}
+
+std::string name_of(const Ours &ours)
+{
+    const std::string isa = dropwise_isa_name(ours.isa);
+    if (ours.generator == DROPWISE_PHILOX4X32_10)
+        return isa;
+    return isa + "_" + dropwise_generator_name(ours.generator);
 }
 
 std::string peer_row(const std::string &operation, const std::string &peer, double p, size_t bytes)
@@ -67,11 +84,11 @@ std::string peer_row(const std::string &operation, const std::string &peer, doub
 }
 
 void add_peer(const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits,
-              Work work, std::vector<dropwise_isa> tiers, std::function<std::string()> prepare)
+              Work work, std::vector<Ours> ours, std::function<std::string()> prepare)
 {
     std::vector<Reference> references = {memcpy_reference(bytes)};
-    for (dropwise_isa isa : tiers)
-        references.push_back(tier_reference(isa, dtype, p, bytes, bits));
+    for (const Ours &one : ours)
+        references.push_back(our_reference(one, dtype, p, bytes, bits));
     add_row(name, bytes / dtype.bytes, 2 * bytes, work, references, [=] {
         const std::string wrong = prepare();
         if (!wrong.empty())

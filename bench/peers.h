@@ -22,15 +22,25 @@ void add_unfused(double p, size_t bytes);
 /* <operation>/<dtype>/<peer>/p:<p>/bytes:<bytes>, as the rows of tiers. */
 std::string peer_row(const std::string &operation, const std::string &peer, double p, size_t bytes);
 
+/* What of ours a peer stands beside. */
+struct Ours {
+    dropwise_isa isa;
+    uint32_t generator;
+};
+
 /*
- * A peer's row: beside memcpy, and beside dropwise_forward on the tiers named, which writes its bits too if
+ * A peer's row: beside memcpy, and beside dropwise_forward as listed, which writes its bits too if
  * the peer does. The work computes buffers().y from buffers().x; once before, its mask is checked.
  */
 void add_peer(
     const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits, Work work,
-    std::vector<dropwise_isa> tiers, std::function<std::string()> prepare = [] { return std::string(); });
+    std::vector<Ours> ours, std::function<std::string()> prepare = [] { return std::string(); });
 
-/* All vector tiers that this machine can run. */
-std::vector<dropwise_isa> vector_tiers();
+/* The default generator on all vector tiers that this machine can run; all generators on one of them. */
+std::vector<Ours> vector_tiers();
+std::vector<Ours> all_generators(dropwise_isa isa);
+
+/* avx2, or avx2_ars4x32-7 for another generator than the default one. */
+std::string name_of(const Ours &ours);
 
 #endif

@@ -79,6 +79,19 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
                  [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
 }
 
+void add_generators(dropwise_isa isa, double p, size_t bytes)
+{
+    const Dtype &dtype = kDtypes[0];
+    const size_t n = bytes / dtype.bytes;
+    for (uint32_t generator : kOtherGenerators) {
+        const dropwise_mask mask = make_mask(p, generator);
+        const std::string operation = std::string("forward_") + dropwise_generator_name(generator);
+        add_call(operation + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+                 [=] { return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr); },
+                 memory_references(dtype, isa, bytes, false));
+    }
+}
+
 void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
 {
     const uint64_t n = bytes / dtype.bytes;

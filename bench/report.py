@@ -135,6 +135,22 @@ def print_peers(run):
             print(f"\n{name.split('/')[1]}: {error}.")
 
 
+GENERATORS = ["philox4x32-10", "philox4x32-7", "threefry4x32-20", "ars4x32-7"]
+
+
+def print_generators_beside_libxsmm(run):
+    rows = []
+    for tier in run.tiers:
+        for p in ("0.1", "0.5"):
+            for size in (16 * KIB, 256 * KIB, MIB):
+                name = f"forward/f32/libxsmm-{tier}/p:{p}/bytes:{size}"
+                rows.append([tier, p, size_name(size), per_element(run.time(name), size / 4)]
+                            + [inverse(run.ratio(name, tier if i == 0 else f"{tier}_{generator}"))
+                               for i, generator in enumerate(GENERATORS)])
+    table("f32 dropout in cache by each generator, as parts of the time that libxsmm takes with the same "
+          "instructions:", ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
+
+
 # What is measured on tensors of 64 MiB, and what it is compared with: a reference sampled in turn, or a row.
 STEPS = [
     ("f64 forward", "forward/f64", "y = s*x in f64", "scale"),
@@ -257,8 +273,8 @@ def main():
     run = Run(sys.argv[1])
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}; "
           "f32 forward from the seed alone; x and y apart.\n")
-    for print_table in (print_tiers, print_peers, print_steps, print_small, print_masks, print_threads,
-                        print_generators):
+    for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps, print_small,
+                        print_masks, print_threads, print_generators):
         print_table(run)
     if len(sys.argv) == 3:
         write_data(run, sys.argv[2])

@@ -181,11 +181,12 @@ std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t b
     return std::string("/") + dtype.name + "/" + dropwise_isa_name(isa) + probability + bytes_suffix(bytes);
 }
 
-dropwise_mask make_mask(double p)
+dropwise_mask make_mask(double p, uint32_t generator)
 {
     dropwise_mask mask;
     if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
         std::abort();
+    mask.generator = generator;
     return mask;
 }
 

@@ -71,11 +71,14 @@ const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
                          {"f8_e4m3", DROPWISE_F8_E4M3, 1},
                          {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
 
+/* All but the default one. */
+const uint32_t kOtherGenerators[] = {DROPWISE_PHILOX4X32_7, DROPWISE_THREEFRY4X32_20, DROPWISE_ARS4X32_7};
+
 constexpr uint64_t kFirst = 12345678;
 
 std::string bytes_suffix(size_t bytes);
 std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
-dropwise_mask make_mask(double p);
+dropwise_mask make_mask(double p, uint32_t generator = DROPWISE_PHILOX4X32_10);
 dropwise_view make_view(std::vector<uint64_t> size, uint32_t shared);
 
 /* The scale in the type that kernels of these elements read. */
@@ -85,6 +88,7 @@ const void *scale_for(size_t bytes_of_element);
 
 /* Public operations on tensors of so many bytes. */
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_generators(dropwise_isa isa, double p, size_t bytes);
 void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
