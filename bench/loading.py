@@ -3,7 +3,7 @@
 
 Sizes and relocations are read from the shared library in the build folder. Times are medians over fresh
 processes, of processor time: dlopen beyond that of an empty library, with what the library depends on loaded
-before, and the constructor's part of it, the choice of a tier.
+before, and the constructor alone, which detects the CPU and chooses a tier.
 """
 import collections
 import os
@@ -36,7 +36,7 @@ def main():
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", library))
     runs = [[float(word) for word in output(build / "bench/loading", build / "bench/libempty.so", library,
                                             *needed).split()] for _ in range(PROCESSES)]
-    empty, whole, choice = (statistics.median(column) for column in zip(*runs))
+    empty, whole, constructor = (statistics.median(column) for column in zip(*runs))
     kinds = ", ".join(f"{count} {kind}" for kind, count in relocations.most_common())
 
     print("| the shared library | |")
@@ -47,7 +47,7 @@ def main():
     print(f"| relocations | {sum(relocations.values())} ({kinds}) |")
     print(f"| depends on | {', '.join(needed)} |")
     print(f"| dlopen, beyond {empty:.0f} us for an empty library | {whole - empty:.0f} us |")
-    print(f"| of that, the constructor | {choice:.1f} us |")
+    print(f"| of that, the constructor | {constructor:.1f} us |")
 
 
 main()
