@@ -4,6 +4,7 @@
  *   forward/<dtype>/<isa>/p:0.1/bytes:N
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
+ *   forward_<generator>/f32/...       by the other generators
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
  *   spatial_nchw/..., spatial_nhwc/..., locked/..., rows/..., transposed/...
  *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
@@ -20,28 +21,43 @@
  *                                     the same in passes over memory, one an operation, as array languages do
  *                                     it; numbers drawn by the tier, functions of the C library
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
+ *   threads/f32/<isa>/p:0.1/bytes:N/threads:2
+ *                                     a tensor that two threads share, and the same on one
+ *   forward/<dtype>/<peer>/..., forward_bits/<dtype>/<peer>/...
+ *                                     dropout of other libraries: libxsmm-<isa>, onednn, pytorch; unfused, as
+ *                                     with NumPy; inlined-bytes and -words, scalar loops without a call
+ *   bits/random123/...                our keep bits by a loop over Random123
+ *   peer/<peer>                       a library that was not found
  *   memcpy/bytes:N                    the floor
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
  *   scale_<dtype>/bytes:N/...         the same for other dtypes
  *
- * bytes_per_second counts what is read and written, items_per_second elements.
+ * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
+ * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
+ * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, and, in rows
+ * of peers, our tiers doing the same.
  */
-#include "rows.h"
+#include "peers.h"
 
 namespace {
 
 constexpr double kProbabilities[] = {0.1, 0.5};
 
-/* 4 KiB to 256 MiB by fours, and small calls of 1, 16, 64 and 256 elements. */
-const size_t kSizes[] = {4 * kKiB, 16 * kKiB, 64 * kKiB, 256 * kKiB, kMiB,
-                         4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
-const size_t kSmallSizes[] = {4, 64, 256, 1024};
+/* 1, 16, 64, 256 and 1,024 elements of f32, then 16 KiB to 256 MiB by fours. */
+const size_t kSizes[] = {4, 64, 256, kKiB, kSmallBytes, 16 * kKiB, 64 * kKiB,
+                         256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
 
 /* All rows of one size stand together, so that what is compared is measured within moments. */
 void add_all(size_t bytes)
 {
+    const bool has_steps = bytes == 256 * kKiB || bytes == 64 * kMiB;
     add_memcpy(bytes);
-    if (bytes == 256 * kKiB || bytes == 64 * kMiB) {
+    for (double p : kProbabilities) {
+        add_peers(p, bytes);
+        if (bytes <= kMiB)
+            add_inlined(p, bytes);
+    }
+    if (has_steps) {
         add_sum(bytes);
         add_choice(bytes);
     }
@@ -49,9 +65,15 @@ void add_all(size_t bytes)
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
         if (kernels == nullptr)
             continue;
-        if (bytes == 256 * kKiB || bytes == 64 * kMiB) {
+        if (has_steps) {
             add_conversions(isa, bytes);
             add_unfused(isa, bytes);
+        }
+        if (has_steps || bytes == kMiB)
+            add_threads(isa, bytes);
+        for (double p : kProbabilities) {
+            if (bytes >= 16 * kKiB)
+                add_generators(isa, p, bytes);
         }
         for (const Dtype &dtype : kDtypes) {
             if (bytes < dtype.bytes)
@@ -60,13 +82,12 @@ void add_all(size_t bytes)
                 add_scale(kernels, dtype, bytes);
             for (double p : kProbabilities)
                 add_operations(dtype, isa, p, bytes);
-            const bool has_rows = bytes == 256 * kKiB || bytes == 64 * kMiB;
             for (double p : {0.0, 0.1, 0.5}) {
-                if (has_rows && p != 0)
+                if (has_steps && p != 0)
                     add_views(dtype, isa, p, bytes);
-                if (has_rows && p != 0.5)
+                if (has_steps && p != 0.5)
                     add_fused_steps(dtype, isa, p, bytes);
-                if (has_rows && p != 0)
+                if (has_steps && p != 0)
                     add_variants(dtype, isa, p, bytes);
             }
         }
@@ -80,9 +101,7 @@ void add_tier(dropwise_isa isa)
     if (kernels == nullptr) {
         if (dropwise_isa_check(isa) == DROPWISE_ERROR_ISA_NOT_BUILT)
             return;
-        benchmark::RegisterBenchmark(("tier/" + isa_name).c_str(), [](benchmark::State &state) {
-            state.SkipWithError("not usable on this machine");
-        });
+        add_missing("tier/" + isa_name, "not usable on this machine");
         return;
     }
     add_kernels(kernels);
@@ -92,12 +111,11 @@ void add_tier(dropwise_isa isa)
 
 int main(int argc, char **argv)
 {
-    for (size_t bytes : kSmallSizes)
-        add_all(bytes);
     for (size_t bytes : kSizes)
         add_all(bytes);
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);
+    add_missing_peers();
     benchmark::AddCustomContext("dropwise", dropwise_version());
     benchmark::AddCustomContext("compiler", BENCH_COMPILER);
     benchmark::Initialize(&argc, argv);

@@ -249,4 +249,8 @@ void add_kernels(const dropwise_kernels *kernels)
 #include "kernels.inc"
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL
+    const dropwise_generator &ars = dropwise_ars_for(kernels->isa)->generator;
+    add_kernel("kernel/generate_ars4x32_7/" + isa_name, ars.generate);
+    add_kernel("kernel/generate_at_ars4x32_7/" + isa_name, ars.generate_at);
+    add_kernel("kernel/draw_ars4x32_7/" + isa_name, ars.draw);
 }

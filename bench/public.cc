@@ -35,6 +35,26 @@ const Operation kOperations[] = {
      }},
 };
 
+/* What memory costs. */
+std::vector<Reference> memory_references(const Dtype &dtype, dropwise_isa isa, size_t bytes, bool in_place)
+{
+    std::vector<Reference> references = {memcpy_reference(bytes)};
+    if (dtype.bytes != 1) /* 8-bit types have no loop y = s * x: they go by way of f32 */
+        references.push_back(scale_reference(dropwise_kernels_get(isa), dtype, bytes, in_place));
+    return references;
+}
+
+/* Small tensors are compared with a loop without a call. */
+std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa,
+                                     double p, size_t bytes)
+{
+    if (bytes > kSmallBytes)
+        return memory_references(dtype, isa, bytes, std::strcmp(operation.name, "forward_inplace") == 0);
+    if (std::strcmp(operation.name, "forward") == 0 && dtype.number == DROPWISE_F32)
+        return {inlined_reference(p, bytes)};
+    return {};
+}
+
 } // namespace
 
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
@@ -52,11 +72,25 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
         const auto run = operation.run;
         const auto number = dtype.number;
         add_call(std::string(operation.name) + "/" + dtype.name + suffix, isa, n,
-                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); });
+                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
+                 references_of(operation, dtype, isa, p, bytes));
     }
     if (dtype.number == DROPWISE_F32)
         add_call("bits" + suffix, isa, n, n / 8,
                  [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+}
+
+void add_generators(dropwise_isa isa, double p, size_t bytes)
+{
+    const Dtype &dtype = kDtypes[0];
+    const size_t n = bytes / dtype.bytes;
+    for (uint32_t generator : kOtherGenerators) {
+        const dropwise_mask mask = make_mask(p, generator);
+        const std::string operation = std::string("forward_") + dropwise_generator_name(generator);
+        add_call(operation + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+                 [=] { return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr); },
+                 memory_references(dtype, isa, bytes, false));
+    }
 }
 
 void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
@@ -79,7 +113,7 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
         const dropwise_view view = named.second;
         add_call(named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes, [=] {
             return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr);
-        });
+        }, memory_references(dtype, isa, bytes, false));
     }
 }
 
@@ -179,6 +213,8 @@ void add_conversions(dropwise_isa isa, size_t bytes)
         return dropwise_convert_stored(&mask, DROPWISE_F32, 1, bytes, to_bits ? &all : &bits,
                                        to_bits ? &bits : &all);
     };
-    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); });
-    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); });
+    add_call("to_bytes" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(false); },
+             {memcpy_reference((bytes + bytes / 8) / 2)});
+    add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); },
+             {memcpy_reference((bytes + bytes / 8) / 2)});
 }

@@ -4,32 +4,66 @@
 #include "dropwise_variants.h"
 #include "rows.h"
 
+namespace {
+
+/* The loops y = s * x of a dtype, with ordinary and with streaming stores. */
+std::pair<dropwise_scale_fn *, dropwise_scale_fn *> scale_kernels(const dropwise_kernels *kernels,
+                                                                  const Dtype &dtype)
+{
+    switch (dtype.number) {
+    case DROPWISE_F64: return {kernels->scale_f64, kernels->scale_stream_f64};
+    case DROPWISE_F16: return {kernels->scale_f16, kernels->scale_stream_f16};
+    case DROPWISE_BF16: return {kernels->scale_bf16, kernels->scale_stream_bf16};
+    default: return {kernels->scale_f32, kernels->scale_stream_f32};
+    }
+}
+
+std::pair<Work, Work> scale_works(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes)
+{
+    const auto both = scale_kernels(kernels, dtype);
+    const auto fence = kernels->stream_fence;
+    const size_t n = bytes / dtype.bytes;
+    const void *factor = scale_for(dtype.bytes);
+    return {[=] { both.first(n, buffers().x, buffers().y, factor); },
+            [=] {
+                both.second(n, buffers().x, buffers().y, factor);
+                fence();
+            }};
+}
+
+} // namespace
+
 void add_memcpy(size_t bytes)
 {
-    add_row("memcpy" + bytes_suffix(bytes), bytes / 4, 2 * bytes,
-            [=] { std::memcpy(buffers().y, buffers().x, bytes); });
+    add_row("memcpy" + bytes_suffix(bytes), bytes / 4, 2 * bytes, memcpy_reference(bytes).alternatives[0]);
+}
+
+Reference memcpy_reference(size_t bytes)
+{
+    return {"memcpy", {[=] { std::memcpy(buffers().y, buffers().x, bytes); }}};
 }
 
 void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes)
 {
-    dropwise_scale_fn *ordinary = kernels->scale_f32, *stream = kernels->scale_stream_f32;
-    if (dtype.number == DROPWISE_F64)
-        ordinary = kernels->scale_f64, stream = kernels->scale_stream_f64;
-    if (dtype.number == DROPWISE_F16)
-        ordinary = kernels->scale_f16, stream = kernels->scale_stream_f16;
-    if (dtype.number == DROPWISE_BF16)
-        ordinary = kernels->scale_bf16, stream = kernels->scale_stream_bf16;
-    const auto fence = kernels->stream_fence;
-    const size_t n = bytes / dtype.bytes;
-    const void *factor = scale_for(dtype.bytes);
+    const auto works = scale_works(kernels, dtype, bytes);
     const std::string name = (dtype.number == DROPWISE_F32 ? "scale" : std::string("scale_") + dtype.name) +
                              bytes_suffix(bytes) + "/isa:" + dropwise_isa_name(kernels->isa) + "/store:";
-    add_row(name + "ordinary", n, 2 * bytes,
-            [=] { ordinary(n, buffers().x, buffers().y, factor); });
-    add_row(name + "stream", n, 2 * bytes, [=] {
-        stream(n, buffers().x, buffers().y, factor);
-        fence();
-    });
+    add_row(name + "ordinary", bytes / dtype.bytes, 2 * bytes, works.first);
+    add_row(name + "stream", bytes / dtype.bytes, 2 * bytes, works.second);
+}
+
+Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place)
+{
+    if (!in_place) {
+        const auto works = scale_works(kernels, dtype, bytes);
+        return {"scale", {works.first, works.second}};
+    }
+    /* By 1, so that what is computed in place again and again neither grows nor vanishes. */
+    static const double f64 = 1;
+    static const float f32 = 1;
+    const void *factor = dtype.number == DROPWISE_F64 ? static_cast<const void *>(&f64) : &f32;
+    const auto ordinary = scale_kernels(kernels, dtype).first;
+    return {"scale", {[=] { ordinary(bytes / dtype.bytes, buffers().y, buffers().y, factor); }}};
 }
 
 /* The sum that the fused residual step contains. */

@@ -1,28 +1,55 @@
 #!/usr/bin/env python3
-"""Makes a Markdown table of ratios from the benchmark's JSON: report.py FILE.json
+"""Makes Markdown tables of the benchmark's JSON, and the data of its pictures: report.py FILE.json [FOLDER]
 
-Each figure is the median over the repetitions of one run. Ratios are to rows of the same run: to the better
-one of the two loops y = s * x of the same tier (ordinary and streaming stores), and to memcpy.
+Each figure is the median over the repetitions of one run; each ratio the median of ratios whose two times
+were sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv and generators.tsv for plot.gnuplot
+are written there.
 """
 import collections
 import json
+import os
 import re
 import sys
 
-SIZES = [(16 << 10, "16 KiB"), (256 << 10, "256 KiB"), (1 << 20, "1 MiB"), (64 << 20, "64 MiB"),
-         (256 << 20, "256 MiB")]
+KIB, MIB = 1 << 10, 1 << 20
+SIZES = [16 * KIB, 256 * KIB, MIB, 64 * MIB, 256 * MIB]
+TIERS = ["scalar", "neon", "avx2", "avx512"]
+WIDTHS = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}
 
 
-def read_medians(path):
-    with open(path) as f:
-        run = json.load(f)
-    times = collections.defaultdict(list)
-    for row in run["benchmarks"]:
-        if row.get("run_type") == "iteration" and not row.get("error_occurred"):
-            scale = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[row["time_unit"]]
-            # Processor time: others on the machine take less from it than from the wall clock.
-            times[re.sub(r"/repeats:\d+$", "", row["run_name"])].append(row["cpu_time"] * scale)
-    return run["context"], {name: sorted(t)[len(t) // 2] for name, t in times.items()}
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+class Run:
+    """Medians by the name of the row: nanoseconds a call, and counters."""
+
+    def __init__(self, path):
+        with open(path) as f:
+            run = json.load(f)
+        self.context = run["context"]
+        rows = collections.defaultdict(list)
+        self.errors = {}
+        for row in run["benchmarks"]:
+            name = re.sub(r"/repeats:\d+$", "", row["run_name"])
+            if row.get("error_occurred"):
+                self.errors[name] = row["error_message"]
+            elif row.get("run_type") == "iteration":
+                rows[name].append(row)
+        scale = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+        # Processor time: others on the machine take less from it than from the wall clock.
+        self.times = {name: median([row["cpu_time"] * scale[row["time_unit"]] for row in of_name])
+                      for name, of_name in rows.items()}
+        self.counters = {name: {key: median([row[key] for row in of_name])
+                                for key in of_name[0] if key.startswith("to_")}
+                         for name, of_name in rows.items()}
+        self.tiers = [tier for tier in TIERS if f"forward/f32/{tier}/p:0.1/bytes:{256 * KIB}" in self.times]
+
+    def time(self, name):
+        return self.times.get(name)
+
+    def ratio(self, name, reference):
+        return self.counters.get(name, {}).get("to_" + reference)
 
 
 def cpu_name():
@@ -33,70 +60,224 @@ def cpu_name():
         return "unknown CPU"
 
 
-# What is measured on tensors of 64 MiB, and what it is compared with: the benchmark's rows of the same run.
-STEPS = [
-    ("f64 forward", "forward/f64", "y = s*x in f64", ["scale_f64"]),
-    ("f16 forward", "forward/f16", "y = s*x in f16", ["scale_f16"]),
-    ("bf16 forward", "forward/bf16", "y = s*x in bf16", ["scale_bf16"]),
-    ("feature maps of 32 x 32, NCHW", "spatial_nchw/f32", "y = s*x", ["scale"]),
-    ("feature maps of 32 x 32, NHWC", "spatial_nhwc/f32", "y = s*x", ["scale"]),
-    ("mask shared by 32 time steps", "locked/f32", "y = s*x", ["scale"]),
-    ("residual + dropout(x + bias)", "residual/f32", "a loop for residual + (x + bias)", None),
-    ("dropout(ReLU(x + bias))", "relu/f32", "the same call with p = 0", None),
-    ("dropout(GELU(x + bias))", "gelu/f32", "the same call with p = 0", None),
-    ("dropout(softmax(scale * x)), rows of 1,024", "softmax/f32", "the same call with p = 0", None),
+def size_name(size):
+    return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB"
+
+
+def figure(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def table(title, columns, rows):
+    """A Markdown table; cells that are not known stay empty, rows without any figure are left out."""
+    rows = [row for row in rows if any(isinstance(cell, float) for cell in row)]
+    if not rows:
+        return
+    if title:
+        print(f"\n{title}\n")
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns))
+    for row in rows:
+        cells = [figure(cell) if isinstance(cell, float) else cell or "" for cell in row]
+        print("| " + " | ".join(cells) + " |")
+
+
+def per_element(time, elements):
+    return None if time is None else time / elements
+
+
+def inverse(ratio):
+    return None if ratio is None else 1 / ratio
+
+
+def print_tiers(run):
+    rows = []
+    for tier in run.tiers:
+        for size in SIZES:
+            one, five = (f"forward/f32/{tier}/p:{p}/bytes:{size}" for p in ("0.1", "0.5"))
+            rate = None if run.time(one) is None else 2 * size / run.time(one)
+            rows.append([tier, size_name(size), per_element(run.time(one), size / 4),
+                         per_element(run.time(five), size / 4), rate, run.ratio(one, "scale"),
+                         run.ratio(five, "scale"), run.ratio(one, "memcpy"), run.ratio(five, "memcpy")])
+    table(None, ["tier", "tensor", "ns/element, p = 0.1", "p = 0.5", "GB/s, p = 0.1", "to `y = s*x`, p = 0.1",
+                 "p = 0.5", "to memcpy, p = 0.1", "p = 0.5"], rows)
+
+
+PEERS = [
+    ("libxsmm, AVX2 code", "forward/f32/libxsmm-avx2"),
+    ("libxsmm, AVX2 code, bits stored", "forward_bits/f32/libxsmm-avx2"),
+    ("libxsmm, AVX2 code, bf16", "forward/bf16/libxsmm-avx2"),
+    ("libxsmm, AVX-512 code", "forward/f32/libxsmm-avx512"),
+    ("libxsmm, AVX-512 code, bits stored", "forward_bits/f32/libxsmm-avx512"),
+    ("libxsmm, AVX-512 code, bf16", "forward/bf16/libxsmm-avx512"),
+    ("libxsmm, NEON code", "forward/f32/libxsmm-neon"),
+    ("oneDNN", "forward/f32/onednn"),
+    ("PyTorch", "forward/f32/pytorch"),
+    ("as with NumPy, unfused", "forward/f32/unfused"),
+    ("Random123, our bits", "bits/random123"),
 ]
 
 
-def print_steps(medians, isas):
-    size = 64 << 20
-    print("\n| 64 MiB, p = 0.1 | tier | ns/element | compared with | ratio |")
-    print("|---|---|---|---|---|")
-    for title, row, reference, loops in STEPS:
-        for isa in isas:
-            time = medians.get(f"{row}/{isa}/p:0.1/bytes:{size}")
-            if isa == "scalar" or time is None:
+def print_peers(run):
+    vector_tiers = [tier for tier in run.tiers if tier != "scalar"]
+    rows = []
+    for title, row in PEERS:
+        for size in (256 * KIB, 16 * MIB, 64 * MIB):
+            name = f"{row}/p:0.1/bytes:{size}"
+            elements = size / WIDTHS.get(row.split("/")[1], 4)
+            rows.append([title, size_name(size), per_element(run.time(name), elements),
+                         run.ratio(name, "memcpy")] + [run.ratio(name, tier) for tier in vector_tiers])
+    table("Other libraries doing the same, p = 0.1; f32 where nothing is said. The last columns: their time "
+          "over that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
+          + [f"dropwise {tier} is faster by" for tier in vector_tiers], rows)
+    for name, error in run.errors.items():
+        if name.startswith("peer/"):
+            print(f"\n{name.split('/')[1]}: {error}.")
+
+
+GENERATORS = ["philox4x32-10", "philox4x32-7", "threefry4x32-20", "ars4x32-7"]
+
+
+def print_generators_beside_libxsmm(run):
+    rows = []
+    for tier in run.tiers:
+        for p in ("0.1", "0.5"):
+            for size in (16 * KIB, 256 * KIB, MIB):
+                name = f"forward/f32/libxsmm-{tier}/p:{p}/bytes:{size}"
+                rows.append([tier, p, size_name(size), per_element(run.time(name), size / 4)]
+                            + [inverse(run.ratio(name, tier if i == 0 else f"{tier}_{generator}"))
+                               for i, generator in enumerate(GENERATORS)])
+    table("f32 dropout in cache by each generator, as parts of the time that libxsmm takes with the same "
+          "instructions:", ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
+
+
+# What is measured on tensors of 64 MiB, and what it is compared with: a reference sampled in turn, or a row.
+STEPS = [
+    ("f64 forward", "forward/f64", "y = s*x in f64", "scale"),
+    ("f16 forward", "forward/f16", "y = s*x in f16", "scale"),
+    ("bf16 forward", "forward/bf16", "y = s*x in bf16", "scale"),
+    ("f32 forward, in place", "forward_inplace/f32", "y = s*y", "scale"),
+    ("f32 forward, bits stored", "forward_bits/f32", "y = s*x", "scale"),
+    ("feature maps of 32 x 32, NCHW", "spatial_nchw/f32", "y = s*x", "scale"),
+    ("feature maps of 32 x 32, NHWC", "spatial_nhwc/f32", "y = s*x", "scale"),
+    ("mask shared by 32 time steps", "locked/f32", "y = s*x", "scale"),
+    ("residual + dropout(x + bias)", "residual/f32", "a loop for residual + (x + bias)", "sum/bytes:{size}"),
+    ("dropout(ReLU(x + bias))", "relu/f32", "the same call with p = 0", "{row}/{tier}/p:0/bytes:{size}"),
+    ("dropout(GELU(x + bias))", "gelu/f32", "the same call with p = 0", "{row}/{tier}/p:0/bytes:{size}"),
+    ("dropout(softmax(scale * x)), rows of 1,024", "softmax/f32", "the same call with p = 0",
+     "{row}/{tier}/p:0/bytes:{size}"),
+]
+
+
+def print_steps(run):
+    size, rows = 64 * MIB, []
+    for title, row, reference, what in STEPS:
+        for tier in run.tiers:
+            if tier == "scalar":
                 continue
-            if loops:
-                names = [f"{loop}/bytes:{size}/isa:{isa}/store:{s}" for loop in loops
-                         for s in ("ordinary", "stream")]
-            elif "loop" in reference:
-                names = [f"sum/bytes:{size}"]
-            else:
-                names = [f"{row}/{isa}/p:0/bytes:{size}"]
-            known = [medians[name] for name in names if name in medians]
-            if known:
-                element = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}[row.split("/")[1]]
-                print(f"| {title} | {isa} | {time / size * element:.3f} | {reference} | "
-                      f"{time / min(known):.2f} |")
+            name = f"{row}/{tier}/p:0.1/bytes:{size}"
+            time, other = run.time(name), run.time(what.format(row=row, tier=tier, size=size))
+            ratio = time / other if time and other else run.ratio(name, what)
+            rows.append([title, tier, per_element(time, size / WIDTHS[row.split("/")[1]]), reference, ratio])
+    table("", ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
+
+
+def print_small(run):
+    rows = []
+    for n in (1, 16, 64, 256, 1024):
+        inlined = [run.time(f"forward/f32/inlined-{kind}/p:0.1/bytes:{4 * n}") for kind in ("bytes", "words")]
+        names = [f"forward/f32/{tier}/p:0.1/bytes:{4 * n}" for tier in run.tiers]
+        rows.append([str(n), min([time for time in inlined if time is not None], default=None)]
+                    + [cell for name in names for cell in (run.time(name), run.ratio(name, "inlined"))])
+    table("Small calls, f32, p = 0.1, beside the better of two scalar loops without a call:",
+          ["elements", "loop, ns"]
+          + [cell for tier in run.tiers for cell in (f"{tier}, ns", "to the loop")], rows)
+
+
+def print_masks(run):
+    rows = []
+    for tier in run.tiers:
+        if tier == "scalar":
+            continue
+        for title, row, element in (("keep bits", f"bits/{tier}/p:0.1", 4),
+                                    ("bits to bytes", f"to_bytes/{tier}", 1),
+                                    ("bytes to bits", f"to_bits/{tier}", 1)):
+            for size in (256 * KIB, 64 * MIB):
+                name, n = f"{row}/bytes:{size}", size // element
+                loop = run.ratio(f"bits/random123/p:0.1/bytes:{size}", tier) if element == 4 else None
+                rows.append([title, tier, f"{n:,}", per_element(run.time(name), n),
+                             run.ratio(name, "memcpy"), loop])
+    table("Masks alone, p = 0.1:", ["", "tier", "elements", "ns/element", "to memcpy of as many bytes",
+                                    "a loop over Random123 takes longer by"], rows)
+
+
+def print_threads(run):
+    rows = []
+    for tier in run.tiers:
+        for size in (256 * KIB, MIB, 64 * MIB):
+            name = f"threads/f32/{tier}/p:0.1/bytes:{size}/threads:"
+            rows.append([tier, size_name(size)]
+                        + [per_element(run.time(name + threads), size / 4) for threads in ("1", "2")]
+                        + [inverse(run.ratio(name + "2", "one_thread"))])
+    table("One f32 tensor shared by two threads, p = 0.1:",
+          ["tier", "tensor", "ns/element, one thread", "two", "faster by"], rows)
+
+
+def generators_of(run):
+    """{generator: {tier: nanoseconds a byte}}: one byte serves one element."""
+    found = collections.defaultdict(dict)
+    for name, time in run.times.items():
+        row = re.match(r"kernel/generate_((?!at_)\w+)/(\w+)/bytes:4096$", name)
+        if row:
+            found[row.group(1).replace("_", "-")][row.group(2)] = time / 4096
+    return found
+
+
+def print_generators(run):
+    rows = [[name] + [times.get(tier) for tier in run.tiers] for name, times in generators_of(run).items()]
+    table("Generators alone, ns per element (one byte each), in L1:", ["generator"] + run.tiers, rows)
+
+
+def curves_of(run):
+    """What the picture over sizes shows: (title, {size: nanoseconds per element}); memcpy, tiers, others."""
+    rows = [("memcpy", "memcpy")]
+    rows += [(f"dropwise {tier}", f"forward/f32/{tier}/p:0.1") for tier in TIERS]
+    rows += [(title, row + "/p:0.1") for title, row in PEERS if row.startswith("forward/f32/")]
+    rows += [("scalar loop, Philox inlined", "forward/f32/inlined-bytes/p:0.1")]
+    curves = []
+    for title, row in rows:
+        points = {int(name.rsplit(":", 1)[1]): time for name, time in run.times.items()
+                  if name.startswith(row + "/bytes:")}
+        if points:
+            curves.append((title, {size: 4 * time / size for size, time in points.items()}))
+    return curves
+
+
+def write_tsv(path, header, rows):
+    with open(path, "w") as f:
+        for row in [header] + rows:
+            f.write("\t".join(str(cell) for cell in row) + "\n")
+
+
+def write_data(run, folder):
+    curves = curves_of(run)
+    write_tsv(os.path.join(folder, "sizes.tsv"), ["bytes"] + [title for title, _ in curves],
+              [[size] + [points.get(size, "?") for _, points in curves] for size in sorted(curves[0][1])])
+    tiers = [tier for tier in run.tiers if tier != "scalar"] or run.tiers
+    write_tsv(os.path.join(folder, "generators.tsv"), ["generator"] + tiers,
+              [[name] + [times.get(tier, "?") for tier in tiers]
+               for name, times in generators_of(run).items()])
 
 
 def main():
-    context, medians = read_medians(sys.argv[1])
-    isas = [isa for isa in ("scalar", "neon", "avx2", "avx512")
-            if f"forward/f32/{isa}/p:0.1/bytes:262144" in medians]
-    print(f"{cpu_name()}, one thread, {context['compiler']}, {context['date'][:10]}; "
+    run = Run(sys.argv[1])
+    print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}; "
           "f32 forward from the seed alone; x and y apart.\n")
-    print("| tier | tensor | ns/element, p = 0.1 | p = 0.5 | GB/s, p = 0.1 | to `y = s*x`, p = 0.1 | p = 0.5 "
-          "| to memcpy, p = 0.1 |")
-    print("|---|---|---|---|---|---|---|---|")
-    for isa in isas:
-        for size, label in SIZES:
-            try:
-                one, five = (medians[f"forward/f32/{isa}/p:{p}/bytes:{size}"] for p in ("0.1", "0.5"))
-                scale = min(medians[f"scale/bytes:{size}/isa:{isa}/store:{s}"]
-                            for s in ("ordinary", "stream"))
-                copy = medians[f"memcpy/bytes:{size}"]
-            except KeyError:
-                continue
-            n = size / 4
-            print(f"| {isa} | {label} | {one / n:.3f} | {five / n:.3f} | {2 * size / one:.1f} | "
-                  f"{one / scale:.2f} | {five / scale:.2f} | {one / copy:.2f} |")
-    print_steps(medians, isas)
-    small = [f"{isa} {medians[f'forward/f32/{isa}/p:0.1/bytes:256']:.0f} ns" for isa in isas
-             if f"forward/f32/{isa}/p:0.1/bytes:256" in medians]
-    if small:
-        print(f"\nA call on 64 elements, p = 0.1: {', '.join(small)}.")
+    for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps, print_small,
+                        print_masks, print_threads, print_generators):
+        print_table(run)
+    if len(sys.argv) == 3:
+        write_data(run, sys.argv[2])
 
 
 main()

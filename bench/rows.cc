@@ -1,16 +1,22 @@
 #include "rows.h"
 
+#include <ctime>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
 Buffers::Buffers()
 {
     constexpr size_t kPage = 4096;
     char *memory = static_cast<char *>(
-        std::aligned_alloc(kPage, 2 * kMaxBytes + kMaxBytes / 32 + 4 * kPage));
+        std::aligned_alloc(kPage, 2 * kMaxBytes + kMaxBytes / 8 + 4 * kPage));
     x = reinterpret_cast<float *>(memory);
     y = reinterpret_cast<float *>(memory + kMaxBytes + kPage / 2 + 64);
     bits = reinterpret_cast<unsigned char *>(memory + 2 * kMaxBytes + 2 * kPage);
     for (size_t i = 0; i < kMaxBytes / sizeof(float); i++)
         x[i] = y[i] = static_cast<float>(i % 1024) - 512;
-    std::memset(bits, 0x5A, kMaxBytes / 32);
+    std::memset(bits, 0x5A, kMaxBytes / 8);
 }
 
 Buffers &buffers()
@@ -19,19 +25,128 @@ Buffers &buffers()
     return b;
 }
 
-void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work,
-             std::function<bool()> prepare)
+namespace {
+
+/* Long enough that reading the clock, and warming the cache again, are not what is measured. */
+constexpr double kSampleSeconds = 300e-6;
+
+/* Processor time of this thread: others on the machine take less from it than from the wall clock. */
+double seconds()
 {
+    timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+void repeat(const Work &work, size_t calls)
+{
+    for (size_t i = 0; i < calls; i++) {
+        work();
+        benchmark::ClobberMemory();
+    }
+}
+
+double seconds_of(const Work &work, size_t calls)
+{
+    const double start = seconds();
+    repeat(work, calls);
+    return seconds() - start;
+}
+
+size_t calls_in_sample(const Work &work)
+{
+    for (size_t calls = 1;; calls *= 2) {
+        if (seconds_of(work, calls) >= kSampleSeconds)
+            return calls;
+    }
+}
+
+double median(std::vector<double> values)
+{
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+/* Work that is sampled in turn with other work. */
+struct Sampled {
+    Work work;
+    size_t calls;
+
+    explicit Sampled(const Work &sampled) : work(sampled), calls(calls_in_sample(sampled)) {}
+
+    /* Once without being counted, as the others left the caches as they need them. */
+    void warm() const
+    {
+        work();
+    }
+
+    double seconds_a_call() const
+    {
+        warm();
+        return seconds_of(work, calls) / static_cast<double>(calls);
+    }
+};
+
+/* A row's work and its references, ready to be sampled. */
+struct Company {
+    Sampled own;
+    std::vector<std::vector<Sampled>> others;
+
+    Company(const Work &work, const std::vector<Reference> &references) : own(work)
+    {
+        for (const Reference &reference : references) {
+            reference.before();
+            others.emplace_back(reference.alternatives.begin(), reference.alternatives.end());
+        }
+    }
+};
+
+void run_beside(benchmark::State &state, const Company &company, const std::vector<Reference> &references)
+{
+    const Sampled &own = company.own;
+    std::vector<std::vector<double>> ratios(references.size());
+    own.warm();
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(own.calls))) {
+        const double time = seconds_of(own.work, own.calls) / static_cast<double>(own.calls);
+        state.PauseTiming();
+        for (size_t r = 0; r < references.size(); r++) {
+            references[r].before();
+            double best = HUGE_VAL;
+            for (const Sampled &alternative : company.others[r])
+                best = std::min(best, alternative.seconds_a_call());
+            ratios[r].push_back(time / best);
+        }
+        own.warm();
+        state.ResumeTiming();
+    }
+    for (size_t r = 0; r < references.size(); r++)
+        state.counters["to_" + references[r].name] = median(ratios[r]);
+}
+
+} // namespace
+
+void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
+             std::vector<Reference> references, std::function<std::string()> prepare)
+{
+    /* All repetitions take samples of one length: Google Benchmark wants them to be of as many iterations. */
+    const auto company = std::make_shared<std::unique_ptr<Company>>();
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
         buffers();
-        if (!prepare()) {
-            state.SkipWithError("the call failed");
+        const std::string wrong = prepare();
+        if (!wrong.empty()) {
+            state.SkipWithError(wrong.c_str());
             return;
         }
-        work();
-        for (auto _ : state) {
+        if (!references.empty()) {
+            if (*company == nullptr)
+                company->reset(new Company(work, references));
+            run_beside(state, **company, references);
+        } else {
             work();
-            benchmark::ClobberMemory();
+            for (auto _ : state) {
+                work();
+                benchmark::ClobberMemory();
+            }
         }
         state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes_moved));
         state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * n));
@@ -39,10 +154,20 @@ void add_row(const std::string &name, size_t n, size_t bytes_moved, std::functio
 }
 
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call)
+              std::function<dropwise_status()> call, std::vector<Reference> references)
 {
-    add_row(name, n, bytes_moved, [=] { call(); },
-            [=] { return dropwise_isa_select(isa) == DROPWISE_OK && call() == DROPWISE_OK; });
+    add_row(name, n, bytes_moved, [=] { call(); }, references, [=] {
+        dropwise_status status = dropwise_isa_select(isa);
+        if (status == DROPWISE_OK)
+            status = call();
+        return std::string(status == DROPWISE_OK ? "" : dropwise_status_string(status));
+    });
+}
+
+void add_missing(const std::string &name, const std::string &why)
+{
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [=](benchmark::State &state) { state.SkipWithError(why.c_str()); });
 }
 
 std::string bytes_suffix(size_t bytes)
@@ -56,11 +181,12 @@ std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t b
     return std::string("/") + dtype.name + "/" + dropwise_isa_name(isa) + probability + bytes_suffix(bytes);
 }
 
-dropwise_mask make_mask(double p)
+dropwise_mask make_mask(double p, uint32_t generator)
 {
     dropwise_mask mask;
     if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
         std::abort();
+    mask.generator = generator;
     return mask;
 }
 

@@ -19,6 +19,7 @@ extern "C" {
 
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr size_t kMaxBytes = 256 * kMiB;
+constexpr size_t kSmallBytes = 4 * kKiB;
 
 /* Two buffers of kMaxBytes whose addresses differ modulo 4,096: loads would else wait for other stores. */
 struct Buffers {
@@ -30,13 +31,32 @@ struct Buffers {
 
 Buffers &buffers();
 
-/* A row: its work on n elements, and the bytes that it reads and writes. */
-void add_row(const std::string &name, size_t n, size_t bytes_moved, std::function<void()> work,
-             std::function<bool()> prepare = [] { return true; });
+using Work = std::function<void()>;
+
+/*
+ * What a row is compared with: samples of the row and of its references are taken in turn, and the counter
+ * to_<name> is the median of the ratios of the row's time to that of the fastest alternative.
+ */
+struct Reference {
+    std::string name;
+    std::vector<Work> alternatives;
+    Work before = [] {}; /* each sample, not counted */
+};
+
+/*
+ * A row: its work on n elements, and the bytes that it reads and writes. prepare is called once before, and
+ * says what is wrong, or nothing.
+ */
+void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
+             std::vector<Reference> references = {},
+             std::function<std::string()> prepare = [] { return std::string(); });
 
 /* A row that forces a tier, and fails if the call does. */
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call);
+              std::function<dropwise_status()> call, std::vector<Reference> references = {});
+
+/* A row that stands for what could not be measured, and says why. */
+void add_missing(const std::string &name, const std::string &why);
 
 struct Dtype {
     const char *name;
@@ -51,11 +71,14 @@ const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
                          {"f8_e4m3", DROPWISE_F8_E4M3, 1},
                          {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
 
+/* All but the default one. */
+const uint32_t kOtherGenerators[] = {DROPWISE_PHILOX4X32_7, DROPWISE_THREEFRY4X32_20, DROPWISE_ARS4X32_7};
+
 constexpr uint64_t kFirst = 12345678;
 
 std::string bytes_suffix(size_t bytes);
 std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
-dropwise_mask make_mask(double p);
+dropwise_mask make_mask(double p, uint32_t generator = DROPWISE_PHILOX4X32_10);
 dropwise_view make_view(std::vector<uint64_t> size, uint32_t shared);
 
 /* The scale in the type that kernels of these elements read. */
@@ -65,10 +88,14 @@ const void *scale_for(size_t bytes_of_element);
 
 /* Public operations on tensors of so many bytes. */
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_generators(dropwise_isa isa, double p, size_t bytes);
 void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
+
+/* A tensor split over threads. */
+void add_threads(dropwise_isa isa, size_t bytes);
 
 /* What they are compared with. */
 void add_memcpy(size_t bytes);
@@ -76,6 +103,12 @@ void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes
 void add_sum(size_t bytes);
 void add_choice(size_t bytes);
 void add_unfused(dropwise_isa isa, size_t bytes);
+void add_inlined(double p, size_t bytes);
+
+/* The same as references of other rows. */
+Reference memcpy_reference(size_t bytes);
+Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
+Reference inlined_reference(double p, size_t bytes);
 
 /* All kernels of a tier. */
 void add_kernels(const dropwise_kernels *kernels);
