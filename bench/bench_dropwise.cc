@@ -15,6 +15,11 @@
  *                                     variants, zoneout_inplace over the value of the step before,
  *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
  *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
+ *   dropblock_nchw/..., dropblock_nhwc/...
+ *                                     blocks of 7 x 7 on maps of 32 x 32; also dropblock_anywhere (seeds at
+ *                                     the edges too), dropblock_shared (by all channels), dropblock_backward
+ *                                     (from stored bits)
+ *   dropblock_loops/bytes:N           dropblock_nchw of usual steps: seeds as floats, largest of each block
  *   sum/bytes:N                       y = residual + (x + bias), a plain loop
  *   choice/bytes:N                    y = keep ? x : before, from stored bits, a plain loop
  *   gaussian_unfused/<isa>/bytes:N, concrete_unfused/<isa>/bytes:N
@@ -34,8 +39,8 @@
  *
  * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
- * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, and, in rows
- * of peers, our tiers doing the same.
+ * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, plain
+ * (dropout without blocks), and, in rows of peers, our tiers doing the same.
  */
 #include "peers.h"
 
@@ -60,6 +65,7 @@ void add_all(size_t bytes)
     if (has_steps) {
         add_sum(bytes);
         add_choice(bytes);
+        add_dropblock_loops(bytes);
     }
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
@@ -85,6 +91,8 @@ void add_all(size_t bytes)
             for (double p : {0.0, 0.1, 0.5}) {
                 if (has_steps && p != 0)
                     add_views(dtype, isa, p, bytes);
+                if (has_steps && p == 0.1)
+                    add_dropblock(dtype, isa, p, bytes);
                 if (has_steps && p != 0.5)
                     add_fused_steps(dtype, isa, p, bytes);
                 if (has_steps && p != 0)

@@ -74,6 +74,21 @@ void add_kernel(const std::string &name, dropwise_clear_fn *clear)
         add_row(name + bytes_suffix(bytes), bytes, bytes, [=] { clear(bytes, buffers().y); });
 }
 
+void add_kernel(const std::string &name, dropwise_erode_fn *erode)
+{
+    for (size_t bytes : {kKiB, 16 * kKiB})
+        add_row(name + bytes_suffix(bytes), 8 * bytes, 3 * bytes, [=] {
+            erode(buffers().bits + kKiB, bytes, 67, reinterpret_cast<unsigned char *>(buffers().y));
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_count_fn *count)
+{
+    for (size_t bytes : {kKiB, 16 * kKiB})
+        add_row(name + bytes_suffix(bytes), 8 * bytes, bytes,
+                [=] { benchmark::DoNotOptimize(count(bytes, buffers().bits)); });
+}
+
 /* Conversions: bytes:N counts the f32 side. */
 void add_kernel(const std::string &name, dropwise_widen_fn *widen)
 {

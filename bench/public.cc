@@ -1,6 +1,7 @@
 /* Rows of public operations. */
 #include "rows.h"
 
+#include "dropwise_dropblock.h"
 #include "dropwise_fused.h"
 #include "dropwise_variants.h"
 
@@ -217,4 +218,51 @@ void add_conversions(dropwise_isa isa, size_t bytes)
              {memcpy_reference((bytes + bytes / 8) / 2)});
     add_call("to_bits" + suffix, isa, bytes, bytes + bytes / 8, [=] { return convert(true); },
              {memcpy_reference((bytes + bytes / 8) / 2)});
+}
+
+void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    struct Layout {
+        const char *name;
+        dropwise_view view;
+        uint32_t dimensions, seeds;
+    };
+    const uint64_t n = bytes / dtype.bytes, maps = n / 1024;
+    const Layout layouts[] = {
+        {"nchw", make_view({maps / 16, 16, 32, 32}, 0), 1u << 2 | 1u << 3, DROPWISE_SEEDS_INSIDE},
+        {"nhwc", make_view({maps / 16, 32, 32, 16}, 0), 1u << 1 | 1u << 2, DROPWISE_SEEDS_INSIDE},
+        {"anywhere", make_view({maps / 16, 16, 32, 32}, 0), 1u << 2 | 1u << 3, DROPWISE_SEEDS_ANYWHERE},
+        {"shared", make_view({maps / 16, 16, 32, 32}, 1u << 1), 1u << 2 | 1u << 3, DROPWISE_SEEDS_INSIDE}};
+    const auto number = dtype.number;
+    const dropwise_mask plain = make_mask(p);
+    const auto forward = [=] {
+        dropwise_forward(&plain, number, kFirst, n, buffers().x, buffers().y, nullptr);
+    };
+    const auto backward = [=] {
+        dropwise_backward(&plain, number, kFirst, n, buffers().x, buffers().y, buffers().bits);
+    };
+    for (const Layout &layout : layouts) {
+        const dropwise_view view = layout.view;
+        dropwise_dropblock block;
+        double gamma;
+        if (dropwise_dropblock_init(&block, &view, layout.dimensions, 7) != DROPWISE_OK ||
+            dropwise_dropblock_gamma(&block, &view, p, &gamma) != DROPWISE_OK)
+            std::abort();
+        block.seeds = layout.seeds;
+        const dropwise_mask mask = make_mask(gamma);
+        const std::string name = std::string("dropblock_") + layout.name;
+        add_call(name + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+                 [=] {
+                     return dropwise_dropblock_forward(&mask, number, &block, &view, buffers().x, buffers().y,
+                                                       buffers().bits);
+                 },
+                 {{"plain", {forward}}});
+    }
+    const dropwise_view view = layouts[0].view;
+    add_call("dropblock_backward" + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes + n / 8,
+             [=] {
+                 return dropwise_dropblock_backward(&plain, number, &view, buffers().x, buffers().y,
+                                                    buffers().bits);
+             },
+             {{"plain", {backward}}});
 }

@@ -1,4 +1,5 @@
 /* Rows that others are compared with. */
+#include <algorithm>
 #include <cmath>
 
 #include "dropwise_variants.h"
@@ -142,5 +143,42 @@ void add_unfused(dropwise_isa isa, size_t bytes)
         pass(n, u, u, [](float v) { return 1.135f / v; });
         multiply(u);
         return status;
+    });
+}
+
+/* DropBlock of usual steps, on maps of 32 x 32: seeds as floats, the largest of each block of 7 x 7, a sum, a
+ * product. */
+void add_dropblock_loops(size_t bytes)
+{
+    constexpr size_t kSide = 32, kReach = 3;
+    const size_t n = bytes / 4;
+    const dropwise_mask mask = make_mask(0.1 / 49 * 1024 / 676);
+    add_row("dropblock_loops" + bytes_suffix(bytes), n, 2 * bytes, [=] {
+        static std::vector<float> seeds, keep;
+        seeds.resize(n);
+        keep.resize(n);
+        if (dropwise_draw_bits(&mask, kFirst, n, buffers().bits) != DROPWISE_OK)
+            std::abort();
+        for (size_t i = 0; i < n; i++) {
+            const size_t row = i / kSide % kSide, column = i % kSide;
+            const bool inside = row >= kReach && row < kSide - kReach && column >= kReach &&
+                                column < kSide - kReach;
+            seeds[i] = inside && !(buffers().bits[i / 8] >> i % 8 & 1) ? 1.0f : 0.0f;
+        }
+        double kept = 0;
+        for (size_t map = 0; map < n; map += kSide * kSide)
+            for (size_t row = 0; row < kSide; row++)
+                for (size_t column = 0; column < kSide; column++) {
+                    float largest = 0;
+                    for (size_t r = row < kReach ? 0 : row - kReach; r <= row + kReach && r < kSide; r++)
+                        for (size_t c = column < kReach ? 0 : column - kReach;
+                             c <= column + kReach && c < kSide; c++)
+                            largest = std::max(largest, seeds[map + r * kSide + c]);
+                    keep[map + row * kSide + column] = 1 - largest;
+                    kept += 1 - static_cast<double>(largest);
+                }
+        const float scale = static_cast<float>(static_cast<double>(n) / kept);
+        for (size_t i = 0; i < n; i++)
+            buffers().y[i] = buffers().x[i] * keep[i] * scale;
     });
 }

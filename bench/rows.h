@@ -93,6 +93,7 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
+void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 
 /* A tensor split over threads. */
 void add_threads(dropwise_isa isa, size_t bytes);
@@ -103,6 +104,7 @@ void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes
 void add_sum(size_t bytes);
 void add_choice(size_t bytes);
 void add_unfused(dropwise_isa isa, size_t bytes);
+void add_dropblock_loops(size_t bytes);
 void add_inlined(double p, size_t bytes);
 
 /* The same as references of other rows. */

@@ -55,6 +55,16 @@ typedef void dropwise_nonzero_fn(size_t n, const void *x, void *bits);
 typedef void dropwise_clear_fn(size_t n, void *y);
 
 /*
+ * Erodes n bytes of packed bits in place: a bit becomes 0 if the one that stood `distance` bits below it
+ * (erode_up) or above it (erode_down) was 0, unless the same bit of the fence, of n bytes too, is 1. Reads,
+ * besides, distance / 8 + 1 bytes before the first byte (erode_up) or after the last one (erode_down).
+ */
+typedef void dropwise_erode_fn(void *bits, size_t n, size_t distance, const void *fence);
+
+/* How many bits of n bytes are 1. */
+typedef uint64_t dropwise_count_fn(size_t n, const void *bits);
+
+/*
  * Elements to f32 (exact; NaN quiet) and back (rounded to nearest even; NaN quiet). Beyond the largest number
  * lies infinity, or NaN for E4M3, or, where the kernel's name ends in sat, that number itself.
  */

@@ -48,11 +48,11 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
         return DROPWISE_ERROR_SIZE;
     const uint64_t row_bytes = stored->form == DROPWISE_FORM_BITS ? bytes_of_bits((size_t)row_length)
                                                                   : row_length * plan->entry_bytes;
-    plan->row_stride = stored->row_stride != 0 ? stored->row_stride : row_bytes;
+    const uint64_t row_stride = stored->row_stride != 0 ? stored->row_stride : row_bytes;
     uint64_t bytes;
-    if (plan->row_stride < row_bytes)
+    if (row_stride < row_bytes)
         return DROPWISE_ERROR_STORED_SIZE;
-    if (__builtin_mul_overflow(rows - 1, plan->row_stride, &bytes) ||
+    if (__builtin_mul_overflow(rows - 1, row_stride, &bytes) ||
         __builtin_add_overflow(bytes, row_bytes, &bytes) || bytes > PTRDIFF_MAX / 8)
         return DROPWISE_ERROR_SIZE;
     if (stored->size < bytes)
@@ -60,6 +60,7 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
     if (stored->data == NULL)
         return DROPWISE_ERROR_NULL;
     *extent = dropwise_extent_of(stored->data, bytes);
+    plan->row_step = stored->form == DROPWISE_FORM_BITS ? 8 * row_stride : row_stride;
 
     const dropwise_dtype_kernels f8 = dropwise_dtype_of(kernels, DROPWISE_F8_E4M3);
     const dropwise_dtype_kernels entries = scaled ? dropwise_dtype_of(kernels, dtype) : f8;

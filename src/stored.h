@@ -14,7 +14,7 @@ enum { STORED_ENTRIES = 512 };
 typedef struct stored_plan {
     const dropwise_kernels *kernels;
     uint8_t *data;
-    uint64_t row_stride; /* bytes */
+    uint64_t row_step;   /* units from a row to the next */
     uint32_t form;
     size_t entry_bytes;  /* of the other two forms */
     dropwise_apply_fn *copy_kept;
@@ -39,7 +39,7 @@ static inline int64_t stored_entry_step(const stored_plan *plan)
 
 static inline int64_t stored_row_step(const stored_plan *plan)
 {
-    return (int64_t)(plan->form == DROPWISE_FORM_BITS ? 8 * plan->row_stride : plan->row_stride);
+    return (int64_t)plan->row_step;
 }
 
 /* n entries at place, place + step, ...: as packed bits, unused ones 0. */

@@ -344,10 +344,11 @@ static bool can_tile(const view_walk *walk, const walk_axis *row, const walk_axi
 static void tile_bits(const uint8_t *bits, size_t n, uint8_t *tile)
 {
     uint8_t period[(TILE_BITS / 2 + 64) / 8 + 1];
-    bit_writer writer = {.out = period};
-    for (size_t i = 0, place = 0; i < n + 64; i++, place = place + 1 < n ? place + 1 : 0)
-        bit_write(&writer, bit_at(bits, place));
-    bit_write_end(&writer);
+    memcpy(period, bits, bytes_of_bits(n));
+    for (size_t have = n, more; have < n + 64; have += more) {
+        more = have < n + 64 - have ? have : n + 64 - have;
+        append_bits(period, have, period, more);
+    }
     for (size_t done = 0, place = 0; done < TILE_BITS; done += 64, place = (place + 64) % n)
         copy_bits(period, place, 64, tile + done / 8);
 }
@@ -491,6 +492,52 @@ static bool has_plain_rows(const view_walk *walk)
            (walk->n_own == 1 || row->size >= PLAIN_ROW);
 }
 
+/* By the walk that fits; all but plain rows, which some calls have a faster way for. */
+static void run_any(const view_walk *walk)
+{
+    if (walk->n_own > 1 && walk->n_shared == 0 && !is_contiguous(walk, &walk->own[walk->n_own - 1]))
+        run_blocks(walk);
+    else
+        run_walk(walk);
+    if (walk->apply->stream)
+        walk->apply->kernels->stream_fence();
+}
+
+/* Elements before the first one from which y can be streamed, in whole bytes of bits; n if there is none. */
+static size_t stream_head(const apply_plan *apply, const uint8_t *y, size_t n)
+{
+    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_STREAM_ALIGN, step = 8 * apply->element_bytes;
+    return bytes % step == 0 ? smaller(n, bytes / apply->element_bytes) : n;
+}
+
+void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, const uint8_t *bits,
+                           const void *x, void *y)
+{
+    stored_plan packed;
+    packed.kernels = apply->kernels;
+    packed.data = (uint8_t *)(uintptr_t)bits;
+    packed.form = DROPWISE_FORM_BITS;
+    packed.row_step = dropwise_view_rows(view).row_length;
+    view_walk walk = {
+        .start = {(uint8_t *)(uintptr_t)x, y, view->first, 0},
+        .element_bytes = (int64_t)apply->element_bytes,
+        .apply = apply,
+        .stored = &packed,
+    };
+    plan_axes(&walk, view);
+    const walk_axis *row = &walk.own[0];
+    if (walk.n_own != 1 || walk.n_shared != 0 || !is_contiguous(&walk, row) || row->stored != 1) {
+        run_any(&walk);
+        return;
+    }
+    const size_t n = (size_t)row->size, head = stream_head(apply, walk.start.y, n);
+    const size_t skip = head * apply->element_bytes;
+    dropwise_apply_bits(apply, bits, head, walk.start.x, walk.start.y);
+    dropwise_apply_bits(apply, bits + head / 8, n - head, walk.start.x + skip, walk.start.y + skip);
+    if (apply->stream)
+        apply->kernels->stream_fence();
+}
+
 /* ---- Public functions ---- */
 
 void dropwise_draw_rows(const draw_plan *draw, const dropwise_view *view, const walk_rows *rows,
@@ -594,12 +641,7 @@ static dropwise_status apply_view(const dropwise_mask *mask, dropwise_dtype dtyp
     if (has_plain_rows(&walk) && !dropwise_is_constant(mask)) {
         run_rows(&walk, mask, dtype, large);
     } else {
-        if (walk.n_own > 1 && walk.n_shared == 0 && !is_contiguous(&walk, &walk.own[walk.n_own - 1]))
-            run_blocks(&walk);
-        else
-            run_walk(&walk);
-        if (large)
-            kernels->stream_fence();
+        run_any(&walk);
     }
     return DROPWISE_OK;
 }

@@ -99,6 +99,14 @@ static inline void bit_source_init(bit_source *source, const draw_plan *draw)
 const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n, uint64_t ahead,
                               uint8_t *buffer);
 
+/*
+ * Applies packed bits to a view, by a plan whose factor need not be that of a mask. The bits are those of the
+ * view's mask, an entry for each combination of coordinates in the dimensions whose mask stride is not 0, in
+ * row-major order and, other than in stored masks, without gaps between rows.
+ */
+void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, const uint8_t *bits,
+                           const void *x, void *y);
+
 /* Writes the mask of a view, row by row. */
 void dropwise_draw_rows(const draw_plan *draw, const dropwise_view *view, const walk_rows *rows,
                         const stored_plan *stored);
