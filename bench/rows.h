@@ -69,6 +69,7 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
+void add_dropconnect(dropwise_isa isa, double p, size_t bytes);
 
 /* What they are compared with. */
 void add_memcpy(size_t bytes);

@@ -5,6 +5,7 @@
 #include "apply_all.inc.h"
 #include "convert_all.inc.h"
 #include "fused_all.inc.h"
+#include "dropconnect_all.inc.h"
 #include "generators_all.inc.h"
 #include "variants_all.inc.h"
 
