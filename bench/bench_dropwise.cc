@@ -14,6 +14,9 @@
  *   alpha/..., zoneout/..., gaussian/..., concrete/... and alpha_backward/... and so on
  *                                     variants, zoneout_inplace over the value of the step before,
  *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
+ *   dropconnect/f32/<isa>/p:0.5/samples:64/bytes:N
+ *                                     a layer of 1,024 columns with N bytes of weights and a mask for each
+ *                                     sample; also _dx, _dw, _moments, and _copy, _floats, _plain: in steps
  *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
  *   dropblock_nchw/..., dropblock_nhwc/...
  *                                     blocks of 7 x 7 on maps of 32 x 32; also dropblock_anywhere (seeds at
@@ -99,6 +102,9 @@ void add_all(size_t bytes)
                     add_variants(dtype, isa, p, bytes);
             }
         }
+        if (bytes == 4 * kKiB || bytes == 4 * kMiB || bytes == 16 * kMiB)
+            for (double p : kProbabilities)
+                add_dropconnect(isa, p, bytes);
     }
 }
 

@@ -252,6 +252,53 @@ void add_kernel(const std::string &name, dropwise_map_fn *map)
     });
 }
 
+/* DropConnect: 16 rows of a matrix, of which bytes:N counts all. */
+void add_matrix(const std::string &name, std::function<void(size_t n, size_t step, char *sums)> run)
+{
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {16 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / element, bytes, [=] {
+            run(bytes / element / 16, bytes / 16, reinterpret_cast<char *>(buffers().y));
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_masked_dot_fn *masked_dot)
+{
+    add_matrix(name, [=](size_t n, size_t step, char *sums) {
+        masked_dot(buffers().bits, n / 8, 16, n, buffers().x, step, buffers().x + 64 * kKiB, sums, 128);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_masked_axpy_fn *masked_axpy)
+{
+    add_matrix(name, [=](size_t n, size_t step, char *sums) {
+        masked_axpy(buffers().bits, n / 8, 16, n, buffers().x, buffers().x, step, sums, step);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_dot_moments_fn *dot_moments)
+{
+    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t step) {
+        double sums[16] = {0}, squares[16] = {0};
+        dot_moments(n, p, p + step, sums, squares, sizeof sums[0]);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_fold_sums_fn *fold_sums)
+{
+    const void *scale = scale_for(element_bytes(name.substr(0, name.rfind('/'))));
+    add_matrix(name, [=](size_t n, size_t step, char *y) {
+        fold_sums(16, n, buffers().x, step, scale, nullptr, y);
+    });
+}
+
+void add_kernel(const std::string &name, dropwise_sample_normal_fn *sample_normal)
+{
+    add_fused(name, 4, [=](size_t n, const void *, char *p, size_t step) {
+        sample_normal(p, p + step, n, p + 2 * step, buffers().y);
+    });
+}
+
 } // namespace
 
 void add_kernels(const dropwise_kernels *kernels)

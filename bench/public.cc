@@ -1,7 +1,10 @@
 /* Rows of public operations. */
 #include "rows.h"
 
+#include <random>
+
 #include "dropwise_dropblock.h"
+#include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
 #include "dropwise_variants.h"
 
@@ -265,4 +268,101 @@ void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
                                                     buffers().bits);
              },
              {{"plain", {backward}}});
+}
+
+/*
+ * A layer of 1,024 columns, whose weights have so many bytes in f32. Beside it what does the same in steps,
+ * for each sample: dropconnect_copy makes a masked copy of the weights and multiplies it; dropconnect_floats
+ * has this library store the mask as floats, and multiplies both in a loop that compilers make vectors of;
+ * dropconnect_plain does so in plain loops with the generator of C++, a number for each weight.
+ */
+void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
+{
+    constexpr size_t kColumns = 1024, kMaxSamples = 64;
+    const size_t rows = bytes / 4 / kColumns;
+    const dropwise_mask mask = make_mask(p), none = make_mask(0);
+    const auto w = [] { return buffers().x; };
+    const auto x = [=] { return buffers().x + bytes / 4 + 48; };
+    const auto dy = [=] { return x() + kMaxSamples * kColumns + 48; };
+    const auto y = [] { return buffers().y; };
+    const auto variance = [=] { return y() + kMaxSamples * rows + 48; };
+    const auto dw = [=] { return y() + kMaxSamples * kColumns + 48; };
+    const auto masks = [=] { return variance() + kMaxSamples * rows + 48; };
+
+    for (size_t samples : {size_t(1), kMaxSamples}) {
+        dropwise_dropconnect layer, one;
+        if (dropwise_dropconnect_init(&layer, samples, rows, kColumns) != DROPWISE_OK ||
+            dropwise_dropconnect_init(&one, 1, rows, kColumns) != DROPWISE_OK)
+            std::abort();
+        const std::string suffix = std::string("/f32/") + dropwise_isa_name(isa) +
+                                   (p == 0.1 ? "/p:0.1" : "/p:0.5") + "/samples:" + std::to_string(samples) +
+                                   bytes_suffix(bytes);
+        const size_t n = samples * rows * kColumns, moved = samples * bytes;
+        const auto add = [=](const char *name, std::function<dropwise_status()> call) {
+            add_call(name + suffix, isa, n, moved, call);
+        };
+        add("dropconnect", [=] {
+            return dropwise_dropconnect_forward(&mask, DROPWISE_F32, &layer, w(), x(), nullptr, y());
+        });
+        add("dropconnect_dx", [=] {
+            return dropwise_dropconnect_backward(&mask, DROPWISE_F32, &layer, w(), nullptr, dy(), y(),
+                                                 nullptr, nullptr);
+        });
+        add("dropconnect_dw", [=] {
+            return dropwise_dropconnect_backward(&mask, DROPWISE_F32, &layer, nullptr, x(), dy(), nullptr,
+                                                 dw(), nullptr);
+        });
+        add("dropconnect_moments", [=] {
+            return dropwise_dropconnect_moments(&mask, DROPWISE_F32, &layer, w(), x(), nullptr, y(),
+                                                variance());
+        });
+        add("dropconnect_copy", [=] {
+            dropwise_status status = DROPWISE_OK;
+            for (size_t b = 0; b < samples && status == DROPWISE_OK; b++) {
+                status = dropwise_forward_f32(&mask, b * rows * kColumns, rows * kColumns, w(), masks(),
+                                              nullptr);
+                if (status == DROPWISE_OK)
+                    status = dropwise_dropconnect_forward(&none, DROPWISE_F32, &one, masks(),
+                                                          x() + b * kColumns, nullptr, y() + b * rows);
+            }
+            return status;
+        });
+        add("dropconnect_floats", [=] {
+            dropwise_view view = make_view({rows, kColumns}, 0);
+            const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_SCALED, masks(), bytes, 0, {0, 0}};
+            for (size_t b = 0; b < samples; b++) {
+                view.first = b * rows * kColumns;
+                const dropwise_status status = dropwise_draw_view(&mask, DROPWISE_F32, &view, &stored);
+                if (status != DROPWISE_OK)
+                    return status;
+                const float *in = x() + b * kColumns;
+                for (size_t o = 0; o < rows; o++) {
+                    const float *row = w() + o * kColumns, *m = masks() + o * kColumns;
+                    float sums[16] = {0}, total = 0;
+                    for (size_t i = 0; i < kColumns; i += 16)
+                        for (size_t k = 0; k < 16; k++)
+                            sums[k] += row[i + k] * m[i + k] * in[i + k];
+                    for (float sum : sums)
+                        total += sum;
+                    y()[b * rows + o] = total;
+                }
+            }
+            return dropwise_status(DROPWISE_OK);
+        });
+        if (samples == 1)
+            add("dropconnect_plain", [=] {
+                static std::mt19937 generator;
+                std::bernoulli_distribution keep(1 - p);
+                const float scale = static_cast<float>(1 / (1 - p));
+                for (size_t i = 0; i < rows * kColumns; i++)
+                    masks()[i] = keep(generator) ? scale : 0;
+                for (size_t o = 0; o < rows; o++) {
+                    float total = 0;
+                    for (size_t i = 0; i < kColumns; i++)
+                        total += w()[o * kColumns + i] * masks()[o * kColumns + i] * x()[i];
+                    y()[o] = total;
+                }
+                return dropwise_status(DROPWISE_OK);
+            });
+    }
 }

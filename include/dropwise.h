@@ -319,6 +319,7 @@ enum { DROPWISE_MAX_RANK = 8 };
  *   variational, locked             T, B, F         T         (or B, T, F)
  *   stochastic depth                N, ...          all but N
  *   embedding rows, weight rows     V, F            F
+ *   DropConnect, WeightDrop         rows, columns   nothing   (weights; see dropwise_dropconnect.h)
  *   Keras' noise_shape              any             where the noise shape is 1
  *   Flax's broadcast_dims           any             these dimensions
  *

@@ -148,6 +148,35 @@ typedef void dropwise_relaxed_grad_fn(size_t n, const void *dy, const void *x, c
 typedef void dropwise_dot_fn(size_t n, const void *a, const void *b, double *sums);
 typedef void dropwise_map_fn(size_t n, const double *x, double *y);
 
+/*
+ * DropConnect, in f32 or f64: products of a matrix, whose row r begins r * a_step bytes after `a`, with a
+ * mask, whose row begins r * bits_step bytes after bits. keep(v) is v where the bit is 1, +0.0 elsewhere.
+ * Sums are a matrix of 16 rows, sums_step bytes apart, with a column for each total.
+ *
+ * masked_dot     sums[i mod 16][r] grow by keep(a[r][i] * x[i]); n is a multiple of 16 in all calls for a row
+ *                but the last
+ * masked_axpy    sums[r mod 16][i] grow by keep(coefficients[r] * a[r][i]); `rows` is a multiple of 16 in all
+ *                calls but the last
+ * dot_moments    for one row and no mask: sums[i mod 16][0] grow by a[i] * x[i], squares by its square
+ * fold_sums      y[i] = *scale * (the sum of column i) + add[i], by the fixed tree of dropwise_dropconnect.h;
+ *                add may be NULL or y. n_sums is 1, 2, 4, 8 or 16: rows from there on, which are not read,
+ *                are all +0.0
+ * sample_normal  y = mean + sqrt(variance) * z; y may be z
+ *
+ * The last two write the positive quiet NaN without payload for every NaN.
+ */
+typedef void dropwise_masked_dot_fn(const void *bits, size_t bits_step, size_t rows, size_t n, const void *a,
+                                    size_t a_step, const void *x, void *sums, size_t sums_step);
+typedef void dropwise_masked_axpy_fn(const void *bits, size_t bits_step, size_t rows, size_t n,
+                                     const void *coefficients, const void *a, size_t a_step, void *sums,
+                                     size_t sums_step);
+typedef void dropwise_dot_moments_fn(size_t n, const void *a, const void *x, void *sums, void *squares,
+                                     size_t sums_step);
+typedef void dropwise_fold_sums_fn(size_t n_sums, size_t n, const void *sums, size_t sums_step,
+                                   const void *scale, const void *add, void *y);
+typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, size_t n, const void *z,
+                                       void *y);
+
 /* The kernels of one generator. */
 typedef struct dropwise_generator {
     dropwise_generate_fn *generate;

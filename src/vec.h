@@ -36,6 +36,7 @@
  *   vec_f32, vec_f64              LANES_b32 and LANES_b64 numbers; as_f32(b32), as_b32(f32): the same bits
  *   set_f32(x), set_b32(u), ...   the same in every lane
  *   add_f32, sub_f32, mul_f32, div_f32
+ *   mul_kept_f32(a,b,bits,lane)  lane i of the product where bit lane + i is 1, else +0.0; mul_kept_f64
  *   add_b32, sub_b32, and_b32, or_b32, shl_b32(v,n), shr_b32(v,n)
  *   choose32                      a choice for each lane; choose64 for vec_f64
  *   above_f32(a,b), above_b32     the lanes with a > b, of b32 as signed numbers; false for NaN

@@ -1,6 +1,7 @@
 /* The public headers, alone, in several C and C++ standards. */
 #include <dropwise.h>
 #include <dropwise_dropblock.h>
+#include <dropwise_dropconnect.h>
 #include <dropwise_fused.h>
 #include <dropwise_variants.h>
 

@@ -10,6 +10,7 @@
 #include "convert_all.inc.h"
 #include "dropblock.inc.h"
 #include "fused_all.inc.h"
+#include "dropconnect_all.inc.h"
 #include "generators_all.inc.h"
 #include "variants_all.inc.h"
 

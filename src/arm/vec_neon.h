@@ -427,6 +427,16 @@ static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
     return vbslq_f64(choice, a, b);
 }
 
+static inline vec_f32 mul_kept_f32(vec_f32 a, vec_f32 b, uint64_t bits, unsigned lane)
+{
+    return as_f32(keep_b32(as_b32(mul_f32(a, b)), bits, lane));
+}
+
+static inline vec_f64 mul_kept_f64(vec_f64 a, vec_f64 b, uint64_t bits, unsigned lane)
+{
+    return as_f64(keep_b64(as_b64(mul_f64(a, b)), bits, lane));
+}
+
 static inline vec_b32 set_b32(uint32_t u)
 {
     return vdupq_n_u32(u);

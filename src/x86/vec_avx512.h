@@ -389,6 +389,16 @@ static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
     return _mm512_mask_blend_pd(choice, b, a);
 }
 
+static inline vec_f32 mul_kept_f32(vec_f32 a, vec_f32 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mul_ps((__mmask16)(bits >> lane), a, b);
+}
+
+static inline vec_f64 mul_kept_f64(vec_f64 a, vec_f64 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mul_pd((__mmask8)(bits >> lane), a, b);
+}
+
 static inline vec_b32 set_b32(uint32_t u)
 {
     return _mm512_set1_epi32((int)u);
