@@ -2,6 +2,7 @@
 #include <dropwise.h>
 #include <dropwise_dropblock.h>
 #include <dropwise_fused.h>
+#include <dropwise_interop.h>
 #include <dropwise_variants.h>
 
 #if defined(__cplusplus)

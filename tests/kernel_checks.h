@@ -92,5 +92,8 @@ void check_noise(dropwise_noise_fn *make, const char *name);
 void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name);
 void check_dot(dropwise_dot_fn *dot, const char *name);
 void check_map(dropwise_map_fn *map, const char *name);
+void check_words(dropwise_words_fn *words, const char *name);
+void check_dwords(dropwise_dwords_fn *dwords, const char *name);
+void check_compare(dropwise_compare_fn *compare, const char *name);
 
 #endif
