@@ -36,6 +36,9 @@
  *                                     with NumPy; inlined-bytes and -words, scalar loops without a call
  *   bits/random123/...                our keep bits by a loop over Random123
  *   peer/<peer>                       a library that was not found
+ *   interop/<layout>/<isa>/n:N        keep bits of N elements of another system's mask; bytes_per_second
+ *                                     counts the random numbers that the layout takes, used or not
+ *   random123/<generator>/bytes:N     N bytes of Random123's scalar generators, where its headers were found
  *   memcpy/bytes:N                    the floor
  *   scale/bytes:N/isa:<isa>/store:S   y = s * x in f32 with the tier's vectors, ordinary and streaming stores
  *   scale_<dtype>/bytes:N/...         the same for other dtypes
@@ -43,7 +46,8 @@
  * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
  * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, plain
- * (dropout without blocks), and, in rows of peers, our tiers doing the same.
+ * (dropout without blocks), in rows of peers, our tiers doing the same, and in rows of other systems' masks
+ * random123, the same amount of random numbers by Random123.
  */
 #include "peers.h"
 
@@ -118,6 +122,7 @@ void add_tier(dropwise_isa isa)
         add_missing("tier/" + isa_name, "not usable on this machine");
         return;
     }
+    add_interop(isa);
     add_kernels(kernels);
 }
 
@@ -127,6 +132,7 @@ int main(int argc, char **argv)
 {
     for (size_t bytes : kSizes)
         add_all(bytes);
+    add_random123();
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);
     add_missing_peers();

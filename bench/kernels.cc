@@ -250,6 +250,34 @@ void add_kernel(const std::string &name, dropwise_map_fn *map)
     add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
         map(n, reinterpret_cast<const double *>(p), reinterpret_cast<double *>(buffers().y));
     });
+/* Other systems' masks: bytes:N is what is written, or compared. */
+void add_kernel(const std::string &name, dropwise_words_fn *words)
+{
+    const dropwise_counters counters = {{1, 2}, {3, 4, 5, 6}, {1, 0, 0, 0}, 1};
+    const auto has = [&](const char *part) { return name.find(part) != std::string::npos; };
+    const size_t block = has("_first") || has("_xor") ? 4 : has("threefry") ? 8 : 16;
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / block, bytes,
+                [=] { words(&counters, bytes / block, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_dwords_fn *dwords)
+{
+    const dropwise_counters64 counters = {{1, 2}, {3, 4, 5, 6}};
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 32, bytes,
+                [=] { dwords(&counters, bytes / 32, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_compare_fn *compare)
+{
+    const std::string type = name.substr(0, name.rfind('/'));
+    const bool is_u8 = type.find("_u8") != std::string::npos, is_u64 = type.find("_u64") != std::string::npos;
+    const size_t number = is_u64 ? 8 : is_u8 ? 1 : 4;
+    const dropwise_compare how = {uint64_t{1} << (number * 8 - 1), 0, 0, 0};
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / number, bytes + bytes / number / 8,
+                [=] { compare(buffers().x, bytes / number, &how, buffers().bits); });
 }
 
 /* DropConnect: 16 rows of a matrix, of which bytes:N counts all. */

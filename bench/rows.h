@@ -113,6 +113,10 @@ Reference memcpy_reference(size_t bytes);
 Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
 Reference inlined_reference(double p, size_t bytes);
 
+/* Other systems' masks, and Random123's generators. */
+void add_interop(dropwise_isa isa);
+void add_random123();
+
 /* All kernels of a tier. */
 void add_kernels(const dropwise_kernels *kernels);
 

@@ -83,7 +83,8 @@ enum {
     DROPWISE_ERROR_STORED_SIZE = 19,    /* a stored mask's buffer or row stride is too small      */
     DROPWISE_ERROR_ACTIVATION = 20,     /* unknown activation                                     */
     DROPWISE_ERROR_PARAMETER = 21,      /* a number is not finite or out of its range             */
-    DROPWISE_ERROR_MATH = 22            /* needs SLEEF, which this build lacks, or FMA on x86     */
+    DROPWISE_ERROR_MATH = 22,           /* needs SLEEF, which this build lacks, or FMA on x86     */
+    DROPWISE_ERROR_LAYOUT = 23          /* no system's mask layout has this number                */
 };
 
 /* One English sentence for a status, never NULL; a static string. */

@@ -261,6 +261,8 @@ const char *dropwise_status_string(dropwise_status status)
         return "a parameter is not finite or out of its range";
     case DROPWISE_ERROR_MATH:
         return "this needs mathematical functions that the build or the CPU does not have";
+    case DROPWISE_ERROR_LAYOUT:
+        return "the mask layout is unknown";
     default:
         return "unknown status";
     }

@@ -194,6 +194,40 @@ typedef struct dropwise_ars_kernels {
     uint64_t required; /* CPU features that the compiler was allowed to use, as below */
     dropwise_generator generator;
 } dropwise_ars_kernels;
+/*
+ * Mask layouts of other systems. Block k of a run has the counter words first[w] + k / group * step[w],
+ * modulo 2^32, and in word 0 k % group besides; group is 1, 2 or 4. Generators of two words take no groups.
+ */
+typedef struct dropwise_counters {
+    uint32_t key[2];
+    uint32_t first[4];
+    uint32_t step[4];
+    uint32_t group;
+} dropwise_counters;
+
+/* Counter word 0 of block k is first[0] + k; the others are constant. */
+typedef struct dropwise_counters64 {
+    uint64_t key[2];
+    uint64_t first[4];
+} dropwise_counters64;
+
+/*
+ * What a generator makes of the counters of n_blocks blocks, in little-endian words: all words of each block,
+ * or what the name of the kernel says, as words.inc.h explains.
+ */
+typedef void dropwise_words_fn(const dropwise_counters *counters, size_t n_blocks, void *words);
+typedef void dropwise_dwords_fn(const dropwise_counters64 *counters, size_t n_blocks, void *words);
+
+/*
+ * Bit j is 1 if number j, transformed as compare.inc.h says, is at most last, or, where drops is 1, if it is
+ * not. Numbers are little-endian; ceil(n / 8) bytes are written, unused bits of the last one are 0.
+ */
+typedef struct dropwise_compare {
+    uint64_t last;
+    uint32_t shift, flip, drops;
+} dropwise_compare;
+
+typedef void dropwise_compare_fn(const void *numbers, size_t n, const dropwise_compare *how, void *bits);
 
 typedef struct dropwise_kernels {
     int32_t isa;            /* DROPWISE_ISA_...                                                     */

@@ -12,6 +12,13 @@
  *   vword_xor(a,b), vword_xor3(a,b,c)
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
+ *   vword_add(a,b)                a + b modulo 2^32
+ *   vword_load(p)                 a word of each block, from VWORD_LANES words of the host in the order of
+ *                                 blocks
+ *   vword_store(p,v)              a word of each block in that order, in little-endian
+ *   vdword                        VDWORD_LANES 64-bit words, one word of as many different blocks;
+ *                                 vdword_set1(u), vdword_counters(u), vdword_add, vdword_xor3, vdword_mul and
+ *                                 vdword_store_blocks as above
  *
  *   dense                         DENSE_LANES 32-bit words likewise, without room for products; with
  *                                 functions as above and
@@ -51,6 +58,13 @@
  *                                 nearest; words_f64 LANES_b64 of them
  *   word_pairs_f32(p,even,odd)    twice as many words, those at even and at odd places, in an order of lanes
  *   store_pairs_f32(p,even,odd)   that this undoes; word_pairs_f64, store_pairs_f64
+ *   load_le_b32(p), load_le_b64   LANES_b32 little-endian words, and LANES_b64 of twice the size
+ *   store_le_b32(p,v)             LANES_b32 little-endian words
+ *   xor_b32, rotl_b32(v,n)        n is 1 to 31
+ *   store_pairs_b32(p,low,high)   lane i of low and of high as the halves of the little-endian 64-bit word i
+ *   set_b64(u), shl_b64(v,n)
+ *   at_most_b32(a,b), at_most_b64 the lanes with a <= b, as unsigned numbers
+ *   bits64_b32(c), bits64_b64(c)  the choices of 64 lanes, in an array, as bits
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
  *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  */
@@ -68,6 +82,22 @@
 
 /* A loop that is written once takes constants that each kernel fixes: it must be inlined. */
 #define VEC_INLINE static inline __attribute__((always_inline))
+
+/* The halves of the 128-bit product. */
+static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *lo)
+{
+#ifdef __SIZEOF_INT128__
+    __extension__ const unsigned __int128 product = (unsigned __int128)a * b;
+    *hi = (uint64_t)(product >> 64);
+    *lo = (uint64_t)product;
+#else
+    const uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+    const uint64_t cross = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+    const uint64_t other = (a & UINT32_MAX) * (b >> 32) + (cross & UINT32_MAX);
+    *hi = (a >> 32) * (b >> 32) + (cross >> 32) + (other >> 32);
+    *lo = other << 32 | (low & UINT32_MAX);
+#endif
+}
 
 /* Unrolls the loop that follows: its counter selects constants. Not under GCC's sanitizer, whose checks would
  * make minutes of the compilation. */

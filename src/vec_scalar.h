@@ -86,6 +86,57 @@ static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, den
     vword_store_blocks(p, a, b, c, d);
 }
 
+static inline vword vword_add(vword a, vword b)
+{
+    return a + b;
+}
+
+static inline vword vword_load(const uint32_t *p)
+{
+    return *p;
+}
+
+static inline void vword_store(uint8_t *p, vword v)
+{
+    store_le32(p, v);
+}
+
+typedef uint64_t vdword;
+enum { VDWORD_LANES = 1 };
+
+static inline vdword vdword_set1(uint64_t u)
+{
+    return u;
+}
+
+static inline vdword vdword_counters(uint64_t base)
+{
+    return base;
+}
+
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return a + b;
+}
+
+static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
+{
+    return a ^ b ^ c;
+}
+
+static inline void vdword_mul(vdword a, vdword b, vdword *hi, vdword *lo)
+{
+    multiply_u64(a, b, hi, lo);
+}
+
+static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c, vdword d)
+{
+    store_le64(p, a);
+    store_le64(p + 8, b);
+    store_le64(p + 16, c);
+    store_le64(p + 24, d);
+}
+
 /*
  * Eight bytes are compared at once in a 64-bit word. An answer is bit 7 of its byte; the product moves the
  * answer of byte j to bit 56 + j.
@@ -437,6 +488,70 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return choice ? a : b;
+}
+
+static inline vec_b32 load_le_b32(const uint8_t *p)
+{
+    return load_le32(p);
+}
+
+static inline vec_b64 load_le_b64(const uint8_t *p)
+{
+    return load_le64(p);
+}
+
+static inline void store_le_b32(uint8_t *p, vec_b32 v)
+{
+    store_le32(p, v);
+}
+
+static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
+{
+    return a ^ b;
+}
+
+static inline vec_b32 rotl_b32(vec_b32 v, int n)
+{
+    return v << n | v >> (32 - n);
+}
+
+static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
+{
+    store_le32(p, low);
+    store_le32(p + 4, high);
+}
+
+static inline vec_b64 set_b64(uint64_t u)
+{
+    return u;
+}
+
+static inline vec_b64 shl_b64(vec_b64 v, int n)
+{
+    return v << n;
+}
+
+static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
+{
+    return a <= b;
+}
+
+static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
+{
+    return a <= b;
+}
+
+static inline uint64_t bits64_b32(const choose32 *c)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 64; i++)
+        bits |= (uint64_t)c[i] << i;
+    return bits;
+}
+
+static inline uint64_t bits64_b64(const choose64 *c)
+{
+    return bits64_b32(c);
 }
 
 static inline vec_b32 load_u8(const uint8_t *p)

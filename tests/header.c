@@ -3,6 +3,7 @@
 #include <dropwise_dropblock.h>
 #include <dropwise_dropconnect.h>
 #include <dropwise_fused.h>
+#include <dropwise_interop.h>
 #include <dropwise_variants.h>
 
 #if defined(__cplusplus)

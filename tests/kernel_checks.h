@@ -97,5 +97,8 @@ void check_masked_axpy(dropwise_masked_axpy_fn *masked_axpy, const char *name);
 void check_dot_moments(dropwise_dot_moments_fn *dot_moments, const char *name);
 void check_fold_sums(dropwise_fold_sums_fn *fold_sums, const char *name);
 void check_sample_normal(dropwise_sample_normal_fn *sample_normal, const char *name);
+void check_words(dropwise_words_fn *words, const char *name);
+void check_dwords(dropwise_dwords_fn *dwords, const char *name);
+void check_compare(dropwise_compare_fn *compare, const char *name);
 
 #endif

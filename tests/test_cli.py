@@ -114,6 +114,78 @@ def test_mask():
                   "--n", 2)
 
 
+def test_layouts():
+    data = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+
+    def mask(layout, seed, p, n, first=0, **options):
+        flat = [w for name, value in options.items() for w in ("--" + name, value)]
+        return ["mask", "--layout", layout, "--seed", seed, "--p", p, "--first", first, "--n", n, *flat]
+
+    # TensorFlow's documentation; transcriptions of the others' sources; masks that oneDNN and NumPy drew.
+    check_output("tf", b"101000010100001\n", *mask("tf", 1, 0.5, 15, stream=0))
+    check_output("torch-cuda", b"011111101010\n",
+                 *mask("torch-cuda", 42, 0.5, 12, size=4096, threads=1024, vector=4))
+    check_output("triton", b"0100010011\n", *mask("triton", 123, 0.5, 10))
+    check_output("inductor-cpu", b"0001011100\n", *mask("inductor-cpu", 512, 0.5, 10))
+    check_output("flash-attention-2", b"0101011110111001010100000100101101011010\n",
+                 *mask("flash-attention-2", 0, 0.5, 40, first=40, rows=32, columns=40))
+    check_output("transformer-engine, raw", bytes([0xBE, 0xFF, 0xEF, 0xED]),
+                 *mask("transformer-engine", 0, 0.25, 32, format="raw"))
+    with open(os.path.join(data, "onednn_masks.txt")) as rows:
+        row = [line.split() for line in rows if line.startswith("v2")][-1]
+    check_output("onednn-3.11", (row[4] + "\n").encode(),
+                 *mask("onednn-3.11", row[1], row[3], 256, offset=row[2]))
+    with open(os.path.join(data, "numpy_masks.txt")) as rows:
+        row = [line.split() for line in rows if not line.startswith("#")][-1]
+    check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
+
+    needs = {"jax": {}, "jax-legacy": {"size": 999}, "tf": {"stream": 2}, "onednn-3.6": {},
+             "onednn-3.11": {"offset": 3}, "onednn-3.11-no-offset": {},
+             "torch-cuda": {"size": 999, "threads": 256, "vector": 1}, "triton": {}, "inductor-gpu": {},
+             "inductor-cpu": {}, "curand": {}, "curand-host": {}, "numpy": {}, "onemkl": {},
+             "flash-attention-2": {"rows": 30, "columns": 30}, "transformer-engine": {},
+             "onnx-runtime": {"size": 999, "threads": 256}, "deepspeed": {"size": 1000, "threads": 512}}
+    takes = {"jax": ["dtype"], "jax-legacy": ["dtype"], "tf": ["dtype"], "numpy": ["dtype"],
+             "torch-cuda": ["dtype", "offset"], "curand": ["stream", "offset"], "curand-host": ["offset"],
+             "flash-attention-2": ["offset"], "transformer-engine": ["offset"], "onnx-runtime": ["offset"],
+             "deepspeed": ["offset"]}
+    values = {"stream": 8, "dtype": "f64", "size": 1000, "threads": 256, "vector": 1, "offset": 8, "rows": 30,
+              "columns": 30}
+    unknown = run(*mask("cudnn", 1, 0.5, 8))
+    check("an unknown layout is wrong usage", unknown.returncode == 2)
+    for layout, needed in needs.items():
+        result = run(*mask(layout, 5, 0.5, 900, **needed))
+        check(f"{layout}: {result.stderr.decode()!r}", result.returncode == 0)
+        ones = result.stdout.count(b"1")
+        check(f"{layout}: {ones} of 900 are kept", len(result.stdout) == 901 and 350 < ones < 550)
+        check(f"an unknown layout lists {layout}", f" {layout}," in unknown.stderr.decode())
+        for option, value in values.items():
+            given = {**needed, option: value}
+            if option in needed:
+                del given[option]
+                check_usage(f"{layout} without --{option}", *mask(layout, 5, 0.5, 9, **given))
+            elif option in takes.get(layout, []):
+                check(f"{layout} with --{option}", run(*mask(layout, 5, 0.5, 9, **given)).returncode == 0)
+            else:
+                check_usage(f"{layout} with --{option}", *mask(layout, 5, 0.5, 9, **given))
+        check_usage(f"{layout}, p 1.5", *mask(layout, 5, 1.5, 9, **needed))
+    for layout in ("onednn-3.6", "onednn-3.11-no-offset", "onemkl"):
+        check_usage(f"{layout}, a seed of 33 bits", *mask(layout, 2**32, 0.5, 8))
+    check_usage("dtype", *mask("tf", 1, 0.5, 8, stream=0, dtype="f8"))
+    check_usage("offset 0", *mask("onednn-3.11", 1, 0.5, 8, offset=0))
+    check_usage("threads", *mask("torch-cuda", 1, 0.5, 8, size=8, threads=2**32, vector=4))
+    check_usage("size and vector", *mask("torch-cuda", 1, 0.5, 8, size=10, threads=256, vector=4))
+    check_usage("a layout's option without a layout", "mask", "--seed", 1, "--stream", 2, "--p", 0.5,
+                "--first", 0, "--n", 8, "--offset", 4)
+    check_failure("past 2^32", "4294967296 elements", *mask("triton", 1, 0.5, 2, first=2**32 - 1))
+    check_failure("past the size", "999 elements", *mask("jax-legacy", 1, 0.5, 1000, size=999))
+    whole = run(*mask("curand-host", 7, 0.1, 1000000)).stdout
+    check("a part of a mask", run(*mask("curand-host", 7, 0.1, 1000, first=999000)).stdout == whole[999000:])
+    for isa in ("scalar", "avx2"):
+        result = run(*mask("curand-host", 7, 0.1, 1000000, isa=isa))
+        check(f"curand-host --isa {isa}", result.returncode == 1 or result.stdout == whole)
+
+
 def test_isa():
     base = ["mask", "--seed", 1, "--stream", 2, "--p", 0.1, "--first", 9, "--n", 5000]
     info = run("info").stdout.decode()
@@ -274,6 +346,7 @@ def test_usage():
 
 
 test_mask()
+test_layouts()
 test_isa()
 test_bytes()
 test_generators()

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dropwise.h"
+#include "layouts.h"
 #include "npy.h"
 #include "options.h"
 
@@ -42,12 +43,22 @@ static int fail(const char *format, ...)
 #define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
 
 static const option_spec mask_options[] = {
-    SEED, STREAM, PROBABILITY,
+    SEED,
+    {"stream", "T", false, "number of the mask under this seed; second seed of tf, subsequence of curand"},
+    PROBABILITY,
     {"first", "F", true, "first element"},
     {"n", "N", true, "number of elements"},
     {"format", "X", false, "ascii (default): 0 and 1 on a line; raw: packed bits, LSB first"},
     GENERATOR,
     ISA,
+    {"layout", "L", false, "another system's mask: jax, tf, torch-cuda, ...; an unknown name lists all"},
+    {"dtype", "D", false, "of a layout: f32, f64, f16 or bf16"},
+    {"size", "S", false, "of a layout: elements of the whole tensor"},
+    {"threads", "N", false, "of a layout: threads of the system's kernel"},
+    {"vector", "V", false, "of a layout: elements that a thread treats at a time; 1 for strided tensors"},
+    {"offset", "O", false, "of a layout: offset of the generator (default 0)"},
+    {"rows", "R", false, "of a layout: queries of an attention head"},
+    {"columns", "C", false, "of a layout: keys of an attention head"},
 };
 
 static const option_spec bytes_options[] = {
@@ -81,10 +92,7 @@ typedef struct command {
 /* The value of an option by name; NULL if it was not given. */
 static const char *value_of(const command *self, const option_values *given, const char *name)
 {
-    for (int i = 0; i < self->n_options; i++)
-        if (strcmp(self->options[i].name, name) == 0)
-            return given->value[i];
-    return NULL;
+    return options_value(self->options, self->n_options, given, name);
 }
 
 /* Reads a number, leaves *out if the option was not given. */
@@ -227,27 +235,65 @@ static int run_info(const command *self, const option_values *given)
 
 /* ---- mask ---- */
 
+/* The library's own masks need --stream, and take none of the layouts' options. */
+static bool has_no_layout_options(const command *self, const option_values *given)
+{
+    static const char *const others[] = {"dtype", "size", "threads", "vector", "offset", "rows", "columns"};
+    if (value_of(self, given, "stream") == NULL) {
+        fprintf(stderr, "dropwise: option --stream is missing\n");
+        return false;
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (value_of(self, given, others[i]) != NULL) {
+            fprintf(stderr, "dropwise: --%s is an option of layouts, and there is no --layout\n", others[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where the elements of a mask end. */
+static int check_end(uint64_t first, uint64_t n, const dropwise_interop *layout)
+{
+    const uint64_t size = layout != NULL ? layout->size : DROPWISE_INDEX_LIMIT;
+    if (n <= size && first <= size - n)
+        return 0;
+    if (layout == NULL)
+        return fail("elements are counted to 2^60: --first %" PRIu64 " --n %" PRIu64 " goes past it",
+                    first, n);
+    return fail("this mask has %" PRIu64 " elements: --first %" PRIu64 " --n %" PRIu64 " goes past them",
+                size, first, n);
+}
+
 static int run_mask(const command *self, const option_values *given)
 {
     dropwise_mask mask;
+    dropwise_interop interop;
     uint64_t first = 0, n = 0;
     int raw;
-    const int status = read_mask(self, given, &mask);
+    const char *layout = value_of(self, given, "layout");
+    if (layout == NULL && !has_no_layout_options(self, given))
+        return EXIT_USAGE;
+    if (layout != NULL && !layout_read(layout, self->options, self->n_options, given, &interop))
+        return EXIT_USAGE;
+    int status = layout == NULL ? read_mask(self, given, &mask) : select_isa(self, given);
     if (status != 0)
         return status;
     if (!read_u64(self, given, "first", &first) || !read_u64(self, given, "n", &n) ||
         !read_choice(self, given, "format", "ascii", "raw", &raw))
         return EXIT_USAGE;
-    if (n > DROPWISE_INDEX_LIMIT || first > DROPWISE_INDEX_LIMIT - n)
-        return fail("elements are counted to 2^60: --first %" PRIu64 " --n %" PRIu64 " goes past it",
-                    first, n);
+    status = check_end(first, n, layout != NULL ? &interop : NULL);
+    if (status != 0)
+        return status;
 
     static uint8_t bits[CHUNK / 8];
     static char digits[CHUNK];
     bool written = true;
     for (uint64_t done = 0; written && done < n;) {
         const size_t len = chunk_of(n - done);
-        const dropwise_status drawn = dropwise_draw_bits(&mask, first + done, len, bits);
+        const dropwise_status drawn = layout != NULL
+                                          ? dropwise_interop_bits(&interop, first + done, len, bits)
+                                          : dropwise_draw_bits(&mask, first + done, len, bits);
         if (drawn != DROPWISE_OK)
             return fail("%s", dropwise_status_string(drawn));
         if (raw) {

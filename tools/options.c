@@ -66,6 +66,13 @@ bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, 
     return true;
 }
 
+const char *options_value(const option_spec *specs, int n_specs, const option_values *values,
+                          const char *name)
+{
+    const int o = find_option(name, strlen(name), specs, n_specs);
+    return o < 0 ? NULL : values->value[o];
+}
+
 bool parse_u64(const char *text, uint64_t *out)
 {
     const bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');

@@ -12,7 +12,7 @@ typedef struct option_spec {
     const char *help;
 } option_spec;
 
-enum { MAX_OPTIONS = 16, MAX_OPERANDS = 4 };
+enum { MAX_OPTIONS = 20, MAX_OPERANDS = 4 };
 
 /* What was given, in the order of the table; NULL where an option was not. */
 typedef struct option_values {
@@ -27,6 +27,10 @@ typedef struct option_values {
  */
 bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, int n_operands,
                   option_values *values);
+
+/* The value of an option by name; NULL if it was not given. */
+const char *options_value(const option_spec *specs, int n_specs, const option_values *values,
+                          const char *name);
 
 /* Strict numbers: decimal or 0x; no sign, space or rest. False, with *out untouched, for anything else. */
 bool parse_u64(const char *text, uint64_t *out);

@@ -7,12 +7,14 @@
 #include "vec_neon.h"
 
 #include "apply_all.inc.h"
+#include "compare.inc.h"
 #include "convert_all.inc.h"
 #include "dropblock.inc.h"
 #include "fused_all.inc.h"
 #include "dropconnect_all.inc.h"
 #include "generators_all.inc.h"
 #include "variants_all.inc.h"
+#include "words.inc.h"
 
 const dropwise_kernels dropwise_kernels_neon = {
     .isa = DROPWISE_ISA_NEON,

@@ -96,6 +96,58 @@ static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, den
     vword_store_blocks(p, a, b, c, d);
 }
 
+static inline vword vword_add(vword a, vword b)
+{
+    return vaddq_u32(a, b);
+}
+
+static inline vword vword_load(const uint32_t *p)
+{
+    return vld1q_u32(p);
+}
+
+static inline void vword_store(uint8_t *p, vword v)
+{
+    vst1q_u8(p, vreinterpretq_u8_u32(v));
+}
+
+/* One lane: NEON has no product of 64-bit words, and general registers have both halves of it. */
+typedef uint64_t vdword;
+enum { VDWORD_LANES = 1 };
+
+static inline vdword vdword_set1(uint64_t u)
+{
+    return u;
+}
+
+static inline vdword vdword_counters(uint64_t base)
+{
+    return base;
+}
+
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return a + b;
+}
+
+static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
+{
+    return a ^ b ^ c;
+}
+
+static inline void vdword_mul(vdword a, vdword b, vdword *hi, vdword *lo)
+{
+    multiply_u64(a, b, hi, lo);
+}
+
+static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c, vdword d)
+{
+    store_le64(p, a);
+    store_le64(p + 8, b);
+    store_le64(p + 16, c);
+    store_le64(p + 24, d);
+}
+
 /*
  * NEON has no movemask: each byte of the answers (0 or 255) keeps the bit that is its place in eight,
  * and three pairwise additions gather 64 of them into 8 bytes.
@@ -480,6 +532,79 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return vbslq_u32(choice, a, b);
+}
+
+static inline vec_b32 load_le_b32(const uint8_t *p)
+{
+    return load_b32(p);
+}
+
+static inline vec_b64 load_le_b64(const uint8_t *p)
+{
+    return load_b64(p);
+}
+
+static inline void store_le_b32(uint8_t *p, vec_b32 v)
+{
+    store_b32(p, v);
+}
+
+static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
+{
+    return veorq_u32(a, b);
+}
+
+static inline vec_b32 rotl_b32(vec_b32 v, int n)
+{
+    return vorrq_u32(vshlq_u32(v, vdupq_n_s32(n)), vshlq_u32(v, vdupq_n_s32(n - 32)));
+}
+
+static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
+{
+    vst1q_u8(p, vreinterpretq_u8_u32(vzip1q_u32(low, high)));
+    vst1q_u8(p + 16, vreinterpretq_u8_u32(vzip2q_u32(low, high)));
+}
+
+static inline vec_b64 set_b64(uint64_t u)
+{
+    return vdupq_n_u64(u);
+}
+
+static inline vec_b64 shl_b64(vec_b64 v, int n)
+{
+    return vshlq_u64(v, vdupq_n_s64(n));
+}
+
+static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
+{
+    return vcleq_u32(a, b);
+}
+
+static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
+{
+    return vcleq_u64(a, b);
+}
+
+/* Four times four answers, each to a byte. */
+static inline uint8x16_t narrowed_b32(const choose32 *c)
+{
+    const uint16x8_t first = vuzp1q_u16(vreinterpretq_u16_u32(c[0]), vreinterpretq_u16_u32(c[1]));
+    const uint16x8_t second = vuzp1q_u16(vreinterpretq_u16_u32(c[2]), vreinterpretq_u16_u32(c[3]));
+    return vuzp1q_u8(vreinterpretq_u8_u16(first), vreinterpretq_u8_u16(second));
+}
+
+static inline uint64_t bits64_b32(const choose32 *c)
+{
+    return bits64_of(narrowed_b32(c), narrowed_b32(c + 4), narrowed_b32(c + 8), narrowed_b32(c + 12));
+}
+
+static inline uint64_t bits64_b64(const choose64 *c)
+{
+    choose32 narrow[16];
+    VEC_UNROLL
+    for (unsigned i = 0; i < 16; i++)
+        narrow[i] = vuzp1q_u32(vreinterpretq_u32_u64(c[2 * i]), vreinterpretq_u32_u64(c[2 * i + 1]));
+    return bits64_b32(narrow);
 }
 
 static inline vec_b32 load_u8(const uint8_t *p)

@@ -113,6 +113,72 @@ static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, den
     _mm256_storeu_si256((__m256i *)(p + 96), _mm256_unpackhi_epi64(ab_high, cd_high));
 }
 
+static inline vword vword_add(vword a, vword b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+static inline vword vword_load(const uint32_t *p)
+{
+    const __m256i in_order = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
+    return _mm256_permute4x64_epi64(in_order, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+static inline void vword_store(uint8_t *p, vword v)
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 2, 6, 0, 4, 2, 6);
+    const __m256i words = _mm256_permutevar8x32_epi32(v, order);
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(words));
+}
+
+/* Lanes hold blocks in order. */
+typedef __m256i vdword;
+enum { VDWORD_LANES = 4 };
+
+static inline vdword vdword_set1(uint64_t u)
+{
+    return _mm256_set1_epi64x((long long)u);
+}
+
+static inline vdword vdword_counters(uint64_t base)
+{
+    return _mm256_add_epi64(vdword_set1(base), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return _mm256_add_epi64(a, b);
+}
+
+static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
+{
+    return _mm256_xor_si256(a, _mm256_xor_si256(b, c));
+}
+
+/* By four products of halves; no sum reaches 2^64. */
+static inline void vdword_mul(vdword a, vdword b, vdword *hi, vdword *lo)
+{
+    const __m256i low_half = _mm256_set1_epi64x(0xFFFFFFFF);
+    const __m256i a_high = _mm256_srli_epi64(a, 32), b_high = _mm256_srli_epi64(b, 32);
+    const __m256i low = _mm256_mul_epu32(a, b);
+    const __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(a_high, b), _mm256_srli_epi64(low, 32));
+    const __m256i other = _mm256_add_epi64(_mm256_mul_epu32(a, b_high), _mm256_and_si256(cross, low_half));
+    const __m256i carried = _mm256_add_epi64(_mm256_srli_epi64(cross, 32), _mm256_srli_epi64(other, 32));
+    *hi = _mm256_add_epi64(_mm256_mul_epu32(a_high, b_high), carried);
+    *lo = _mm256_blend_epi32(low, _mm256_slli_epi64(other, 32), 0xAA);
+}
+
+static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c, vdword d)
+{
+    const __m256i ab02 = _mm256_unpacklo_epi64(a, b), ab13 = _mm256_unpackhi_epi64(a, b);
+    const __m256i cd02 = _mm256_unpacklo_epi64(c, d), cd13 = _mm256_unpackhi_epi64(c, d);
+    __m256i *out = (__m256i *)(void *)p;
+    _mm256_storeu_si256(out, _mm256_permute2x128_si256(ab02, cd02, 0x20));
+    _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(ab13, cd13, 0x20));
+    _mm256_storeu_si256(out + 2, _mm256_permute2x128_si256(ab02, cd02, 0x31));
+    _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(ab13, cd13, 0x31));
+}
+
 /* AVX2 has no unsigned compare: max(p, t) == p is p >= t. */
 static inline uint32_t bits32_below(const uint8_t *p, __m256i t)
 {
@@ -507,6 +573,79 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return as_b32(select_f32(choice, as_f32(a), as_f32(b)));
+}
+
+static inline vec_b32 load_le_b32(const uint8_t *p)
+{
+    return load_b32(p);
+}
+
+static inline vec_b64 load_le_b64(const uint8_t *p)
+{
+    return load_b64(p);
+}
+
+static inline void store_le_b32(uint8_t *p, vec_b32 v)
+{
+    store_b32(p, v);
+}
+
+static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
+static inline vec_b32 rotl_b32(vec_b32 v, int n)
+{
+    return _mm256_or_si256(_mm256_slli_epi32(v, n), _mm256_srli_epi32(v, 32 - n));
+}
+
+static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
+{
+    const __m256i pairs0145 = _mm256_unpacklo_epi32(low, high), pairs2367 = _mm256_unpackhi_epi32(low, high);
+    store_b64(p, _mm256_permute2x128_si256(pairs0145, pairs2367, 0x20));
+    store_b64(p + 32, _mm256_permute2x128_si256(pairs0145, pairs2367, 0x31));
+}
+
+static inline vec_b64 set_b64(uint64_t u)
+{
+    return _mm256_set1_epi64x((long long)u);
+}
+
+static inline vec_b64 shl_b64(vec_b64 v, int n)
+{
+    return _mm256_slli_epi64(v, n);
+}
+
+static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
+{
+    return as_f32(_mm256_cmpeq_epi32(_mm256_min_epu32(a, b), a));
+}
+
+/* Numbers become signed ones in the same order. */
+static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
+{
+    const __m256i sign = _mm256_set1_epi64x((long long)(UINT64_C(1) << 63));
+    const __m256i above = _mm256_cmpgt_epi64(_mm256_xor_si256(a, sign), _mm256_xor_si256(b, sign));
+    return as_f64(_mm256_xor_si256(above, _mm256_set1_epi64x(-1)));
+}
+
+static inline uint64_t bits64_b32(const choose32 *c)
+{
+    uint64_t bits = 0;
+    VEC_UNROLL
+    for (unsigned i = 0; i < 8; i++)
+        bits |= (uint64_t)(unsigned)_mm256_movemask_ps(c[i]) << i * 8;
+    return bits;
+}
+
+static inline uint64_t bits64_b64(const choose64 *c)
+{
+    uint64_t bits = 0;
+    VEC_UNROLL
+    for (unsigned i = 0; i < 16; i++)
+        bits |= (uint64_t)(unsigned)_mm256_movemask_pd(c[i]) << i * 4;
+    return bits;
 }
 
 static inline vec_b32 load_u8(const uint8_t *p)

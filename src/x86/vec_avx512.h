@@ -109,6 +109,78 @@ static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, den
     _mm512_storeu_si512(p + 192, _mm512_unpackhi_epi64(ab_high, cd_high));
 }
 
+static inline vword vword_add(vword a, vword b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline vword vword_load(const uint32_t *p)
+{
+    const __m512i order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+    const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return _mm512_permutexvar_epi64(order, _mm512_cvtepu32_epi64(words));
+}
+
+static inline void vword_store(uint8_t *p, vword v)
+{
+    const __m512i order = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 14, 10, 6, 2, 12, 8, 4, 0);
+    const __m512i words = _mm512_permutexvar_epi32(order, v);
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_castsi512_si256(words));
+}
+
+/* Lanes hold blocks in order. */
+typedef __m512i vdword;
+enum { VDWORD_LANES = 8 };
+
+static inline vdword vdword_set1(uint64_t u)
+{
+    return _mm512_set1_epi64((long long)u);
+}
+
+static inline vdword vdword_counters(uint64_t base)
+{
+    return _mm512_add_epi64(vdword_set1(base), _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+}
+
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return _mm512_add_epi64(a, b);
+}
+
+static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
+{
+    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
+}
+
+/* By four products of halves; no sum reaches 2^64. */
+static inline void vdword_mul(vdword a, vdword b, vdword *hi, vdword *lo)
+{
+    const __m512i low_half = _mm512_set1_epi64(0xFFFFFFFF);
+    const __m512i a_high = _mm512_srli_epi64(a, 32), b_high = _mm512_srli_epi64(b, 32);
+    const __m512i low = _mm512_mul_epu32(a, b);
+    const __m512i cross = _mm512_add_epi64(_mm512_mul_epu32(a_high, b), _mm512_srli_epi64(low, 32));
+    const __m512i other = _mm512_add_epi64(_mm512_mul_epu32(a, b_high), _mm512_and_si512(cross, low_half));
+    const __m512i carried = _mm512_add_epi64(_mm512_srli_epi64(cross, 32), _mm512_srli_epi64(other, 32));
+    *hi = _mm512_add_epi64(_mm512_mul_epu32(a_high, b_high), carried);
+    *lo = _mm512_mask_shuffle_epi32(low, 0xAAAA, other, _MM_PERM_CCAA);
+}
+
+static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c, vdword d)
+{
+    const __m512i even = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+    const __m512i odd = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
+    const __m512i ab0246 = _mm512_unpacklo_epi64(a, b), ab1357 = _mm512_unpackhi_epi64(a, b);
+    const __m512i cd0246 = _mm512_unpacklo_epi64(c, d), cd1357 = _mm512_unpackhi_epi64(c, d);
+    const __m512i blocks02 = _mm512_permutex2var_epi64(ab0246, even, cd0246);
+    const __m512i blocks13 = _mm512_permutex2var_epi64(ab1357, even, cd1357);
+    const __m512i blocks46 = _mm512_permutex2var_epi64(ab0246, odd, cd0246);
+    const __m512i blocks57 = _mm512_permutex2var_epi64(ab1357, odd, cd1357);
+    _mm512_storeu_si512(p, _mm512_shuffle_i64x2(blocks02, blocks13, 0x44));
+    _mm512_storeu_si512(p + 64, _mm512_shuffle_i64x2(blocks02, blocks13, 0xEE));
+    _mm512_storeu_si512(p + 128, _mm512_shuffle_i64x2(blocks46, blocks57, 0x44));
+    _mm512_storeu_si512(p + 192, _mm512_shuffle_i64x2(blocks46, blocks57, 0xEE));
+}
+
 static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
 {
     return _mm512_cmplt_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
@@ -442,6 +514,73 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return _mm512_mask_blend_epi32(choice, b, a);
+}
+
+static inline vec_b32 load_le_b32(const uint8_t *p)
+{
+    return load_b32(p);
+}
+
+static inline vec_b64 load_le_b64(const uint8_t *p)
+{
+    return load_b64(p);
+}
+
+static inline void store_le_b32(uint8_t *p, vec_b32 v)
+{
+    store_b32(p, v);
+}
+
+static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
+static inline vec_b32 rotl_b32(vec_b32 v, int n)
+{
+    return _mm512_or_si512(_mm512_slli_epi32(v, (unsigned)n), _mm512_srli_epi32(v, (unsigned)(32 - n)));
+}
+
+static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
+{
+    const __m512i first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i second = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+    store_b64(p, _mm512_permutex2var_epi32(low, first, high));
+    store_b64(p + 64, _mm512_permutex2var_epi32(low, second, high));
+}
+
+static inline vec_b64 set_b64(uint64_t u)
+{
+    return _mm512_set1_epi64((long long)u);
+}
+
+static inline vec_b64 shl_b64(vec_b64 v, int n)
+{
+    return _mm512_slli_epi64(v, (unsigned)n);
+}
+
+static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_cmple_epu32_mask(a, b);
+}
+
+static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
+{
+    return _mm512_cmple_epu64_mask(a, b);
+}
+
+static inline uint64_t bits64_b32(const choose32 *c)
+{
+    return c[0] | (uint64_t)c[1] << 16 | (uint64_t)c[2] << 32 | (uint64_t)c[3] << 48;
+}
+
+static inline uint64_t bits64_b64(const choose64 *c)
+{
+    uint64_t bits = 0;
+    VEC_UNROLL
+    for (unsigned i = 0; i < 8; i++)
+        bits |= (uint64_t)c[i] << i * 8;
+    return bits;
 }
 
 static inline vec_b32 load_u8(const uint8_t *p)

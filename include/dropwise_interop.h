@@ -1,0 +1,344 @@
+/*
+ * dropwise: the dropout masks of other systems, bit for bit.
+ *
+ *     dropwise_interop masks;
+ *     dropwise_interop_torch_cuda(&masks, DROPWISE_F32, numel, threads, 4, seed, offset, 0.1);
+ *     dropwise_interop_bits(&masks, 0, numel, bits);                          // what the GPU drew
+ *     dropwise_interop_forward(&masks, DROPWISE_F32, 0, numel, x, y, NULL);   // and computed
+ *
+ * A system's layout says which random number, of which generator, decides on element i, and how it is
+ * compared. A function for each layout fills a dropwise_interop from what the system was given (seed, offset,
+ * launch parameters); others draw from it. Keep bits have the packed form of dropwise.h, so stored masks,
+ * views, dtypes and fused steps work with them; dropwise_interop_mask gives the mask to use there, with the
+ * system's scale.
+ *
+ * docs/interop.md has the steps for each system, the versions that the layouts were read from, and how each
+ * was verified: some against masks that the system drew, some from its source only.
+ *
+ * What dropwise.h says of every function holds here too: reproducible, stateless, caller's memory, statuses,
+ * the same bits on every tier. Besides that:
+ *
+ *   Probability  p is the probability of being dropped, rounded as the system rounds it. Errors: PROBABILITY
+ *                where p is NaN or outside [0, 1], or where it is 1 and the system forbids that.
+ *   Rounding     The functions that fill a dropwise_interop expect the usual rounding mode, to nearest.
+ *   Index        Element i of the mask is element i of the system's tensor, in the order in which the
+ *                system's kernel counts it: for contiguous tensors, row-major. Elements beyond what a layout
+ *                can number are an error (RANGE), where the system might wrap around.
+ */
+#ifndef DROPWISE_INTEROP_H
+#define DROPWISE_INTEROP_H
+
+#include <dropwise.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    DROPWISE_LAYOUT_JAX = 1,
+    DROPWISE_LAYOUT_JAX_LEGACY = 2,
+    DROPWISE_LAYOUT_TENSORFLOW = 3,
+    DROPWISE_LAYOUT_ONEDNN_3_6 = 4,
+    DROPWISE_LAYOUT_ONEDNN_3_11 = 5,
+    DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET = 6,
+    DROPWISE_LAYOUT_TORCH_CUDA = 7,
+    DROPWISE_LAYOUT_TRITON = 8,
+    DROPWISE_LAYOUT_INDUCTOR_GPU = 9,
+    DROPWISE_LAYOUT_INDUCTOR_CPU = 10,
+    DROPWISE_LAYOUT_CURAND = 11,
+    DROPWISE_LAYOUT_CURAND_HOST = 12,
+    DROPWISE_LAYOUT_NUMPY = 13,
+    DROPWISE_LAYOUT_ONEMKL = 14,
+    DROPWISE_LAYOUT_FLASH_ATTENTION_2 = 15,
+    DROPWISE_LAYOUT_TRANSFORMER_ENGINE = 16,
+    DROPWISE_LAYOUT_ONNX_RUNTIME = 17,
+    DROPWISE_LAYOUT_DEEPSPEED = 18,
+    DROPWISE_LAYOUT_COUNT = 19 /* layouts are numbered from 1 to below this */
+};
+
+/* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
+DROPWISE_API const char *dropwise_layout_name(uint32_t layout);
+
+/*
+ * All that a mask of another system depends on. One of the functions below fills it; a new step of training
+ * means to call it again, which takes less than a microsecond. Fields are to be read, not to be changed.
+ */
+typedef struct dropwise_interop {
+    uint32_t struct_size; /* sizeof(dropwise_interop)                                                       */
+    uint32_t layout;      /* DROPWISE_LAYOUT_...                                                            */
+    uint64_t key[2];      /* of the generator; for one of 32-bit words both are in key[0], low word first   */
+    uint64_t counter[4];  /* where counting begins; for 32-bit words, two in each of the first two          */
+    uint64_t size;        /* elements that the layout numbers: indices are below                            */
+    uint64_t last;        /* an element is on one side if its number, transformed, is at most this          */
+    uint32_t drops;       /* 1: that side is dropped; 0: it is kept                                         */
+    int32_t draws;        /* dtype of the numbers that are compared with the probability                    */
+    uint32_t threads;     /* of the system's kernel                                                         */
+    uint32_t vector;      /* elements that a thread of it treats at a time                                  */
+    uint64_t rows;        /* of attention: queries                                                          */
+    uint64_t columns;     /* keys                                                                           */
+    double keep;          /* probability that an element is really kept: numbers that are kept, of all      */
+    double scale;         /* what the system multiplies kept elements by, in its own rounding; 0 for p = 1  */
+    uint64_t skip;        /* random numbers before that of element 0                                        */
+    uint64_t reserved[1]; /* zero                                                                           */
+} dropwise_interop;
+
+/* ---- Drawing ------------------------------------------------------------------------------ */
+
+/*
+ * Where functions list the errors "of the layout", these are NULL, STRUCT_SIZE, LAYOUT (unknown), RESERVED
+ * and PARAMETER (fields that no function above leaves), and RANGE (first + n is past `size`).
+ */
+
+/*
+ * Writes the keep bits of elements [first, first + n) as dropwise_draw_bits does: bit j is element first + j.
+ *
+ * Where a block of random numbers serves elements that lie far apart (JAX legacy, PyTorch's path for strided
+ * tensors, rows of FlashAttention), a range that has all of them is drawn at one block for all, and parts of
+ * it cost up to 2, 4 or 2 times as much.
+ * Errors: of the layout, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *interop, uint64_t first, size_t n,
+                                                   void *bits);
+
+/*
+ * Training, forward: y[j] = x[j] * scale where element first + j is kept, +0.0 where it is dropped. Narrow
+ * types are computed in f32 and rounded once. The backward pass is the same map. Dropped elements are +0.0
+ * whatever x is, where systems that multiply by a mask give -0.0 or NaN.
+ *
+ * bits  NULL, or where to write the keep bits.
+ * Errors: of the layout, DTYPE, SIZE, NULL, OVERLAP (as dropwise_forward).
+ */
+DROPWISE_API dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
+                                                      uint64_t first, size_t n, const void *x, void *y,
+                                                      void *bits);
+
+/*
+ * Fills *mask so that all functions of the library that take stored bits (dropwise_backward,
+ * dropwise_backward_view, dropwise_convert_stored, ...) scale as the system does. Do not draw from it: the
+ * bits come from dropwise_interop_bits. Its keep_threshold is 2^40 / scale, rounded: for all dtypes but f64
+ * the scale is the system's, bit for bit, and for f64 to one part in 2^40 * keep.
+ * Errors: of the layout but for RANGE; NULL; PARAMETER (a scale above 2^15, where 40 bits are too few).
+ */
+DROPWISE_API dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_mask *mask);
+
+/* ---- JAX ---------------------------------------------------------------------------------- */
+
+/*
+ * Keys of the default PRNG, threefry2x32. Without jax_enable_x64, JAX takes the lower 32 bits of a seed.
+ *
+ *   jax.random.key(seed)                       dropwise_jax_key(seed, key)
+ *   jax.random.fold_in(key, data)              dropwise_jax_fold_in(key, data, out)
+ *   jax.random.split(key, children)[child]     dropwise_jax_split(key, child, out), and
+ *                                              dropwise_jax_split_legacy(key, children, child, out) where
+ *                                              jax_threefry_partitionable is off
+ *
+ * out may be key. Errors: NULL; PARAMETER (legacy: child >= children, or more than 2^31 - 1 children).
+ */
+DROPWISE_API dropwise_status dropwise_jax_key(uint64_t seed, uint32_t key[2]);
+DROPWISE_API dropwise_status dropwise_jax_fold_in(const uint32_t key[2], uint32_t data, uint32_t out[2]);
+DROPWISE_API dropwise_status dropwise_jax_split(const uint32_t key[2], uint64_t child, uint32_t out[2]);
+DROPWISE_API dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], uint32_t children,
+                                                       uint32_t child, uint32_t out[2]);
+
+/*
+ * jax.random.bernoulli(key, keep, shape), which Flax's Dropout draws: kept where uniform(key, shape) < keep.
+ * With jax_threefry_partitionable, the default since JAX 0.5.0; for a Flax layer, keep is 1.0 - rate.
+ *
+ * draws  dtype of the uniform numbers, which is keep's own: F32 for a Python float, F64 with jax_enable_x64,
+ *        F16, BF16
+ * dtype  of the tensor, F32, F64, F16 or BF16, in which Flax divides by keep. The scale is 1 / keep in it, as
+ *        XLA compiles a division by a constant; op by op, without jit, JAX divides, and the last bit may
+ *        differ.
+ * Errors: NULL, PROBABILITY, DTYPE.
+ */
+DROPWISE_API dropwise_status dropwise_interop_jax(dropwise_interop *interop, const uint32_t key[2],
+                                                  dropwise_dtype draws, dropwise_dtype dtype, double keep);
+
+/*
+ * The same without jax_threefry_partitionable, the default before. Each element's number depends on how many
+ * elements are drawn: `size`. Errors besides: PARAMETER (a size that takes 2^32 words and more).
+ */
+DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uint32_t key[2],
+                                                         uint64_t size, dropwise_dtype draws,
+                                                         dropwise_dtype dtype, double keep);
+
+/* ---- TensorFlow and Keras ----------------------------------------------------------------- */
+
+/*
+ * tf.nn.experimental.stateless_dropout(x, rate, seed) with Philox, which is what CPU and GPU select, and so
+ * Keras' Dropout on TensorFlow with its seed pair. With a noise_shape, elements are those of the noise shape.
+ *
+ * dtype  of x and so of the draw: F32, F64, F16 or BF16
+ * Errors: NULL, PROBABILITY (TensorFlow forbids rate = 1), DTYPE, PARAMETER (the scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
+                                                         dropwise_dtype dtype, double rate);
+
+/* ---- oneDNN ------------------------------------------------------------------------------- */
+
+/*
+ * The dropout attribute; element i is at the physical offset i of dst. Indices are below 2^32 but for
+ * dropwise_interop_onednn_3_11.
+ *
+ *   onednn_3_6             versions 3.6 to 3.10
+ *   onednn_3_11            versions from 3.11 on, with an offset, which is not 0 (PARAMETER)
+ *   onednn_3_11_no_offset  versions from 3.11 on without an offset, or with 0. Each aligned group of four
+ *                          elements shares one random number, so that it is kept or dropped as one: a defect
+ *                          of oneDNN, reproduced here. Masks of elements are not independent; set an offset
+ *                          to avoid it.
+ *
+ * p is rounded to f32. Errors: NULL, PROBABILITY, PARAMETER.
+ */
+DROPWISE_API dropwise_status dropwise_interop_onednn_3_6(dropwise_interop *interop, uint32_t seed, double p);
+DROPWISE_API dropwise_status dropwise_interop_onednn_3_11(dropwise_interop *interop, uint64_t seed,
+                                                          uint64_t offset, double p);
+DROPWISE_API dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop, uint32_t seed,
+                                                                    double p);
+
+/* ---- PyTorch ------------------------------------------------------------------------------ */
+
+/*
+ * Launch parameters of torch.native_dropout on a CUDA device, from its number of multiprocessors and the
+ * threads that one holds (torch.cuda.get_device_properties: multi_processor_count,
+ * max_threads_per_multi_processor).
+ *
+ * threads  all threads of the kernel, 256 * min(ceil(numel / 256), sm_count * (threads_per_sm / 256))
+ * vector   elements a thread treats at a time, for a dense tensor whose data is aligned to 16 bytes: 16 bytes
+ *          of them, halved until it divides numel. Older versions have at most 4, and 4 for F64 too.
+ * step     by how much the call moves the generator's offset on
+ * Errors: NULL, DTYPE (not F32, F64, F16, BF16), PARAMETER (numel 0, or no thread).
+ */
+DROPWISE_API dropwise_status dropwise_torch_cuda_launch(dropwise_dtype dtype, uint64_t numel,
+                                                        uint32_t sm_count, uint32_t threads_per_sm,
+                                                        uint32_t *threads, uint32_t *vector, uint64_t *step);
+
+/*
+ * torch.nn.functional.dropout on a CUDA device, not compiled.
+ *
+ * vector  2, 4, 8 or 16 for the vectorised path; 1 for the other one, which tensors take that are not dense,
+ *         or have an odd number of elements
+ * seed, offset   of the generator before the call, both in torch.cuda.get_rng_state()
+ * Errors: NULL, PROBABILITY, DTYPE, PARAMETER (threads is 0 or above 2^30, vector is none of these or does
+ * not divide numel, offset is not a multiple of 4).
+ */
+DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype,
+                                                         uint64_t numel, uint32_t threads, uint32_t vector,
+                                                         uint64_t seed, uint64_t offset, double p);
+
+/*
+ * torch.compile: kept where the number is above p, the scale 1 / (1 - p) in double, rounded to f32. Index i
+ * is the offset that Inductor gives to its rand: the linear index in the tensor. Indices are below 2^32.
+ *
+ *   inductor_gpu  Triton's numbers
+ *   inductor_cpu  of the same random words, without their top bit; of the seed, the lower 32 bits
+ *
+ * Errors: NULL, PROBABILITY.
+ */
+DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, uint64_t seed,
+                                                           double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, uint64_t seed,
+                                                           double p);
+
+/* ---- Triton ------------------------------------------------------------------------------- */
+
+/*
+ * tl.rand(seed, offset) > p for the 32-bit offsets i, as in Triton's tutorial on dropout: a block of the
+ * generator for each element. The scale is 1 / (1 - p) in f32. Indices are below 2^32. Errors: NULL,
+ * PROBABILITY.
+ */
+DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p);
+
+/* ---- cuRAND ------------------------------------------------------------------------------- */
+
+/*
+ * curand_uniform, which is above 0 and at most 1, of Philox4_32_10: kept where it is above p, in f32. The
+ * scale is 1 / (1 - p) in f32.
+ *
+ *   curand       the numbers of one state, curand_init(seed, subsequence, offset, &state), drawn one by one
+ *                or by curand_uniform4
+ *   curand_host  curandGenerateUniform with the ordering CURAND_ORDERING_PSEUDO_LEGACY, the default
+ *
+ * Errors: NULL, PROBABILITY.
+ */
+DROPWISE_API dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed,
+                                                     uint64_t subsequence, uint64_t offset, double p);
+DROPWISE_API dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t seed,
+                                                          uint64_t offset, double p);
+
+/* ---- NumPy -------------------------------------------------------------------------------- */
+
+/* The key of numpy.random.Philox(seed): SeedSequence(seed).generate_state(2, uint64). Errors: NULL. */
+DROPWISE_API dropwise_status dropwise_numpy_key(uint64_t seed, uint64_t key[2]);
+
+/*
+ * Generator(Philox(key=key, counter=counter)).random(n, dtype) >= p, of a fresh generator.
+ *
+ * counter  four words, low ones first, or NULL for 0
+ * draws    F64 or F32; p is compared in it, and the scale is 1 / (1 - p) rounded to it
+ * Errors: NULL, PROBABILITY, DTYPE.
+ */
+DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, const uint64_t key[2],
+                                                    const uint64_t counter[4], dropwise_dtype draws,
+                                                    double p);
+
+/* ---- oneMKL ------------------------------------------------------------------------------- */
+
+/*
+ * vsRngUniform on [0, 1) with VSL_BRNG_PHILOX4X32X10: kept where it is at least p, in f32. The scale is 1 /
+ * (1 - p) in f32. Errors: NULL, PROBABILITY.
+ */
+DROPWISE_API dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed, double p);
+
+/* ---- Attention and transformers ----------------------------------------------------------- */
+
+/*
+ * The attention matrix in FlashAttention 2: element ((batch * heads + head) * rows + row) * columns + column,
+ * where rows are the queries (seqlen_q) and columns the keys (seqlen_k) of one head; batch * heads + head is
+ * below 2^26. seed and offset are those of the returned rng_state; a call moves the offset on by batches *
+ * heads * 32.
+ *
+ * The system compares bytes, so it keeps `keep`, not 1 - p, yet scales by 1 / (1 - p): its outputs are biased
+ * by keep * scale.
+ * Errors: NULL, PROBABILITY (p = 1 too), PARAMETER (rows or columns is 0 or above 2^31 - 1).
+ */
+DROPWISE_API dropwise_status dropwise_interop_flash_attention_2(dropwise_interop *interop, uint64_t rows,
+                                                                uint64_t columns, uint64_t seed,
+                                                                uint64_t offset, double p);
+
+/*
+ * TransformerEngine's own dropout kernel. The bits, as dropwise_interop_bits writes them, are its mask. It
+ * compares bytes too, with the bias keep * scale; a call moves the offset on by 4.
+ * Errors: NULL, PROBABILITY (p = 1 too), PARAMETER (offset is not a multiple of 4).
+ */
+DROPWISE_API dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, uint64_t seed,
+                                                                 uint64_t offset, double p);
+
+/*
+ * ONNX Runtime's Dropout and BitmaskDropout on CUDA. Launch parameters as for PyTorch, in fours: threads =
+ * 256 * min(ceil(numel / 1024), sm_count * (threads_per_sm / 256)).
+ * Errors: NULL, PROBABILITY, PARAMETER (numel is 0 in the launch; it is above 2^31 - 1; threads is 0 or above
+ * 2^29; offset is not a multiple of 4).
+ */
+DROPWISE_API dropwise_status dropwise_onnx_runtime_launch(uint64_t numel, uint32_t sm_count,
+                                                          uint32_t threads_per_sm, uint32_t *threads,
+                                                          uint64_t *step);
+DROPWISE_API dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_t numel,
+                                                           uint32_t threads, uint64_t seed, uint64_t offset,
+                                                           double p);
+
+/*
+ * DeepSpeed's transformer kernels: threads = 512 * min(max(ceil(numel / 2048), 1), 262144). numel is a
+ * multiple of 4, as the kernel has a race in what is left over otherwise. An offset that is no multiple of 4
+ * costs twice. Errors: NULL, PROBABILITY, PARAMETER (numel is 0 in the launch, not a multiple of 4 or above
+ * 2^31 - 1; threads is 0 or above 2^30).
+ */
+DROPWISE_API dropwise_status dropwise_deepspeed_launch(uint64_t numel, uint32_t *threads, uint64_t *step);
+DROPWISE_API dropwise_status dropwise_interop_deepspeed(dropwise_interop *interop, uint64_t numel,
+                                                        uint32_t threads, uint64_t seed, uint64_t offset,
+                                                        double p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DROPWISE_INTEROP_H */
