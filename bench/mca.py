@@ -37,10 +37,9 @@ CPUS = {
 # ARS is not in kernels.inc: its instructions do not depend on the tier.
 ARS_KERNELS = [("generate", "generate_ars4x32"), ("draw", "draw_ars4x32")]
 
-# Kinds of kernels that dropout in cache does not spend its time in.
-OTHER_KINDS = {"generate_at", "scale", "nonzero", "clear", "widen", "narrow", "residual", "activate",
-               "activate_grad", "row_max", "row_exp", "row_drop", "row_dot", "row_grad"}
-APPLY = re.compile(r"scale_kept_(f32|bf16)$")
+# What dropout in cache spends its time in.
+HOT_KINDS = {"generate", "draw"}
+HOT_NAMES = re.compile(r"scale_kept_(f32|bf16)$")
 
 ITERATIONS = 200
 
@@ -58,8 +57,7 @@ def read_kernels(regex):
                                     (ROOT / "src/kernels.inc").read_text(), re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
-    return [(kind, name) for kind, name in rows
-            if kind not in OTHER_KINDS and (kind != "apply" or APPLY.match(name))]
+    return [(kind, name) for kind, name in rows if kind in HOT_KINDS or HOT_NAMES.match(name)]
 
 
 def disassemble(objdump, object_file):

@@ -1,5 +1,5 @@
 /*
- * oneDNN (https://github.com/uxlfoundation/oneDNN, 3.6 and later): an identity with the dropout attribute. On
+ * oneDNN (https://github.com/uxlfoundation/oneDNN, 3.11 and later): an identity with the dropout attribute. On
  * CPUs it has a reference implementation only: a call of Philox4x32-10 for every element.
  */
 #include "peers.h"
@@ -22,8 +22,9 @@ struct Identity {
         using Type = dnnl::memory::data_type;
         using Tag = dnnl::memory::format_tag;
         const auto length = static_cast<dnnl::memory::dim>(n);
-        const dnnl::memory::desc elements({length}, Type::f32, Tag::a), bytes({length}, Type::u8, Tag::a),
-            one_f32({1}, Type::f32, Tag::a), one_s32({1}, Type::s32, Tag::a);
+        const dnnl::memory::desc elements({1, length}, Type::f32, Tag::ab),
+            bytes({1, length}, Type::u8, Tag::ab), one_f32({1}, Type::f32, Tag::a),
+            one_s32({1}, Type::s32, Tag::a);
         dnnl::primitive_attr attributes;
         attributes.set_dropout(bytes);
         primitive = dnnl::eltwise_forward(dnnl::eltwise_forward::primitive_desc(

@@ -121,7 +121,7 @@ void add_peers(double p, size_t bytes)
 
 void add_missing_peers()
 {
-    const char *const why = "missing: not found when this was configured";
+    [[maybe_unused]] const char *const why = "missing: not found when this was configured";
 #ifndef BENCH_HAVE_LIBXSMM
     add_missing("peer/libxsmm", why);
 #endif
