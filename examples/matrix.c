@@ -84,7 +84,8 @@ double softmax_loss(real *row, size_t n, int label)
     return loss;
 }
 
-void adam(real *w, const real *gradient, real *mean, real *square, size_t n, double learning_rate, double step)
+void adam(real *w, const real *gradient, real *mean, real *square, size_t n, double learning_rate,
+          double step)
 {
     const real rate = (real)(learning_rate * sqrt(1 - pow(0.999, step)) / (1 - pow(0.9, step)));
     for (size_t i = 0; i < n; i++) {
