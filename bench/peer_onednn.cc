@@ -1,6 +1,6 @@
 /*
- * oneDNN (https://github.com/uxlfoundation/oneDNN, 3.11 and later): an identity with the dropout attribute. On
- * CPUs it has a reference implementation only: a call of Philox4x32-10 for every element.
+ * oneDNN (https://github.com/uxlfoundation/oneDNN, 3.11 and later): an identity with the dropout attribute.
+ * On CPUs it has a reference implementation only: a call of Philox4x32-10 for every element.
  */
 #include "peers.h"
 

@@ -11,6 +11,8 @@
 
 #include "digits_data.h"
 #include "mlp.h"
+#include "noise.h"
+#include "summary.h"
 
 enum { MAX_SEEDS = 64, MAX_EPOCHS = 2000, VARIANTS = 3 };
 
@@ -64,11 +66,7 @@ static void run(const variant *v, uint64_t seed, curve *result)
         uint64_t noise = seed * 1000 + 1;
         for (size_t i = 0; i < n_digits; i++)
             order[i] = i;
-        for (size_t i = n_digits - 1; i > 0; i--) {
-            const size_t j = mlp_noise(&noise) % (i + 1), t = order[i];
-            order[i] = order[j];
-            order[j] = t;
-        }
+        noise_shuffle(order, n_digits, &noise);
         for (size_t i = 0; i < n_digits; i++) {
             memcpy(x[i], pixels[order[i]], sizeof x[i]);
             y[i] = labels[order[i]];
@@ -77,11 +75,7 @@ static void run(const variant *v, uint64_t seed, curve *result)
             order[i] = i;
         for (int epoch = 0; epoch < set.epochs; epoch++) {
             const double start = mlp_seconds();
-            for (size_t i = n_train - 1; i > 0; i--) {
-                const size_t j = mlp_noise(&noise) % (i + 1), t = order[i];
-                order[i] = order[j];
-                order[j] = t;
-            }
+            noise_shuffle(order, n_train, &noise);
             for (size_t done = 0; done < n_train; done += batch) {
                 const size_t n = n_train - done < batch ? n_train - done : batch;
                 for (size_t i = 0; i < n; i++) {
@@ -135,21 +129,6 @@ static void *work(void *unused)
 
 /* ---- Report ---- */
 
-typedef struct summary {
-    double mean, spread;
-} summary;
-
-static summary summarise(const double *values, int n)
-{
-    summary s = {0, 0};
-    for (int i = 0; i < n; i++)
-        s.mean += values[i] / n;
-    for (int i = 0; i < n; i++)
-        s.spread += (values[i] - s.mean) * (values[i] - s.mean);
-    s.spread = n > 1 ? sqrt(s.spread / (n - 1)) : 0;
-    return s;
-}
-
 static void print_table(void)
 {
     printf("\n%d training digits, %zu held out; two hidden layers of %d; %d epochs of Adam; mean and "
@@ -170,7 +149,7 @@ static void print_table(void)
         const summary t = summarise(train, set.seeds), h = summarise(held, set.seeds);
         const summary g = summarise(gap, set.seeds);
         printf("%-34s %.4f +- %.4f %.4f +- %.4f %.4f +- %.4f %5.2f %%\n", variants[v].name, t.mean,
-               t.spread, h.mean, h.spread, g.mean, g.spread, 100 * in_dropout / in_training);
+               t.deviation, h.mean, h.deviation, g.mean, g.deviation, 100 * in_dropout / in_training);
     }
     printf("\n");
     for (int v = 1; v < VARIANTS; v++) {
@@ -183,7 +162,7 @@ static void print_table(void)
         }
         const summary d = summarise(difference, set.seeds);
         printf("%s: held-out accuracy %+.4f against no dropout (standard error %.4f), better for %d of "
-               "%d seeds\n", variants[v].name, d.mean, d.spread / sqrt(set.seeds), better, set.seeds);
+               "%d seeds\n", variants[v].name, d.mean, d.deviation / sqrt(set.seeds), better, set.seeds);
     }
 }
 
@@ -229,16 +208,16 @@ static int check_gradients(void)
     float x[BATCH][IN];
     int y[BATCH];
     for (int i = 0; i < BATCH; i++) {
-        y[i] = (int)(mlp_noise(&noise) % CLASSES);
+        y[i] = (int)(noise_next(&noise) % CLASSES);
         for (int j = 0; j < IN; j++)
-            x[i][j] = (float)(mlp_noise(&noise) >> 40) * 0x1p-24f;
+            x[i][j] = (float)(noise_next(&noise) >> 40) * 0x1p-24f;
     }
     int wrong = 0, nonzero = 0;
     for (int k = 0; k < SAMPLES; k++) {
         const int l = k % MLP_LAYERS;
         mlp_layer *layer = &net.layer[l];
         const bool bias = k % 5 == 0;
-        const size_t i = mlp_noise(&noise) % (bias ? layer->out : layer->in * layer->out);
+        const size_t i = noise_next(&noise) % (bias ? layer->out : layer->in * layer->out);
         float *w = bias ? &layer->b[i] : &layer->w[i];
         const float before = *w, h = 1e-2f;
         mlp_gradient(&net, x[0], y, BATCH);

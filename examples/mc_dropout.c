@@ -16,6 +16,8 @@
 
 #include "digits_data.h"
 #include "mlp.h"
+#include "noise.h"
+#include "summary.h"
 
 enum { TRAIN = 200, HIDDEN = 256, BATCH = 20, EPOCHS = 300, SEEDS = 5, NETWORKS = 64, STEPS = 7 };
 
@@ -87,22 +89,13 @@ static void look_at_deviations(const double (*sum)[CLASSES], const double (*squa
     free(sorted);
 }
 
-static void shuffle(size_t *order, size_t n, uint64_t *noise)
-{
-    for (size_t i = n - 1; i > 0; i--) {
-        const size_t j = mlp_noise(noise) % (i + 1), t = order[i];
-        order[i] = order[j];
-        order[j] = t;
-    }
-}
-
 static void train(mlp *net, uint64_t *noise)
 {
     size_t order[TRAIN];
     for (size_t i = 0; i < TRAIN; i++)
         order[i] = i;
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
-        shuffle(order, TRAIN, noise);
+        noise_shuffle(order, TRAIN, noise);
         for (size_t done = 0; done < TRAIN; done += BATCH) {
             float batch[BATCH][PIXELS];
             int label[BATCH];
@@ -129,7 +122,7 @@ static bool run(uint64_t seed, size_t n_digits, result *r)
         uint64_t noise = seed * 1000 + 1;
         for (size_t i = 0; i < n_digits; i++)
             order[i] = i;
-        shuffle(order, n_digits, &noise);
+        noise_shuffle(order, n_digits, &noise);
         for (size_t i = 0; i < n_digits; i++) {
             memcpy(x[i], pixels[order[i]], sizeof x[i]);
             y[i] = labels[order[i]];
@@ -166,21 +159,6 @@ static bool run(uint64_t seed, size_t n_digits, result *r)
 
 static result results[SEEDS];
 
-typedef struct summary {
-    double mean, deviation;
-} summary;
-
-static summary summarise(const double *value)
-{
-    summary s = {0, 0};
-    for (int i = 0; i < SEEDS; i++)
-        s.mean += value[i] / SEEDS;
-    for (int i = 0; i < SEEDS; i++)
-        s.deviation += (value[i] - s.mean) * (value[i] - s.mean) / (SEEDS - 1);
-    s.deviation = sqrt(s.deviation);
-    return s;
-}
-
 /* step -1 is the network with scaled weights. */
 static void print_row(const char *name, int step, FILE *curves)
 {
@@ -190,7 +168,7 @@ static void print_row(const char *name, int step, FILE *curves)
         accuracy[s] = one->accuracy;
         loss[s] = one->loss;
     }
-    const summary a = summarise(accuracy), l = summarise(loss);
+    const summary a = summarise(accuracy, SEEDS), l = summarise(loss, SEEDS);
     printf("%-28s %.4f +- %.4f    %.4f +- %.4f\n", name, a.mean, a.deviation, l.mean, l.deviation);
     if (curves != NULL)
         fprintf(curves, "%d\t%.6f\t%.6f\t%.6f\t%.6f\n", step < 0 ? 0 : step_size[step], a.mean, a.deviation,
@@ -215,7 +193,7 @@ static void print_report(size_t n_held, FILE *curves)
         wrong += results[s].deviation_wrong / SEEDS;
         found += results[s].errors_in_top_tenth / SEEDS;
     }
-    const summary d = summarise(difference);
+    const summary d = summarise(difference, SEEDS);
     printf("\nThe mean of %d against scaled weights, same seeds: accuracy %+.4f (standard error %.4f).\n",
            NETWORKS, d.mean, d.deviation / sqrt(SEEDS));
     printf("Standard deviation of the predicted class's probability over the networks: %.3f where the\n"

@@ -9,85 +9,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "matrix.h"
+#include "noise.h"
+
 double mlp_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-uint64_t mlp_noise(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-static double normal(uint64_t *state)
-{
-    const double u = ((double)(mlp_noise(state) >> 11) + 0.5) * 0x1p-53;
-    const double v = (double)(mlp_noise(state) >> 11) * 0x1p-53;
-    return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-}
-
-/* ---- Matrices, row major ---- */
-
-/* C = A B + bias, with A m x k, B k x n. Four rows of B at a time, so that C is loaded less often. */
-static void multiply(size_t m, size_t k, size_t n, const float *a, const float *b, const float *bias,
-                     float *c)
-{
-    for (size_t i = 0; i < m; i++) {
-        float *restrict row = c + i * n;
-        memcpy(row, bias, n * sizeof *row);
-        for (size_t l = 0; l + 4 <= k; l += 4) {
-            const float a0 = a[i * k + l], a1 = a[i * k + l + 1];
-            const float a2 = a[i * k + l + 2], a3 = a[i * k + l + 3];
-            const float *b0 = b + l * n, *b1 = b0 + n, *b2 = b1 + n, *b3 = b2 + n;
-            for (size_t j = 0; j < n; j++)
-                row[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j];
-        }
-        for (size_t l = k / 4 * 4; l < k; l++)
-            for (size_t j = 0; j < n; j++)
-                row[j] += a[i * k + l] * b[l * n + j];
-    }
-}
-
-/* C = A^T B, with A m x k, B m x n, C k x n. */
-static void multiply_transposed_a(size_t m, size_t k, size_t n, const float *a, const float *b,
-                                  float *c)
-{
-    for (size_t l = 0; l < k; l++) {
-        float *restrict row = c + l * n;
-        memset(row, 0, n * sizeof *row);
-        for (size_t i = 0; i < m; i++) {
-            const float f = a[i * k + l];
-            const float *b_row = b + i * n;
-            if (f == 0) /* half of the hidden units are 0 */
-                continue;
-            for (size_t j = 0; j < n; j++)
-                row[j] += f * b_row[j];
-        }
-    }
-}
-
-/* C = A B^T, with A m x n, B k x n, C m x k. Eight partial sums, as compilers may not reorder one. */
-static void multiply_transposed_b(size_t m, size_t n, size_t k, const float *a, const float *b,
-                                  float *c)
-{
-    for (size_t i = 0; i < m; i++) {
-        for (size_t l = 0; l < k; l++) {
-            const float *x = a + i * n, *y = b + l * n;
-            float sum[8] = {0};
-            size_t j = 0;
-            for (; j + 8 <= n; j += 8)
-                for (size_t s = 0; s < 8; s++)
-                    sum[s] += x[j + s] * y[j + s];
-            for (; j < n; j++)
-                sum[0] += x[j] * y[j];
-            c[i * k + l] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
-        }
-    }
 }
 
 /* ---- Memory ---- */
@@ -119,7 +48,7 @@ bool mlp_init(mlp *net, size_t inputs, size_t hidden, size_t outputs, size_t max
         if (!ok)
             break;
         for (size_t i = 0; i < n; i++)
-            layer->w[i] = (float)(normal(&state) * sqrt(2.0 / (double)in));
+            layer->w[i] = (float)(noise_normal(&state) * sqrt(2.0 / (double)in));
     }
     if (!ok)
         mlp_free(net);
@@ -222,21 +151,6 @@ static void forward(mlp *net, const float *x, size_t batch, bool training, const
     }
 }
 
-/* The logits of a row become probabilities; the loss of its label. */
-static double softmax_loss(float *row, size_t n, int label)
-{
-    float top = row[0];
-    for (size_t j = 1; j < n; j++)
-        top = row[j] > top ? row[j] : top;
-    double sum = 0;
-    for (size_t j = 0; j < n; j++)
-        sum += exp((double)row[j] - (double)top);
-    const double loss = log(sum) - ((double)row[label] - (double)top);
-    for (size_t j = 0; j < n; j++)
-        row[j] = (float)(exp((double)row[j] - (double)top) / sum);
-    return loss;
-}
-
 double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch)
 {
     forward(net, x, batch, true, NULL);
@@ -255,10 +169,7 @@ double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch)
         const float *out_gradient = net->gradient[l + 1];
         multiply_transposed_a(batch, layer->in, layer->out, net->activation[l], out_gradient,
                               layer->dw);
-        memset(layer->db, 0, layer->out * sizeof *layer->db);
-        for (size_t i = 0; i < batch; i++)
-            for (size_t j = 0; j < layer->out; j++)
-                layer->db[j] += out_gradient[i * layer->out + j];
+        sum_rows(batch, layer->out, out_gradient, layer->db);
         if (l == 0)
             break;
         multiply_transposed_b(batch, layer->out, layer->in, out_gradient, layer->w, net->gradient[l]);
@@ -270,25 +181,16 @@ double mlp_gradient(mlp *net, const float *x, const int *labels, size_t batch)
     return loss / (double)batch;
 }
 
-static void adam(float *w, const float *g, float *mean, float *square, size_t n, float rate)
-{
-    for (size_t i = 0; i < n; i++) {
-        mean[i] = 0.9f * mean[i] + 0.1f * g[i];
-        square[i] = 0.999f * square[i] + 0.001f * g[i] * g[i];
-        w[i] -= rate * mean[i] / (sqrtf(square[i]) + 1e-8f);
-    }
-}
-
 double mlp_train(mlp *net, const float *x, const int *labels, size_t batch, float learning_rate)
 {
     const double loss = mlp_gradient(net, x, labels, batch);
     net->step++;
-    const double t = (double)net->step;
-    const float rate = (float)((double)learning_rate * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t)));
     for (int l = 0; l < MLP_LAYERS; l++) {
         mlp_layer *layer = &net->layer[l];
-        adam(layer->w, layer->dw, layer->w_mean, layer->w_square, layer->in * layer->out, rate);
-        adam(layer->b, layer->db, layer->b_mean, layer->b_square, layer->out, rate);
+        adam(layer->w, layer->dw, layer->w_mean, layer->w_square, layer->in * layer->out,
+             (double)learning_rate, (double)net->step);
+        adam(layer->b, layer->db, layer->b_mean, layer->b_square, layer->out, (double)learning_rate,
+             (double)net->step);
     }
     return loss;
 }

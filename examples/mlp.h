@@ -51,9 +51,6 @@ size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, doubl
  */
 void mlp_predict(mlp *net, const float *x, size_t n, const uint64_t *network, float *probability);
 
-/* A stream of noise for initialisation and shuffling: splitmix64, and normals from it. */
-uint64_t mlp_noise(uint64_t *state);
-
 double mlp_seconds(void);
 
 #endif

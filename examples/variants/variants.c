@@ -1,0 +1,308 @@
+/*
+ * Compares the variants of dropout, and what else is done against overfitting, where they belong: trains
+ * small networks of five kinds on few digits, for several seeds, and prints a table.
+ */
+#include <dropwise.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../summary.h"
+#include "experiment.h"
+
+enum { MAX_SEEDS = 64, MAX_VARIANTS = 64, MAX_THREADS = 64 };
+
+static settings set = {.train = 200, .epochs = 100, .batch = 20, .learning_rate = 0.003};
+static int n_seeds = 10, first_seed = 1, n_threads = 2;
+
+static float pixels[MAX_DIGITS][PIXELS];
+static int labels[MAX_DIGITS];
+static data digits = {(const float(*)[PIXELS])pixels, labels, 0};
+
+/* The variants that are tried, and what comes out. */
+static variant chosen[MAX_VARIANTS];
+static int n_chosen;
+static result results[MAX_VARIANTS][MAX_SEEDS];
+
+/* Switches for all variants, besides their own. */
+static double more_l1, more_l2;
+static bool stop_early;
+
+/* The rates of concrete dropout are watched for a small set, that of --train, and for a large one. */
+enum { SETS = 2, LARGE = 1500 };
+
+static const char *rates_path; /* NULL: they are not watched */
+static rates learned[SETS][MAX_SEEDS];
+
+static size_t set_size(int which)
+{
+    return which == 0 ? (size_t)set.train : digits.n < LARGE ? digits.n : LARGE;
+}
+
+/* ---- Threads take the next job until none is left ---- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int next_job, finished_jobs;
+
+static void *work(void *unused)
+{
+    (void)unused;
+    const int n_tries = n_chosen * n_seeds, n_jobs = n_tries + (rates_path != NULL ? SETS * n_seeds : 0);
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        const int job = next_job++;
+        pthread_mutex_unlock(&lock);
+        if (job >= n_jobs)
+            return NULL;
+        char done[128];
+        if (job < n_tries) {
+            const int v = job % n_chosen, s = job / n_chosen;
+            results[v][s] = try_variant(&set, digits, &chosen[v], (uint64_t)(first_seed + s));
+            snprintf(done, sizeof done, "seed %d, %s, %s: held-out accuracy %.4f", first_seed + s,
+                     chosen[v].network, chosen[v].name, results[v][s].held);
+        } else {
+            const int which = (job - n_tries) % SETS, s = (job - n_tries) / SETS;
+            watch_rates(&set, digits, set_size(which), (uint64_t)(first_seed + s), learned[which][s]);
+            snprintf(done, sizeof done, "seed %d, rates learned from %zu digits", first_seed + s,
+                     set_size(which));
+        }
+        pthread_mutex_lock(&lock);
+        fprintf(stderr, "[%3d/%d] %s\n", ++finished_jobs, n_jobs, done);
+        pthread_mutex_unlock(&lock);
+    }
+}
+
+static void run_all(void)
+{
+    pthread_t threads[MAX_THREADS];
+    int started = 0;
+    while (started < n_threads && pthread_create(&threads[started], NULL, work, NULL) == 0)
+        started++;
+    if (started == 0)
+        work(NULL);
+    for (int t = 0; t < started; t++)
+        pthread_join(threads[t], NULL);
+}
+
+/* ---- Report ---- */
+
+/* The variant that this one is compared with: the first of its network. */
+static int baseline_of(int v)
+{
+    int b = v;
+    while (b > 0 && strcmp(chosen[b - 1].network, chosen[v].network) == 0)
+        b--;
+    return b;
+}
+
+static void print_table(FILE *table)
+{
+    printf("\n%d training digits, %zu held out; %d epochs of Adam; mean and standard deviation over %d "
+           "seeds;\ntier %s. Difference: held-out accuracy against no dropout with the same seed (digits, "
+           "first\nweights), in percentage points, with its standard error. Early stopping: a fifth of the "
+           "training\ndigits is only watched.\n\n",
+           set.train, digits.n - (size_t)set.train, set.epochs, n_seeds,
+           dropwise_isa_name(dropwise_isa_active()));
+    if (more_l1 > 0 || more_l2 > 0 || stop_early)
+        printf("In all rows, besides: L1 %g, L2 %g%s.\n\n", more_l1, more_l2,
+               stop_early ? ", early stopping" : "");
+    printf("%-15s %-32s %-16s %-16s %-15s %s\n", "network", "variant", "train accuracy", "held-out",
+           "difference", "better");
+    int n_networks = 0;
+    for (int v = 0; v < n_chosen; v++) {
+        const int b = baseline_of(v);
+        n_networks += v == b;
+        double train[MAX_SEEDS], held[MAX_SEEDS], difference[MAX_SEEDS];
+        int better = 0;
+        for (int s = 0; s < n_seeds; s++) {
+            train[s] = 100 * results[v][s].train;
+            held[s] = 100 * results[v][s].held;
+            difference[s] = held[s] - 100 * results[b][s].held;
+            better += difference[s] > 0;
+        }
+        const summary t = summarise(train, n_seeds), h = summarise(held, n_seeds);
+        const summary d = summarise(difference, n_seeds);
+        const double error = d.deviation / sqrt(n_seeds);
+        printf("%-15s %-32s %6.2f +- %5.2f  %6.2f +- %5.2f ", chosen[v].network, chosen[v].name, t.mean,
+               t.deviation, h.mean, h.deviation);
+        if (v != b)
+            printf(" %+5.2f +- %4.2f %4d of %d", d.mean, error, better, n_seeds);
+        printf("\n");
+        if (table != NULL)
+            fprintf(table, "%d\t%s: %s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", n_networks,
+                    chosen[v].network, chosen[v].name, t.mean, t.deviation, h.mean, h.deviation, d.mean,
+                    error);
+    }
+}
+
+static summary rate(int which, int point, int r)
+{
+    double p[MAX_SEEDS];
+    for (int s = 0; s < n_seeds; s++)
+        p[s] = learned[which][s][point][r];
+    return summarise(p, n_seeds);
+}
+
+/* The rates at the end, on the screen, and all of them, for a plot. */
+static void print_rates(FILE *out)
+{
+    static const char *const names[RATES] = {"inputs", "first hidden layer", "second hidden layer"};
+    printf("\nConcrete dropout in the perceptron: p after %d steps from p = 0.5, mean and standard deviation "
+           "over\n%d seeds\n\n", (POINTS - 1) * STEPS_BETWEEN, n_seeds);
+    printf("%-22s%10zu digits%10zu digits\n", "", set_size(0), set_size(1));
+    for (int r = 0; r < RATES; r++) {
+        const summary few = rate(0, POINTS - 1, r), many = rate(1, POINTS - 1, r);
+        printf("%-22s   %.3f +- %.3f   %.3f +- %.3f\n", names[r], few.mean, few.deviation, many.mean,
+               many.deviation);
+    }
+    fprintf(out, "# step, then mean and deviation of p of inputs and hidden layers, for %zu and %zu digits\n",
+            set_size(0), set_size(1));
+    for (int point = 0; point < POINTS; point++) {
+        fprintf(out, "%d", point * STEPS_BETWEEN);
+        for (int i = 0; i < SETS * RATES; i++) {
+            const summary p = rate(i / RATES, point, i % RATES);
+            fprintf(out, "\t%.5f\t%.5f", p.mean, p.deviation);
+        }
+        fprintf(out, "\n");
+    }
+}
+
+/* ---- Arguments ---- */
+
+/* Those of a network; NULL: all. */
+static void choose_variants(const char *only)
+{
+    for (size_t i = 0; i < n_variants && n_chosen < MAX_VARIANTS; i++) {
+        if (only != NULL && strcmp(only, variants[i].network) != 0)
+            continue;
+        if (!variant_available(&variants[i])) {
+            fprintf(stderr, "left out, as it needs functions of SLEEF: %s, %s\n", variants[i].network,
+                    variants[i].name);
+            continue;
+        }
+        variant *v = &chosen[n_chosen++];
+        *v = variants[i];
+        v->l1 += more_l1;
+        v->l2 += more_l2;
+        v->early_stopping |= stop_early;
+    }
+}
+
+typedef struct int_option {
+    const char *name;
+    int *value;
+    int min, max;
+} int_option;
+
+static const int_option int_options[] = {
+    {"--seeds", &n_seeds, 1, MAX_SEEDS},    {"--first-seed", &first_seed, 1, 1000000},
+    {"--epochs", &set.epochs, 1, 100000},   {"--train", &set.train, 5, MAX_DIGITS},
+    {"--batch", &set.batch, 1, MAX_BATCH},  {"--threads", &n_threads, 1, MAX_THREADS},
+};
+
+static bool read_int(const char *name, const char *text, bool *known)
+{
+    for (size_t i = 0; i < sizeof int_options / sizeof int_options[0]; i++) {
+        const int_option *o = &int_options[i];
+        if (strcmp(name, o->name) != 0)
+            continue;
+        *known = true;
+        char *end;
+        const long value = strtol(text, &end, 10);
+        if (end == text || *end != '\0' || value < o->min || value > o->max)
+            return false;
+        *o->value = (int)value;
+    }
+    return true;
+}
+
+static bool read_penalty(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && *out >= 0 && isfinite(*out);
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: variants --data FILE.csv [--network NAME] [--seeds N] [--first-seed N]\n"
+                    "                [--epochs N] [--train N] [--batch N] [--threads N] [--table FILE]\n"
+                    "                [--rates FILE]\n"
+                    "       for all variants, besides their own: [--l1 X] [--l2 X] [--early-stopping]\n");
+    return 2;
+}
+
+/* Nothing if path is NULL. */
+static bool open_for_writing(const char *path, FILE **out)
+{
+    if (path != NULL && (*out = fopen(path, "w")) == NULL) {
+        fprintf(stderr, "variants: cannot write %s\n", path);
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const char *data_path = NULL, *table_path = NULL, *only = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--early-stopping") == 0) {
+            stop_early = true;
+            continue;
+        }
+        const char *name = argv[i], *value = ++i < argc ? argv[i] : NULL;
+        bool known = true, good = value != NULL;
+        if (good && strcmp(name, "--data") == 0)
+            data_path = value;
+        else if (good && strcmp(name, "--table") == 0)
+            table_path = value;
+        else if (good && strcmp(name, "--rates") == 0)
+            rates_path = value;
+        else if (good && strcmp(name, "--network") == 0)
+            only = value;
+        else if (good && strcmp(name, "--l1") == 0)
+            good = read_penalty(value, &more_l1);
+        else if (good && strcmp(name, "--l2") == 0)
+            good = read_penalty(value, &more_l2);
+        else if (good) {
+            known = false;
+            good = read_int(name, value, &known);
+        }
+        if (!known || !good) {
+            fprintf(stderr, "variants: bad option or value: %s\n", name);
+            return usage();
+        }
+    }
+    if (data_path == NULL)
+        return usage();
+    digits.n = digits_read(data_path, pixels, labels);
+    if (digits.n == 0)
+        return 1;
+    if ((size_t)set.train >= digits.n) {
+        fprintf(stderr, "variants: --train %d leaves none of %zu digits to test with\n", set.train, digits.n);
+        return 1;
+    }
+    if (rates_path != NULL && !variant_available(concrete_variant())) {
+        fprintf(stderr, "left out, as it needs functions of SLEEF: the rates of concrete dropout\n");
+        rates_path = NULL;
+    }
+    choose_variants(only);
+    if (n_chosen == 0) {
+        fprintf(stderr, "variants: no network is called %s, or none of its variants can be run\n", only);
+        return usage();
+    }
+    FILE *table = NULL, *rates_out = NULL;
+    if (!open_for_writing(table_path, &table) || !open_for_writing(rates_path, &rates_out))
+        return 1;
+    run_all();
+    print_table(table);
+    if (rates_path != NULL)
+        print_rates(rates_out);
+    if ((table != NULL && fclose(table) != 0) || (rates_out != NULL && fclose(rates_out) != 0)) {
+        fprintf(stderr, "variants: cannot write what is for plots\n");
+        return 1;
+    }
+    return 0;
+}
