@@ -250,6 +250,8 @@ void add_kernel(const std::string &name, dropwise_map_fn *map)
     add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
         map(n, reinterpret_cast<const double *>(p), reinterpret_cast<double *>(buffers().y));
     });
+}
+
 /* Other systems' masks: bytes:N is what is written, or compared. */
 void add_kernel(const std::string &name, dropwise_words_fn *words)
 {
