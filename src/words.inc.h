@@ -301,20 +301,22 @@ static void words_threefry2x32_20_planes(const dropwise_counters *counters, size
 /* ---- Philox4x64, 10 rounds ---- */
 
 typedef struct dwords_block {
-    vdword c[4];
+    vdword a, b, c, d;
 } dwords_block;
 
 static inline dwords_block dwords_philox_round(dwords_block s, vdword k0, vdword k1)
 {
     vdword hi0, lo0, hi1, lo1;
-    vdword_mul(s.c[0], vdword_set1(UINT64_C(0xD2E7470EE14C6C93)), &hi0, &lo0);
-    vdword_mul(s.c[2], vdword_set1(UINT64_C(0xCA5A826395121157)), &hi1, &lo1);
-    return (dwords_block){{vdword_xor3(hi1, s.c[1], k0), lo1, vdword_xor3(hi0, s.c[3], k1), lo0}};
+    vdword_mul(s.a, vdword_set1(UINT64_C(0xD2E7470EE14C6C93)), &hi0, &lo0);
+    vdword_mul(s.c, vdword_set1(UINT64_C(0xCA5A826395121157)), &hi1, &lo1);
+    return (dwords_block){vdword_xor3(hi1, s.b, k0), lo1, vdword_xor3(hi0, s.d, k1), lo0};
 }
 
 static void dwords_philox4x64_10(const dropwise_counters64 *counters, size_t n_blocks, void *words)
 {
     enum { ROUNDS = 10, BLOCK_BYTES = 32 };
+    const vdword b = vdword_set1(counters->first[1]), c = vdword_set1(counters->first[2]);
+    const vdword d = vdword_set1(counters->first[3]);
     vdword k0[ROUNDS], k1[ROUNDS];
     k0[0] = vdword_set1(counters->key[0]);
     k1[0] = vdword_set1(counters->key[1]);
@@ -324,16 +326,15 @@ static void dwords_philox4x64_10(const dropwise_counters64 *counters, size_t n_b
     }
     uint8_t *out = words;
     for (size_t done = 0; done < n_blocks; done += VDWORD_LANES) {
-        dwords_block s = {{vdword_counters(counters->first[0] + done), vdword_set1(counters->first[1]),
-                           vdword_set1(counters->first[2]), vdword_set1(counters->first[3])}};
+        dwords_block s = {vdword_counters(counters->first[0] + done), b, c, d};
         VEC_UNROLL
         for (unsigned r = 0; r < ROUNDS; r++)
             s = dwords_philox_round(s, k0[r], k1[r]);
         if (n_blocks - done >= VDWORD_LANES) {
-            vdword_store_blocks(out + done * BLOCK_BYTES, s.c[0], s.c[1], s.c[2], s.c[3]);
+            vdword_store_blocks(out + done * BLOCK_BYTES, s.a, s.b, s.c, s.d);
         } else {
             uint8_t last[VDWORD_LANES * BLOCK_BYTES];
-            vdword_store_blocks(last, s.c[0], s.c[1], s.c[2], s.c[3]);
+            vdword_store_blocks(last, s.a, s.b, s.c, s.d);
             memcpy(out + done * BLOCK_BYTES, last, (n_blocks - done) * BLOCK_BYTES);
         }
     }
