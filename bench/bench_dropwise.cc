@@ -16,7 +16,7 @@
  *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
  *   dropconnect/f32/<isa>/p:0.5/samples:64/bytes:N
  *                                     a layer of 1,024 columns with N bytes of weights and a mask for each
- *                                     sample; also _dx, _dw, _moments, and _copy, _floats, _plain: in steps
+ *                                     sample; by other generators; also _dx, _dw, _moments
  *   to_bytes/..., to_bits/...         stored masks converted, N bytes of one byte an entry
  *   dropblock_nchw/..., dropblock_nhwc/...
  *                                     blocks of 7 x 7 on maps of 32 x 32; also dropblock_anywhere (seeds at
@@ -47,7 +47,9 @@
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
  * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, plain
  * (dropout without blocks), in rows of peers, our tiers doing the same, and in rows of other systems' masks
- * random123, the same amount of random numbers by Random123.
+ * random123, the same amount of random numbers by Random123. For dropconnect: copy (a masked copy of the
+ * weights, then a product), floats (a stored mask of floats, then a product), plain (likewise, with the
+ * generator of C++ and loops that compilers cannot make vectors of).
  */
 #include "peers.h"
 

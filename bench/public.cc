@@ -270,99 +270,116 @@ void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
              {{"plain", {backward}}});
 }
 
-/*
- * A layer of 1,024 columns, whose weights have so many bytes in f32. Beside it what does the same in steps,
- * for each sample: dropconnect_copy makes a masked copy of the weights and multiplies it; dropconnect_floats
- * has this library store the mask as floats, and multiplies both in a loop that compilers make vectors of;
- * dropconnect_plain does so in plain loops with the generator of C++, a number for each weight.
- */
+namespace {
+
+/* A layer of 1,024 columns in f32. Matrices lie in the two buffers. */
+struct Connect {
+    static constexpr size_t kColumns = 1024, kMaxSamples = 64;
+    size_t rows, samples;
+    dropwise_mask mask;
+    dropwise_dropconnect layer;
+
+    Connect(const dropwise_mask &of_mask, size_t of_rows, size_t of_samples)
+        : rows(of_rows), samples(of_samples), mask(of_mask)
+    {
+        if (dropwise_dropconnect_init(&layer, samples, rows, kColumns) != DROPWISE_OK)
+            std::abort();
+    }
+
+    float *w() const { return buffers().x; }
+    float *x() const { return w() + rows * kColumns + 48; }
+    float *dy() const { return x() + kMaxSamples * kColumns + 48; }
+    float *y() const { return buffers().y; }
+    float *dx() const { return y() + kMaxSamples * rows + 48; } /* or the variance, or masks, or dw */
+
+    /* The same in steps, sample by sample: a masked copy of the weights, which is multiplied. */
+    void copy() const
+    {
+        const Connect none(make_mask(0), rows, 1);
+        for (size_t b = 0; b < samples; b++)
+            if (dropwise_forward_f32(&mask, b * rows * kColumns, rows * kColumns, w(), dx(), nullptr) !=
+                    DROPWISE_OK ||
+                dropwise_dropconnect_forward(&none.mask, DROPWISE_F32, &none.layer, dx(), x() + b * kColumns,
+                                             nullptr, y() + b * rows) != DROPWISE_OK)
+                std::abort();
+    }
+
+    /* The mask as floats, drawn by the library, and a product of three that compilers make vectors of. */
+    void floats() const
+    {
+        dropwise_view view = make_view({rows, kColumns}, 0);
+        const uint64_t bytes = 4 * rows * kColumns;
+        const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_SCALED, dx(), bytes, 0, {0, 0}};
+        for (size_t b = 0; b < samples; b++) {
+            view.first = b * rows * kColumns;
+            if (dropwise_draw_view(&mask, DROPWISE_F32, &view, &stored) != DROPWISE_OK)
+                std::abort();
+            for (size_t o = 0; o < rows; o++) {
+                const float *row = w() + o * kColumns, *m = dx() + o * kColumns, *in = x() + b * kColumns;
+                float sums[16] = {0}, total = 0;
+                for (size_t i = 0; i < kColumns; i += 16)
+                    for (size_t k = 0; k < 16; k++)
+                        sums[k] += row[i + k] * m[i + k] * in[i + k];
+                for (float sum : sums)
+                    total += sum;
+                y()[b * rows + o] = total;
+            }
+        }
+    }
+
+    /* Plain loops, and the generator of C++ with a number for each weight; for one sample. */
+    void plain() const
+    {
+        static std::mt19937 generator;
+        const double q = static_cast<double>(mask.keep_threshold) / DROPWISE_KEEP_ONE;
+        std::bernoulli_distribution keep(q);
+        for (size_t i = 0; i < rows * kColumns; i++)
+            dx()[i] = keep(generator) ? static_cast<float>(1 / q) : 0;
+        for (size_t o = 0; o < rows; o++) {
+            float total = 0;
+            for (size_t i = 0; i < kColumns; i++)
+                total += w()[o * kColumns + i] * dx()[o * kColumns + i] * x()[i];
+            y()[o] = total;
+        }
+    }
+};
+
+} // namespace
+
 void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
 {
-    constexpr size_t kColumns = 1024, kMaxSamples = 64;
-    const size_t rows = bytes / 4 / kColumns;
-    const dropwise_mask mask = make_mask(p), none = make_mask(0);
-    const auto w = [] { return buffers().x; };
-    const auto x = [=] { return buffers().x + bytes / 4 + 48; };
-    const auto dy = [=] { return x() + kMaxSamples * kColumns + 48; };
-    const auto y = [] { return buffers().y; };
-    const auto variance = [=] { return y() + kMaxSamples * rows + 48; };
-    const auto dw = [=] { return y() + kMaxSamples * kColumns + 48; };
-    const auto masks = [=] { return variance() + kMaxSamples * rows + 48; };
-
-    for (size_t samples : {size_t(1), kMaxSamples}) {
-        dropwise_dropconnect layer, one;
-        if (dropwise_dropconnect_init(&layer, samples, rows, kColumns) != DROPWISE_OK ||
-            dropwise_dropconnect_init(&one, 1, rows, kColumns) != DROPWISE_OK)
-            std::abort();
+    for (size_t samples : {size_t(1), Connect::kMaxSamples}) {
+        const size_t rows = bytes / 4 / Connect::kColumns, n = samples * rows * Connect::kColumns;
         const std::string suffix = std::string("/f32/") + dropwise_isa_name(isa) +
                                    (p == 0.1 ? "/p:0.1" : "/p:0.5") + "/samples:" + std::to_string(samples) +
                                    bytes_suffix(bytes);
-        const size_t n = samples * rows * kColumns, moved = samples * bytes;
-        const auto add = [=](const char *name, std::function<dropwise_status()> call) {
-            add_call(name + suffix, isa, n, moved, call);
+        const auto add_forward = [=](const std::string &name, const Connect &c) {
+            std::vector<Reference> steps = {{"copy", {[=] { c.copy(); }}}, {"floats", {[=] { c.floats(); }}}};
+            if (samples == 1)
+                steps.push_back({"plain", {[=] { c.plain(); }}});
+            add_call(name + suffix, isa, n, samples * bytes,
+                     [=] {
+                         return dropwise_dropconnect_forward(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(),
+                                                             nullptr, c.y());
+                     },
+                     steps);
         };
-        add("dropconnect", [=] {
-            return dropwise_dropconnect_forward(&mask, DROPWISE_F32, &layer, w(), x(), nullptr, y());
+        const Connect c(make_mask(p), rows, samples);
+        add_forward("dropconnect", c);
+        for (uint32_t generator : kOtherGenerators)
+            add_forward(std::string("dropconnect_") + dropwise_generator_name(generator),
+                        Connect(make_mask(p, generator), rows, samples));
+        add_call("dropconnect_dx" + suffix, isa, n, samples * bytes, [=] {
+            return dropwise_dropconnect_backward(&c.mask, DROPWISE_F32, &c.layer, c.w(), nullptr, c.dy(),
+                                                 c.dx(), nullptr, nullptr);
         });
-        add("dropconnect_dx", [=] {
-            return dropwise_dropconnect_backward(&mask, DROPWISE_F32, &layer, w(), nullptr, dy(), y(),
-                                                 nullptr, nullptr);
+        add_call("dropconnect_dw" + suffix, isa, n, samples * bytes, [=] {
+            return dropwise_dropconnect_backward(&c.mask, DROPWISE_F32, &c.layer, nullptr, c.x(), c.dy(),
+                                                 nullptr, c.dx(), nullptr);
         });
-        add("dropconnect_dw", [=] {
-            return dropwise_dropconnect_backward(&mask, DROPWISE_F32, &layer, nullptr, x(), dy(), nullptr,
-                                                 dw(), nullptr);
+        add_call("dropconnect_moments" + suffix, isa, n, samples * bytes, [=] {
+            return dropwise_dropconnect_moments(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(), nullptr, c.y(),
+                                                c.dx());
         });
-        add("dropconnect_moments", [=] {
-            return dropwise_dropconnect_moments(&mask, DROPWISE_F32, &layer, w(), x(), nullptr, y(),
-                                                variance());
-        });
-        add("dropconnect_copy", [=] {
-            dropwise_status status = DROPWISE_OK;
-            for (size_t b = 0; b < samples && status == DROPWISE_OK; b++) {
-                status = dropwise_forward_f32(&mask, b * rows * kColumns, rows * kColumns, w(), masks(),
-                                              nullptr);
-                if (status == DROPWISE_OK)
-                    status = dropwise_dropconnect_forward(&none, DROPWISE_F32, &one, masks(),
-                                                          x() + b * kColumns, nullptr, y() + b * rows);
-            }
-            return status;
-        });
-        add("dropconnect_floats", [=] {
-            dropwise_view view = make_view({rows, kColumns}, 0);
-            const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_SCALED, masks(), bytes, 0, {0, 0}};
-            for (size_t b = 0; b < samples; b++) {
-                view.first = b * rows * kColumns;
-                const dropwise_status status = dropwise_draw_view(&mask, DROPWISE_F32, &view, &stored);
-                if (status != DROPWISE_OK)
-                    return status;
-                const float *in = x() + b * kColumns;
-                for (size_t o = 0; o < rows; o++) {
-                    const float *row = w() + o * kColumns, *m = masks() + o * kColumns;
-                    float sums[16] = {0}, total = 0;
-                    for (size_t i = 0; i < kColumns; i += 16)
-                        for (size_t k = 0; k < 16; k++)
-                            sums[k] += row[i + k] * m[i + k] * in[i + k];
-                    for (float sum : sums)
-                        total += sum;
-                    y()[b * rows + o] = total;
-                }
-            }
-            return dropwise_status(DROPWISE_OK);
-        });
-        if (samples == 1)
-            add("dropconnect_plain", [=] {
-                static std::mt19937 generator;
-                std::bernoulli_distribution keep(1 - p);
-                const float scale = static_cast<float>(1 / (1 - p));
-                for (size_t i = 0; i < rows * kColumns; i++)
-                    masks()[i] = keep(generator) ? scale : 0;
-                for (size_t o = 0; o < rows; o++) {
-                    float total = 0;
-                    for (size_t i = 0; i < kColumns; i++)
-                        total += w()[o * kColumns + i] * masks()[o * kColumns + i] * x()[i];
-                    y()[o] = total;
-                }
-                return dropwise_status(DROPWISE_OK);
-            });
     }
 }

@@ -94,10 +94,10 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
 void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_conversions(dropwise_isa isa, size_t bytes);
 void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
+void add_dropconnect(dropwise_isa isa, double p, size_t bytes);
 
 /* A tensor split over threads. */
 void add_threads(dropwise_isa isa, size_t bytes);
-void add_dropconnect(dropwise_isa isa, double p, size_t bytes);
 
 /* What they are compared with. */
 void add_memcpy(size_t bytes);
