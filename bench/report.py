@@ -179,6 +179,7 @@ def print_steps(run):
             time, other = run.time(name), run.time(what.format(row=row, tier=tier, size=size))
             ratio = time / other if time and other else run.ratio(name, what)
             rows.append([title, tier, per_element(time, size / WIDTHS[row.split("/")[1]]), reference, ratio])
+    print()
     table("", ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
