@@ -73,8 +73,7 @@ def table(title, columns, rows):
     rows = [row for row in rows if any(isinstance(cell, float) for cell in row)]
     if not rows:
         return
-    if title:
-        print(f"\n{title}\n")
+    print(f"\n{title}\n" if title else "")
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
@@ -179,8 +178,7 @@ def print_steps(run):
             time, other = run.time(name), run.time(what.format(row=row, tier=tier, size=size))
             ratio = time / other if time and other else run.ratio(name, what)
             rows.append([title, tier, per_element(time, size / WIDTHS[row.split("/")[1]]), reference, ratio])
-    print()
-    table("", ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
+    table(None, ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
 def print_small(run):
@@ -231,7 +229,8 @@ def generators_of(run):
         row = re.match(r"kernel/generate_((?!at_)\w+)/(\w+)/bytes:4096$", name)
         if row:
             found[row.group(1).replace("_", "-")][row.group(2)] = time / 4096
-    return found
+    order = GENERATORS + sorted(found.keys() - set(GENERATORS))
+    return {name: found[name] for name in order if name in found}
 
 
 def print_generators(run):
@@ -273,7 +272,7 @@ def write_data(run, folder):
 def main():
     run = Run(sys.argv[1])
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}; "
-          "f32 forward from the seed alone; x and y apart.\n")
+          "f32 forward from the seed alone; x and y apart.")
     for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps, print_small,
                         print_masks, print_threads, print_generators):
         print_table(run)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "digits_data.h"
 #include "mlp.h"
 #include "noise.h"
@@ -241,33 +242,13 @@ static int check_gradients(void)
 
 /* ---- Arguments ---- */
 
-typedef struct int_option {
-    const char *name;
-    int *value;
-    int min, max;
-} int_option;
-
 static const int_option int_options[] = {
     {"--seeds", &set.seeds, 1, MAX_SEEDS},    {"--epochs", &set.epochs, 1, MAX_EPOCHS},
     {"--train", &set.train, 1, MAX_DIGITS},   {"--hidden", &set.hidden, 1, 4096},
     {"--batch", &set.batch, 1, MAX_DIGITS},   {"--threads", &set.threads, 1, 64},
 };
 
-static bool read_int(const char *name, const char *text, bool *known)
-{
-    for (size_t i = 0; i < sizeof int_options / sizeof int_options[0]; i++) {
-        const int_option *o = &int_options[i];
-        if (strcmp(name, o->name) != 0)
-            continue;
-        *known = true;
-        char *end;
-        const long value = strtol(text, &end, 10);
-        if (end == text || *end != '\0' || value < o->min || value > o->max)
-            return false;
-        *o->value = (int)value;
-    }
-    return true;
-}
+enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };
 
 static bool read_probability(const char *text, double *out)
 {
@@ -292,7 +273,7 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--check-gradients") == 0)
         return check_gradients();
     for (int i = 1; i < argc; i += 2) {
-        bool known = true, good = i + 1 < argc;
+        bool good = i + 1 < argc;
         if (good && strcmp(argv[i], "--data") == 0)
             data = argv[i + 1];
         else if (good && strcmp(argv[i], "--curves") == 0)
@@ -301,11 +282,9 @@ int main(int argc, char **argv)
             good = read_probability(argv[i + 1], &set.p);
         else if (good && strcmp(argv[i], "--input-p") == 0)
             good = read_probability(argv[i + 1], &set.input_p);
-        else if (good) {
-            known = false;
-            good = read_int(argv[i], argv[i + 1], &known);
-        }
-        if (!known || !good) {
+        else if (good)
+            good = read_int(int_options, N_INT_OPTIONS, argv[i], argv[i + 1]);
+        if (!good) {
             fprintf(stderr, "digits: bad option or value: %s\n", argv[i]);
             return usage();
         }

@@ -11,6 +11,12 @@
  */
 enum { STREAM_FROM_BYTES = 4 << 20 };
 
+/*
+ * Elements of a step where all stays in the cache: few enough that stores of one step drain while the next
+ * one is drawn, many enough that setting up a generator for it does not count.
+ */
+enum { CACHED_STEP = 1024 };
+
 /* Elements that go through f32 at a time, in a buffer on the stack. */
 enum { WIDE = 512 };
 
@@ -152,7 +158,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
-    const size_t step = large ? DRAW_STEP : 1024;
+    const size_t step = large ? DRAW_STEP : CACHED_STEP;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = smaller(DRAW_CHUNK, n - next);

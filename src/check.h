@@ -29,4 +29,10 @@ static inline bool dropwise_overlap(dropwise_extent a, dropwise_extent b)
     return a.from < b.to && b.from < a.to;
 }
 
+/* Neither infinite nor NaN. */
+static inline bool dropwise_is_finite(double x)
+{
+    return x - x == 0.0;
+}
+
 #endif

@@ -7,8 +7,8 @@
 
 #include "kernels.h"
 
-/* All that the library can write, besides its reason and one flag: constant tables of a tier, or NULL before
- * the first use. */
+/* All that the library can write, besides its reason, a flag and what the CPU has: constant tables of a tier,
+ * or NULL before the first use. */
 extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 extern _Atomic(const dropwise_ars_kernels *) dropwise_active_ars_kernels;
 

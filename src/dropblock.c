@@ -471,7 +471,7 @@ dropwise_status dropwise_dropblock_apply(dropwise_dtype dtype, const dropwise_vi
     dropwise_status status = dropwise_dtype_bytes(dtype) == 0 ? DROPWISE_ERROR_DTYPE : DROPWISE_OK;
     if (status == DROPWISE_OK)
         status = dropwise_check_view(view, &empty);
-    if (status == DROPWISE_OK && !(scale - scale == 0.0))
+    if (status == DROPWISE_OK && !dropwise_is_finite(scale))
         status = DROPWISE_ERROR_PARAMETER;
     if (status != DROPWISE_OK || empty)
         return status;

@@ -277,7 +277,7 @@ dropwise_status dropwise_softmax_init(dropwise_softmax *softmax, double scale)
 {
     if (softmax == NULL)
         return DROPWISE_ERROR_NULL;
-    if (!(scale - scale == 0.0))
+    if (!dropwise_is_finite(scale))
         return DROPWISE_ERROR_PARAMETER;
     memset(softmax, 0, sizeof *softmax);
     softmax->struct_size = sizeof *softmax;
@@ -294,7 +294,7 @@ static dropwise_status check_softmax(const dropwise_softmax *softmax, const drop
         return DROPWISE_ERROR_STRUCT_SIZE;
     if (softmax->reserved[0] != 0 || softmax->reserved[1] != 0)
         return DROPWISE_ERROR_RESERVED;
-    if (softmax->causal > 1 || !(softmax->scale - softmax->scale == 0.0))
+    if (softmax->causal > 1 || !dropwise_is_finite(softmax->scale))
         return DROPWISE_ERROR_PARAMETER;
     const uint32_t last = view->rank - 1;
     if (softmax->causal && view->rank < 2)

@@ -3,6 +3,8 @@
  * vword, and bits64_below and bits64_equal, which turn bytes into bits.
  */
 
+#include "philox_round.inc.h"
+
 #define GENERATOR philox4x32_10
 #define ROUNDS 10
 #include "philox4x32.inc.h"

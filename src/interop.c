@@ -98,11 +98,6 @@ static double rounded_to(dropwise_dtype dtype, double x)
     return x < 65536.0 ? x : (double)__builtin_inff();
 }
 
-static bool is_finite(double x)
-{
-    return x - x == 0.0;
-}
-
 static bool is_probability(double p)
 {
     return p >= 0.0 && p <= 1.0;
@@ -294,7 +289,7 @@ static dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uin
     const bool legacy = layout == DROPWISE_LAYOUT_JAX_LEGACY;
     const uint64_t per_word = draws == DROPWISE_F16 ? 2 : draws == DROPWISE_BF16 ? 4 : 1;
     const uint64_t words = draws == DROPWISE_F64 ? UINT32_MAX / 2 : UINT32_MAX;
-    if (!is_finite(scale) || (legacy && size > words * per_word))
+    if (!dropwise_is_finite(scale) || (legacy && size > words * per_word))
         return DROPWISE_ERROR_PARAMETER;
     *interop = new_interop(layout, pair(key[0], key[1]));
     interop->size = size;
@@ -329,7 +324,7 @@ dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int
     if (!is_float_dtype(dtype))
         return DROPWISE_ERROR_DTYPE;
     const double scale = rounded_to(dtype, 1.0 / (1.0 - rate));
-    if (!is_finite(scale))
+    if (!dropwise_is_finite(scale))
         return DROPWISE_ERROR_PARAMETER;
     const uint64_t seed0 = (uint64_t)seed[0], seed1 = (uint64_t)seed[1];
     const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
@@ -775,7 +770,7 @@ static bool parameters_are_known(const dropwise_interop *d)
         : d->layout == DROPWISE_LAYOUT_CURAND || d->layout == DROPWISE_LAYOUT_DEEPSPEED ? 3
                                                                                         : 0;
     if (d->drops > 1 || !draws_are_known(d) || d->size > size_limit(d) || d->skip > skip_limit ||
-        !(d->scale >= 0.0 && is_finite(d->scale)))
+        !(d->scale >= 0.0 && dropwise_is_finite(d->scale)))
         return false;
     if (has_threads(d->layout)) {
         const bool is_torch = d->layout == DROPWISE_LAYOUT_TORCH_CUDA;

@@ -194,6 +194,7 @@ typedef struct dropwise_ars_kernels {
     uint64_t required; /* CPU features that the compiler was allowed to use, as below */
     dropwise_generator generator;
 } dropwise_ars_kernels;
+
 /*
  * Mask layouts of other systems. Block k of a run has the counter words first[w] + k / group * step[w],
  * modulo 2^32, and in word 0 k % group besides; group is 1, 2 or 4. Generators of two words take no groups.

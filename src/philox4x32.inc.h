@@ -4,11 +4,7 @@
  * Included by generators_all.inc.h, once for each number of rounds, with the parameters
  *   GENERATOR  philox4x32_10 or philox4x32_7
  *   ROUNDS     10 or 7
- * Of the vector header it uses vword: a vector of 32-bit words, one word of VWORD_LANES different blocks.
- *
- * One round turns the counter words (c0, c1, c2, c3) into
- *     (hi(M1 * c2) ^ c1 ^ k0,  lo(M1 * c2),  hi(M0 * c0) ^ c3 ^ k1,  lo(M0 * c0))
- * and then the key (k0, k1) grows by (W0, W1).
+ * after philox_round.inc.h.
  */
 #define CONCAT_(a, b) a##_##b
 #define CONCAT(a, b) CONCAT_(a, b)
@@ -27,46 +23,28 @@ typedef struct OP(plan) {
     uint32_t c2_xor_3; /* c3 ^ k1 of round 3                                 */
 } OP(plan);
 
-typedef struct OP(state) {
-    vword c0, c1, c2, c3;
-} OP(state);
-
 enum { OP(LANES) = VWORD_LANES, OP(UNROLL) = VWORD_UNROLL };
-
-static const uint32_t OP(m0) = UINT32_C(0xD2511F53), OP(m1) = UINT32_C(0xCD9E8D57);
 
 VEC_INLINE void OP(prepare)(const dropwise_key *key, uint32_t high, OP(plan) *plan)
 {
-    const uint32_t w0 = UINT32_C(0x9E3779B9), w1 = UINT32_C(0xBB67AE85); /* golden ratio, sqrt(3) - 1 */
     for (unsigned r = 0; r < ROUNDS; r++) {
-        plan->k0[r] = key->key[0] + r * w0;
-        plan->k1[r] = key->key[1] + r * w1;
+        plan->k0[r] = key->key[0] + r * philox_w0;
+        plan->k1[r] = key->key[1] + r * philox_w1;
     }
     memcpy(plan->stream, key->stream, sizeof plan->stream);
-    const uint64_t product1 = (uint64_t)OP(m1) * key->stream[0];
+    const uint64_t product1 = (uint64_t)philox_m1 * key->stream[0];
     const uint32_t c0 = (uint32_t)(product1 >> 32) ^ high ^ plan->k0[0];
-    const uint64_t product0 = (uint64_t)OP(m0) * c0;
+    const uint64_t product0 = (uint64_t)philox_m0 * c0;
     plan->c2_xor_1 = key->stream[1] ^ plan->k1[0];
     plan->c0_xor_2 = (uint32_t)product1 ^ plan->k0[1];
     plan->c2_xor_2 = (uint32_t)(product0 >> 32) ^ plan->k1[1];
     plan->c2_xor_3 = (uint32_t)product0 ^ plan->k1[2];
 }
 
-VEC_INLINE OP(state) OP(round)(OP(state) s, uint32_t k0, uint32_t k1)
-{
-    vword hi0, lo0, hi1, lo1;
-    vword_mul(s.c0, vword_set1(OP(m0)), &hi0, &lo0);
-    vword_mul(s.c2, vword_set1(OP(m1)), &hi1, &lo1);
-    return (OP(state)){.c0 = vword_xor3(hi1, s.c1, vword_set1(k0)),
-                       .c1 = lo1,
-                       .c2 = vword_xor3(hi0, s.c3, vword_set1(k1)),
-                       .c3 = lo0};
-}
-
 /* Rounds 1 to 3 of blocks with the low counter words c0. */
-VEC_INLINE OP(state) OP(first_rounds)(const OP(plan) *plan, vword c0)
+VEC_INLINE philox_state OP(first_rounds)(const OP(plan) *plan, vword c0)
 {
-    const vword m0 = vword_set1(OP(m0)), m1 = vword_set1(OP(m1));
+    const vword m0 = vword_set1(philox_m0), m1 = vword_set1(philox_m1);
     vword hi0, lo0, hi1, lo1;
     vword_mul(c0, m0, &hi0, &lo0);
     const vword c2_1 = vword_xor(hi0, vword_set1(plan->c2_xor_1)), c3_1 = lo0;
@@ -75,15 +53,15 @@ VEC_INLINE OP(state) OP(first_rounds)(const OP(plan) *plan, vword c0)
     const vword c2_2 = vword_xor(c3_1, vword_set1(plan->c2_xor_2));
     vword_mul(c0_2, m0, &hi0, &lo0);
     vword_mul(c2_2, m1, &hi1, &lo1);
-    return (OP(state)){.c0 = vword_xor3(hi1, c1_2, vword_set1(plan->k0[2])),
-                       .c1 = lo1,
-                       .c2 = vword_xor(hi0, vword_set1(plan->c2_xor_3)),
-                       .c3 = lo0};
+    return (philox_state){.c0 = vword_xor3(hi1, c1_2, vword_set1(plan->k0[2])),
+                          .c1 = lo1,
+                          .c2 = vword_xor(hi0, vword_set1(plan->c2_xor_3)),
+                          .c3 = lo0};
 }
 
 VEC_INLINE void OP(blocks)(const OP(plan) *plan, uint32_t low, unsigned n_vectors, uint8_t *out)
 {
-    OP(state) s[VWORD_UNROLL];
+    philox_state s[VWORD_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         s[u] = OP(first_rounds)(plan, vword_counters(low, u));
@@ -91,7 +69,7 @@ VEC_INLINE void OP(blocks)(const OP(plan) *plan, uint32_t low, unsigned n_vector
     for (unsigned r = 3; r < ROUNDS; r++) {
         VEC_UNROLL
         for (unsigned u = 0; u < n_vectors; u++)
-            s[u] = OP(round)(s[u], plan->k0[r], plan->k1[r]);
+            s[u] = philox_round(s[u], vword_set1(plan->k0[r]), vword_set1(plan->k1[r]));
     }
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
@@ -100,11 +78,11 @@ VEC_INLINE void OP(blocks)(const OP(plan) *plan, uint32_t low, unsigned n_vector
 
 VEC_INLINE void OP(blocks_at)(const OP(plan) *plan, const uint64_t *counters, uint8_t *out)
 {
-    OP(state) s = {.c2 = vword_set1(plan->stream[0]), .c3 = vword_set1(plan->stream[1])};
+    philox_state s = {.c2 = vword_set1(plan->stream[0]), .c3 = vword_set1(plan->stream[1])};
     vword_load_counters(counters, &s.c0, &s.c1);
     VEC_UNROLL
     for (unsigned r = 0; r < ROUNDS; r++)
-        s = OP(round)(s, plan->k0[r], plan->k1[r]);
+        s = philox_round(s, vword_set1(plan->k0[r]), vword_set1(plan->k1[r]));
     vword_store_blocks(out, s.c0, s.c1, s.c2, s.c3);
 }
 

@@ -2,7 +2,7 @@
  * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
  *
  * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
- * uses dense: a vector of 32-bit words, one word of DENSE_LANES different blocks.
+ * uses vec_b32: here one word of LANES_b32 different blocks.
  */
 typedef struct threefry4x32_20_plan {
     uint32_t key[5];    /* the four words and their parity */
@@ -10,10 +10,10 @@ typedef struct threefry4x32_20_plan {
     uint32_t stream[2]; /* counter words 2 and 3           */
 } threefry4x32_20_plan;
 
-enum { threefry4x32_20_LANES = DENSE_LANES, threefry4x32_20_UNROLL = DENSE_UNROLL };
+enum { threefry4x32_20_LANES = LANES_b32, threefry4x32_20_UNROLL = 2 };
 
 typedef struct threefry4x32_20_state {
-    dense x[4];
+    vec_b32 x[4];
 } threefry4x32_20_state;
 
 VEC_INLINE void threefry4x32_20_prepare(const dropwise_key *key, uint32_t high, threefry4x32_20_plan *plan)
@@ -30,8 +30,8 @@ VEC_INLINE void threefry4x32_20_prepare(const dropwise_key *key, uint32_t high, 
 /* x[a] and x[b] of a round, which rotates by n. */
 VEC_INLINE void threefry4x32_20_mix(threefry4x32_20_state *s, unsigned a, unsigned b, int n)
 {
-    s->x[a] = dense_add(s->x[a], s->x[b]);
-    s->x[b] = dense_xor(dense_rotate(s->x[b], n), s->x[a]);
+    s->x[a] = add_b32(s->x[a], s->x[b]);
+    s->x[b] = xor_b32(rotl_b32(s->x[b], n), s->x[a]);
 }
 
 /* The key is added before the first round and after every fourth one. */
@@ -41,7 +41,7 @@ VEC_INLINE void threefry4x32_20_add_key(const threefry4x32_20_plan *plan, unsign
     VEC_UNROLL
     for (unsigned i = 0; i < 4; i++) {
         const uint32_t word = plan->key[(time + i) % 5] + (i == 3 ? time : 0);
-        s->x[i] = dense_add(s->x[i], dense_set1(word));
+        s->x[i] = add_b32(s->x[i], set_b32(word));
     }
 }
 
@@ -68,26 +68,26 @@ VEC_INLINE void threefry4x32_20_rounds(const threefry4x32_20_plan *plan, unsigne
 VEC_INLINE void threefry4x32_20_blocks(const threefry4x32_20_plan *plan, uint32_t low, unsigned n_vectors,
                                        uint8_t *out)
 {
-    threefry4x32_20_state s[DENSE_UNROLL];
+    threefry4x32_20_state s[threefry4x32_20_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        s[u] = (threefry4x32_20_state){{dense_counters(low, u), dense_set1(plan->high),
-                                        dense_set1(plan->stream[0]), dense_set1(plan->stream[1])}};
+        s[u] = (threefry4x32_20_state){{counters_b32(low, u), set_b32(plan->high),
+                                        set_b32(plan->stream[0]), set_b32(plan->stream[1])}};
     threefry4x32_20_rounds(plan, n_vectors, s);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        dense_store_blocks(out + u * DENSE_LANES * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
+        store_blocks_b32(out + u * LANES_b32 * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
 }
 
 VEC_INLINE void threefry4x32_20_blocks_at(const threefry4x32_20_plan *plan, const uint64_t *counters,
                                           uint8_t *out)
 {
     threefry4x32_20_state s;
-    s.x[2] = dense_set1(plan->stream[0]);
-    s.x[3] = dense_set1(plan->stream[1]);
-    dense_load_counters(counters, &s.x[0], &s.x[1]);
+    s.x[2] = set_b32(plan->stream[0]);
+    s.x[3] = set_b32(plan->stream[1]);
+    load_counters_b32(counters, &s.x[0], &s.x[1]);
     threefry4x32_20_rounds(plan, 1, &s);
-    dense_store_blocks(out, s.x[0], s.x[1], s.x[2], s.x[3]);
+    store_blocks_b32(out, s.x[0], s.x[1], s.x[2], s.x[3]);
 }
 
 #include "generator.inc.h"

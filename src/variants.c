@@ -13,11 +13,6 @@ static double keep_probability(const dropwise_mask *mask)
     return (double)mask->keep_threshold * 0x1p-40;
 }
 
-static bool is_finite(double v)
-{
-    return v - v == 0.0;
-}
-
 /* Parameters of kernels in the type that is computed in. */
 static dropwise_params params_of(const row_call *c, double first, double second, double third)
 {
@@ -221,16 +216,30 @@ static void run_split(row_call *c, const operand *dy, const operand *dh, const o
     end_call(c);
 }
 
-/* Three operands, none of which is NULL: the last two by y_stride. */
-static dropwise_status begin_zoneout(row_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
-                                     const dropwise_view *view, const operand operands[3],
-                                     const dropwise_stored *stored, bool draws)
+/* A call with three tensors, none of which may be NULL: the first by x_stride, the others by y_stride. */
+typedef struct zoneout_call {
+    row_call rows;
+    dropwise_view view;
+    operand operands[3];
+} zoneout_call;
+
+/* Checks a call and begins it; `outputs` of the tensors, the last ones, are written. */
+static dropwise_status begin_zoneout(zoneout_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
+                                     const dropwise_view *view, const void *const tensors[3], int outputs,
+                                     const dropwise_stored *stored, bool draws, bool *empty)
 {
-    const dropwise_status status =
-        dropwise_begin_rows(c, mask, dtype, view, operands, 3, stored, draws);
+    dropwise_status status = check_call(mask, dtype, view, stored, &c->view, empty);
+    for (int i = 0; i < 3 && status == DROPWISE_OK && !*empty; i++)
+        status = tensors[i] == NULL ? DROPWISE_ERROR_NULL : DROPWISE_OK;
+    if (status != DROPWISE_OK || *empty)
+        return status;
+    for (int i = 0; i < 3; i++)
+        c->operands[i] = (operand){tensors[i], i == 0 ? c->view.x_stride : c->view.y_stride,
+                                   dropwise_dtype_bytes(dtype), i >= 3 - outputs};
+    status = dropwise_begin_rows(&c->rows, mask, dtype, &c->view, c->operands, 3, stored, draws);
     /* As nothing is scaled, a stored mask counts for p = 1 too. */
     if (status == DROPWISE_OK)
-        c->reads_stored = stored != NULL;
+        c->rows.reads_stored = stored != NULL;
     return status;
 }
 
@@ -238,21 +247,12 @@ dropwise_status dropwise_zoneout_forward(const dropwise_mask *mask, dropwise_dty
                                          const dropwise_view *view, const void *h, const void *before,
                                          void *y, const dropwise_stored *stored)
 {
+    zoneout_call c;
     bool empty;
-    dropwise_view merged;
-    dropwise_status status = check_call(mask, dtype, view, stored, &merged, &empty);
-    if (status == DROPWISE_OK && !empty && (h == NULL || before == NULL || y == NULL))
-        status = DROPWISE_ERROR_NULL;
-    if (status != DROPWISE_OK || empty)
-        return status;
-    const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{h, merged.x_stride, bytes, false},
-                                {before, merged.y_stride, bytes, false},
-                                {y, merged.y_stride, bytes, true}};
-    row_call c;
-    status = begin_zoneout(&c, mask, dtype, &merged, operands, stored, true);
-    if (status == DROPWISE_OK)
-        run_blend(&c, &operands[0], &operands[1], &operands[2]);
+    const void *const tensors[3] = {h, before, y};
+    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 1, stored, true, &empty);
+    if (status == DROPWISE_OK && !empty)
+        run_blend(&c.rows, &c.operands[0], &c.operands[1], &c.operands[2]);
     return status;
 }
 
@@ -260,21 +260,12 @@ dropwise_status dropwise_zoneout_backward(const dropwise_mask *mask, dropwise_dt
                                           const dropwise_view *view, const void *dy, void *dh, void *dbefore,
                                           const dropwise_stored *stored)
 {
+    zoneout_call c;
     bool empty;
-    dropwise_view merged;
-    dropwise_status status = check_call(mask, dtype, view, stored, &merged, &empty);
-    if (status == DROPWISE_OK && !empty && (dy == NULL || dh == NULL || dbefore == NULL))
-        status = DROPWISE_ERROR_NULL;
-    if (status != DROPWISE_OK || empty)
-        return status;
-    const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{dy, merged.x_stride, bytes, false},
-                                {dh, merged.y_stride, bytes, true},
-                                {dbefore, merged.y_stride, bytes, true}};
-    row_call c;
-    status = begin_zoneout(&c, mask, dtype, &merged, operands, stored, false);
-    if (status == DROPWISE_OK)
-        run_split(&c, &operands[0], &operands[1], &operands[2]);
+    const void *const tensors[3] = {dy, dh, dbefore};
+    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 2, stored, false, &empty);
+    if (status == DROPWISE_OK && !empty)
+        run_split(&c.rows, &c.operands[0], &c.operands[1], &c.operands[2]);
     return status;
 }
 
@@ -321,24 +312,15 @@ dropwise_status dropwise_zoneout_infer(const dropwise_mask *mask, dropwise_dtype
 {
     if (dropwise_check_mask(mask) == DROPWISE_OK && dropwise_is_constant(mask))
         return dropwise_zoneout_forward(mask, dtype, view, h, before, y, NULL);
+    zoneout_call c;
     bool empty;
-    dropwise_view merged;
-    dropwise_status status = check_call(mask, dtype, view, NULL, &merged, &empty);
-    if (status == DROPWISE_OK && !empty && (h == NULL || before == NULL || y == NULL))
-        status = DROPWISE_ERROR_NULL;
+    const void *const tensors[3] = {h, before, y};
+    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 1, NULL, false, &empty);
     if (status != DROPWISE_OK || empty)
         return status;
-    const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{h, merged.x_stride, bytes, false},
-                                {before, merged.y_stride, bytes, false},
-                                {y, merged.y_stride, bytes, true}};
-    row_call c;
-    status = begin_zoneout(&c, mask, dtype, &merged, operands, NULL, false);
-    if (status != DROPWISE_OK)
-        return status;
     const double q = keep_probability(mask);
-    const dropwise_params weights = params_of(&c, q, 1.0 - q, 0);
-    run_mix(&c, &weights, &operands[0], &operands[1], &operands[2]);
+    const dropwise_params weights = params_of(&c.rows, q, 1.0 - q, 0);
+    run_mix(&c.rows, &weights, &c.operands[0], &c.operands[1], &c.operands[2]);
     return DROPWISE_OK;
 }
 
@@ -512,7 +494,7 @@ dropwise_status dropwise_gaussian_noise(const dropwise_mask *mask, dropwise_dtyp
     noise_call c;
     bool empty;
     dropwise_status status = begin_noise(&c, mask, dtype, view, true, x, y, &empty);
-    if (status == DROPWISE_OK && !(sigma >= 0 && is_finite(sigma)))
+    if (status == DROPWISE_OK && !(sigma >= 0 && dropwise_is_finite(sigma)))
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
         status = check_math();
@@ -541,7 +523,8 @@ static dropwise_status check_concrete(const dropwise_concrete *concrete)
     for (size_t i = 0; i < sizeof concrete->reserved / sizeof concrete->reserved[0]; i++)
         if (concrete->reserved[i] != 0)
             return DROPWISE_ERROR_RESERVED;
-    if (!is_finite(concrete->weight_regularizer) || !is_finite(concrete->dropout_regularizer))
+    if (!dropwise_is_finite(concrete->weight_regularizer) ||
+        !dropwise_is_finite(concrete->dropout_regularizer))
         return DROPWISE_ERROR_PARAMETER;
     const dropwise_status status = check_logit(concrete->logit, concrete->temperature);
     return status == DROPWISE_OK ? check_math() : status;

@@ -20,11 +20,6 @@
  *                                 vdword_set1(u), vdword_counters(u), vdword_add, vdword_xor3, vdword_mul and
  *                                 vdword_store_blocks as above
  *
- *   dense                         DENSE_LANES 32-bit words likewise, without room for products; with
- *                                 functions as above and
- *   dense_add(a,b)                a + b modulo 2^32
- *   dense_rotate(v,n)             rotated left by 0 < n < 32
- *
  *   bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
  *   bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes
  *
@@ -61,6 +56,8 @@
  *   load_le_b32(p), load_le_b64   LANES_b32 little-endian words, and LANES_b64 of twice the size
  *   store_le_b32(p,v)             LANES_b32 little-endian words
  *   xor_b32, rotl_b32(v,n)        n is 1 to 31
+ *   counters_b32(u,v), load_counters_b32(p,lo,hi), store_blocks_b32(p,a,b,c,d)
+ *                                 as those of vword, for LANES_b32 blocks: words without room for products
  *   store_pairs_b32(p,low,high)   lane i of low and of high as the halves of the little-endian 64-bit word i
  *   set_b64(u), shl_b64(v,n)
  *   at_most_b32(a,b), at_most_b64 the lanes with a <= b, as unsigned numbers

@@ -48,44 +48,6 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     store_le32(p + 12, d);
 }
 
-typedef vword dense;
-enum { DENSE_LANES = VWORD_LANES, DENSE_UNROLL = 2 };
-
-static inline dense dense_set1(uint32_t u)
-{
-    return u;
-}
-
-static inline dense dense_counters(uint32_t base, uint32_t vector)
-{
-    return base + vector;
-}
-
-static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
-{
-    vword_load_counters(p, lo, hi);
-}
-
-static inline dense dense_add(dense a, dense b)
-{
-    return a + b;
-}
-
-static inline dense dense_xor(dense a, dense b)
-{
-    return a ^ b;
-}
-
-static inline dense dense_rotate(dense v, int n)
-{
-    return v << n | v >> (32 - n);
-}
-
-static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
-{
-    vword_store_blocks(p, a, b, c, d);
-}
-
 static inline vword vword_add(vword a, vword b)
 {
     return a + b;
@@ -513,6 +475,21 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 rotl_b32(vec_b32 v, int n)
 {
     return v << n | v >> (32 - n);
+}
+
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+{
+    return base + vector;
+}
+
+static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
+{
+    vword_load_counters(p, lo, hi);
+}
+
+static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
+{
+    vword_store_blocks(p, a, b, c, d);
 }
 
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)

@@ -1,9 +1,9 @@
 /*
  * Kernels of kinds words and dwords: the random numbers of other systems' mask layouts.
  *
- * Included by each kernels_<isa>.c after its vector header. Unlike those of the stream, these kernels take
- * any pattern of counters, and may keep only a part of each block. A row of kernels is a generator and what
- * is stored of its blocks.
+ * Included by each kernels_<isa>.c after generators_all.inc.h, whose round of Philox it uses. Unlike those of
+ * the stream, these kernels take any pattern of counters, and may keep only a part of each block. A row of
+ * kernels is a generator and what is stored of its blocks.
  */
 
 /* ---- Philox4x32 (Salmon et al., SC11) ---- */
@@ -23,39 +23,27 @@ enum {
  */
 enum { WORDS_VECTORS = VWORD_LANES >= 4 ? VWORD_UNROLL : 4, WORDS_BATCH = WORDS_VECTORS * VWORD_LANES };
 
-typedef struct words_block {
-    vword a, b, c, d;
-} words_block;
-
-static inline words_block words_philox_round(words_block s, vword k0, vword k1)
-{
-    vword hi0, lo0, hi1, lo1;
-    vword_mul(s.a, vword_set1(UINT32_C(0xD2511F53)), &hi0, &lo0);
-    vword_mul(s.c, vword_set1(UINT32_C(0xCD9E8D57)), &hi1, &lo1);
-    return (words_block){vword_xor3(hi1, s.b, k0), lo1, vword_xor3(hi0, s.d, k1), lo0};
-}
-
 /* VWORD_LANES blocks; where planes are stored, they are plane_bytes apart. */
-VEC_INLINE void words_store(unsigned stored, uint8_t *out, size_t plane_bytes, words_block s)
+VEC_INLINE void words_store(unsigned stored, uint8_t *out, size_t plane_bytes, philox_state s)
 {
     switch (stored) {
     case WORDS_ALL:
-        vword_store_blocks(out, s.a, s.b, s.c, s.d);
+        vword_store_blocks(out, s.c0, s.c1, s.c2, s.c3);
         break;
     case WORDS_SWAPPED:
-        vword_store_blocks(out, s.b, s.a, s.d, s.c);
+        vword_store_blocks(out, s.c1, s.c0, s.c3, s.c2);
         break;
     case WORDS_FIRST:
-        vword_store(out, s.a);
+        vword_store(out, s.c0);
         break;
     case WORDS_THIRD:
-        vword_store_blocks(out, s.c, s.c, s.c, s.c);
+        vword_store_blocks(out, s.c2, s.c2, s.c2, s.c2);
         break;
     default:
-        vword_store(out, s.a);
-        vword_store(out + plane_bytes, s.b);
-        vword_store(out + 2 * plane_bytes, s.c);
-        vword_store(out + 3 * plane_bytes, s.d);
+        vword_store(out, s.c0);
+        vword_store(out + plane_bytes, s.c1);
+        vword_store(out + 2 * plane_bytes, s.c2);
+        vword_store(out + 3 * plane_bytes, s.c3);
     }
 }
 
@@ -74,12 +62,13 @@ static inline vword words_counters(const dropwise_counters *counters, unsigned w
 /* The keys of all rounds, and the counters of a batch and what they grow by from batch to batch. */
 typedef struct words_run {
     vword k0[10], k1[10];
-    words_block at[WORDS_VECTORS], growth;
+    philox_state at[WORDS_VECTORS], growth;
 } words_run;
 
-static inline words_block words_sum(words_block s, words_block t)
+static inline philox_state words_sum(philox_state s, philox_state t)
 {
-    return (words_block){vword_add(s.a, t.a), vword_add(s.b, t.b), vword_add(s.c, t.c), vword_add(s.d, t.d)};
+    return (philox_state){vword_add(s.c0, t.c0), vword_add(s.c1, t.c1), vword_add(s.c2, t.c2),
+                          vword_add(s.c3, t.c3)};
 }
 
 VEC_INLINE void words_begin(unsigned rounds, const dropwise_counters *counters, words_run *run)
@@ -87,49 +76,50 @@ VEC_INLINE void words_begin(unsigned rounds, const dropwise_counters *counters, 
     run->k0[0] = vword_set1(counters->key[0]);
     run->k1[0] = vword_set1(counters->key[1]);
     for (unsigned r = 1; r < rounds; r++) {
-        run->k0[r] = vword_add(run->k0[r - 1], vword_set1(UINT32_C(0x9E3779B9))); /* golden ratio */
-        run->k1[r] = vword_add(run->k1[r - 1], vword_set1(UINT32_C(0xBB67AE85))); /* sqrt(3) - 1  */
+        run->k0[r] = vword_add(run->k0[r - 1], vword_set1(philox_w0));
+        run->k1[r] = vword_add(run->k1[r - 1], vword_set1(philox_w1));
     }
     for (unsigned v = 0; v < WORDS_VECTORS; v++) {
         const uint32_t k = v * VWORD_LANES;
-        run->at[v] = (words_block){words_counters(counters, 0, k), words_counters(counters, 1, k),
-                                   words_counters(counters, 2, k), words_counters(counters, 3, k)};
+        run->at[v] = (philox_state){words_counters(counters, 0, k), words_counters(counters, 1, k),
+                                    words_counters(counters, 2, k), words_counters(counters, 3, k)};
     }
     const uint32_t steps = WORDS_BATCH >> __builtin_ctz(counters->group);
-    run->growth = (words_block){vword_set1(steps * counters->step[0]), vword_set1(steps * counters->step[1]),
-                                vword_set1(steps * counters->step[2]), vword_set1(steps * counters->step[3])};
+    run->growth =
+        (philox_state){vword_set1(steps * counters->step[0]), vword_set1(steps * counters->step[1]),
+                       vword_set1(steps * counters->step[2]), vword_set1(steps * counters->step[3])};
 }
 
 /* Counter words that differ between the blocks of a run. What depends on others alone is computed once. */
 enum { VARY_FIRST, VARY_THIRD, VARY_ALL };
 
-VEC_INLINE words_block words_counters_of(unsigned varying, const words_run *run, unsigned v,
-                                         words_block grown)
+VEC_INLINE philox_state words_counters_of(unsigned varying, const words_run *run, unsigned v,
+                                          philox_state grown)
 {
-    words_block s = {run->at[0].a, run->at[0].b, run->at[0].c, run->at[0].d};
+    philox_state s = {run->at[0].c0, run->at[0].c1, run->at[0].c2, run->at[0].c3};
     if (varying == VARY_ALL)
         return words_sum(run->at[v], grown);
     if (varying == VARY_FIRST)
-        s.a = vword_add(run->at[v].a, grown.a);
+        s.c0 = vword_add(run->at[v].c0, grown.c0);
     else
-        s.c = vword_add(run->at[v].c, grown.c);
+        s.c2 = vword_add(run->at[v].c2, grown.c2);
     return s;
 }
 
 /* A batch of blocks, whose counters are `grown` beyond those of the first. */
 VEC_INLINE void words_batch(unsigned rounds, unsigned stored, unsigned varying, const words_run *run,
-                            words_block grown, uint8_t *out, size_t plane_bytes)
+                            philox_state grown, uint8_t *out, size_t plane_bytes)
 {
     const size_t vector_bytes = VWORD_LANES * (stored == WORDS_FIRST || stored == WORDS_PLANES ? 4 : 16);
     VEC_UNROLL
     for (unsigned v = 0; v < WORDS_VECTORS; v += VWORD_UNROLL) {
-        words_block s[VWORD_UNROLL];
+        philox_state s[VWORD_UNROLL];
         for (unsigned u = 0; u < VWORD_UNROLL; u++)
             s[u] = words_counters_of(varying, run, v + u, grown);
         VEC_UNROLL
         for (unsigned r = 0; r < rounds; r++) {
             for (unsigned u = 0; u < VWORD_UNROLL; u++)
-                s[u] = words_philox_round(s[u], run->k0[r], run->k1[r]);
+                s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
         }
         for (unsigned u = 0; u < VWORD_UNROLL; u++)
             words_store(stored, out + (v + u) * vector_bytes, plane_bytes, s[u]);
@@ -141,7 +131,7 @@ VEC_INLINE void words_blocks(unsigned rounds, unsigned stored, unsigned varying,
 {
     const size_t block_bytes = stored == WORDS_FIRST || stored == WORDS_PLANES ? 4 : 16;
     const vword zero = vword_set1(0);
-    words_block grown = {zero, zero, zero, zero};
+    philox_state grown = {zero, zero, zero, zero};
     words_run run;
     words_begin(rounds, counters, &run);
     uint8_t *out = words;

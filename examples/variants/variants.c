@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arguments.h"
 #include "../summary.h"
 #include "experiment.h"
 
@@ -190,33 +191,13 @@ static void choose_variants(const char *only)
     }
 }
 
-typedef struct int_option {
-    const char *name;
-    int *value;
-    int min, max;
-} int_option;
-
 static const int_option int_options[] = {
     {"--seeds", &n_seeds, 1, MAX_SEEDS},    {"--first-seed", &first_seed, 1, 1000000},
     {"--epochs", &set.epochs, 1, 100000},   {"--train", &set.train, 5, MAX_DIGITS},
     {"--batch", &set.batch, 1, MAX_BATCH},  {"--threads", &n_threads, 1, MAX_THREADS},
 };
 
-static bool read_int(const char *name, const char *text, bool *known)
-{
-    for (size_t i = 0; i < sizeof int_options / sizeof int_options[0]; i++) {
-        const int_option *o = &int_options[i];
-        if (strcmp(name, o->name) != 0)
-            continue;
-        *known = true;
-        char *end;
-        const long value = strtol(text, &end, 10);
-        if (end == text || *end != '\0' || value < o->min || value > o->max)
-            return false;
-        *o->value = (int)value;
-    }
-    return true;
-}
+enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };
 
 static bool read_penalty(const char *text, double *out)
 {
@@ -253,7 +234,7 @@ int main(int argc, char **argv)
             continue;
         }
         const char *name = argv[i], *value = ++i < argc ? argv[i] : NULL;
-        bool known = true, good = value != NULL;
+        bool good = value != NULL;
         if (good && strcmp(name, "--data") == 0)
             data_path = value;
         else if (good && strcmp(name, "--table") == 0)
@@ -266,11 +247,9 @@ int main(int argc, char **argv)
             good = read_penalty(value, &more_l1);
         else if (good && strcmp(name, "--l2") == 0)
             good = read_penalty(value, &more_l2);
-        else if (good) {
-            known = false;
-            good = read_int(name, value, &known);
-        }
-        if (!known || !good) {
+        else if (good)
+            good = read_int(int_options, N_INT_OPTIONS, name, value);
+        if (!good) {
             fprintf(stderr, "variants: bad option or value: %s\n", name);
             return usage();
         }

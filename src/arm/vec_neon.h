@@ -58,44 +58,6 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     vst1q_u8(p + 48, vreinterpretq_u8_u32(blocks23.val[1]));
 }
 
-typedef vword dense;
-enum { DENSE_LANES = VWORD_LANES, DENSE_UNROLL = 2 };
-
-static inline dense dense_set1(uint32_t u)
-{
-    return vword_set1(u);
-}
-
-static inline dense dense_counters(uint32_t base, uint32_t vector)
-{
-    return vword_counters(base, vector);
-}
-
-static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
-{
-    vword_load_counters(p, lo, hi);
-}
-
-static inline dense dense_add(dense a, dense b)
-{
-    return vaddq_u32(a, b);
-}
-
-static inline dense dense_xor(dense a, dense b)
-{
-    return veorq_u32(a, b);
-}
-
-static inline dense dense_rotate(dense v, int n)
-{
-    return vorrq_u32(vshlq_u32(v, vdupq_n_s32(n)), vshlq_u32(v, vdupq_n_s32(n - 32)));
-}
-
-static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
-{
-    vword_store_blocks(p, a, b, c, d);
-}
-
 static inline vword vword_add(vword a, vword b)
 {
     return vaddq_u32(a, b);
@@ -557,6 +519,21 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 rotl_b32(vec_b32 v, int n)
 {
     return vorrq_u32(vshlq_u32(v, vdupq_n_s32(n)), vshlq_u32(v, vdupq_n_s32(n - 32)));
+}
+
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+{
+    return vword_counters(base, vector);
+}
+
+static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
+{
+    vword_load_counters(p, lo, hi);
+}
+
+static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
+{
+    vword_store_blocks(p, a, b, c, d);
 }
 
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)

@@ -61,58 +61,6 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     _mm256_storeu_ps((float *)(void *)(p + 32), _mm256_shuffle_ps(ab, cd, 0xDD));
 }
 
-typedef __m256i dense;
-enum { DENSE_LANES = 8, DENSE_UNROLL = 2 };
-
-static inline dense dense_set1(uint32_t u)
-{
-    return _mm256_set1_epi32((int)u);
-}
-
-/* The lower 128 bits hold blocks 0, 2, 4, 6, the upper ones 1, 3, 5, 7: again as they are stored. */
-static inline dense dense_counters(uint32_t base, uint32_t vector)
-{
-    const int first = (int)(vector * DENSE_LANES);
-    return _mm256_add_epi32(dense_set1(base), _mm256_setr_epi32(first, first + 2, first + 4, first + 6,
-                                                                first + 1, first + 3, first + 5, first + 7));
-}
-
-static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
-{
-    const __m256i even_then_odd = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
-    const __m256i first = _mm256_loadu_si256((const __m256i *)p);        /* l0 h0 l1 h1  l2 h2 l3 h3 */
-    const __m256i second = _mm256_loadu_si256((const __m256i *)(p + 4)); /* l4 h4 l5 h5  l6 h6 l7 h7 */
-    const __m256 a = _mm256_castsi256_ps(first), b = _mm256_castsi256_ps(second);
-    /* l0 l1 l4 l5  l2 l3 l6 l7, then l0 l2 l4 l6  l1 l3 l5 l7. */
-    *lo = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), even_then_odd);
-    *hi = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD)), even_then_odd);
-}
-
-static inline dense dense_add(dense a, dense b)
-{
-    return _mm256_add_epi32(a, b);
-}
-
-static inline dense dense_xor(dense a, dense b)
-{
-    return _mm256_xor_si256(a, b);
-}
-
-static inline dense dense_rotate(dense v, int n)
-{
-    return _mm256_or_si256(_mm256_slli_epi32(v, n), _mm256_srli_epi32(v, 32 - n));
-}
-
-static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
-{
-    const __m256i ab_low = _mm256_unpacklo_epi32(a, b), ab_high = _mm256_unpackhi_epi32(a, b);
-    const __m256i cd_low = _mm256_unpacklo_epi32(c, d), cd_high = _mm256_unpackhi_epi32(c, d);
-    _mm256_storeu_si256((__m256i *)p, _mm256_unpacklo_epi64(ab_low, cd_low));
-    _mm256_storeu_si256((__m256i *)(p + 32), _mm256_unpackhi_epi64(ab_low, cd_low));
-    _mm256_storeu_si256((__m256i *)(p + 64), _mm256_unpacklo_epi64(ab_high, cd_high));
-    _mm256_storeu_si256((__m256i *)(p + 96), _mm256_unpackhi_epi64(ab_high, cd_high));
-}
-
 static inline vword vword_add(vword a, vword b)
 {
     return _mm256_add_epi32(a, b);
@@ -598,6 +546,36 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 rotl_b32(vec_b32 v, int n)
 {
     return _mm256_or_si256(_mm256_slli_epi32(v, n), _mm256_srli_epi32(v, 32 - n));
+}
+
+/* The lower 128 bits hold blocks 0, 2, 4, 6, the upper ones 1, 3, 5, 7: again as they are stored. */
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+{
+    const int first = (int)(vector * LANES_b32);
+    const __m256i order = _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1, first + 3,
+                                            first + 5, first + 7);
+    return _mm256_add_epi32(set_b32(base), order);
+}
+
+static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
+{
+    const __m256i even_then_odd = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
+    const __m256i first = _mm256_loadu_si256((const __m256i *)p);        /* l0 h0 l1 h1  l2 h2 l3 h3 */
+    const __m256i second = _mm256_loadu_si256((const __m256i *)(p + 4)); /* l4 h4 l5 h5  l6 h6 l7 h7 */
+    const __m256 a = _mm256_castsi256_ps(first), b = _mm256_castsi256_ps(second);
+    /* l0 l1 l4 l5  l2 l3 l6 l7, then l0 l2 l4 l6  l1 l3 l5 l7. */
+    *lo = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), even_then_odd);
+    *hi = _mm256_permutevar8x32_epi32(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD)), even_then_odd);
+}
+
+static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
+{
+    const __m256i ab_low = _mm256_unpacklo_epi32(a, b), ab_high = _mm256_unpackhi_epi32(a, b);
+    const __m256i cd_low = _mm256_unpacklo_epi32(c, d), cd_high = _mm256_unpackhi_epi32(c, d);
+    _mm256_storeu_si256((__m256i *)p, _mm256_unpacklo_epi64(ab_low, cd_low));
+    _mm256_storeu_si256((__m256i *)(p + 32), _mm256_unpackhi_epi64(ab_low, cd_low));
+    _mm256_storeu_si256((__m256i *)(p + 64), _mm256_unpacklo_epi64(ab_high, cd_high));
+    _mm256_storeu_si256((__m256i *)(p + 96), _mm256_unpackhi_epi64(ab_high, cd_high));
 }
 
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)

@@ -56,59 +56,6 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab, cd));
 }
 
-typedef __m512i dense;
-enum { DENSE_LANES = 16, DENSE_UNROLL = 2 };
-
-static inline dense dense_set1(uint32_t u)
-{
-    return _mm512_set1_epi32((int)u);
-}
-
-/* Each 128 bits hold blocks i, i + 4, i + 8, i + 12: as they are stored. */
-static inline __m512i dense_order(void)
-{
-    return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-}
-
-static inline dense dense_counters(uint32_t base, uint32_t vector)
-{
-    return _mm512_add_epi32(dense_set1(base),
-                            _mm512_add_epi32(dense_set1(vector * DENSE_LANES), dense_order()));
-}
-
-static inline void dense_load_counters(const uint64_t *p, dense *lo, dense *hi)
-{
-    const __m512i first = _mm512_loadu_si512(p), second = _mm512_loadu_si512(p + 8);
-    const __m512i low_words = _mm512_slli_epi32(dense_order(), 1);
-    *lo = _mm512_permutex2var_epi32(first, low_words, second);
-    *hi = _mm512_permutex2var_epi32(first, _mm512_add_epi32(low_words, dense_set1(1)), second);
-}
-
-static inline dense dense_add(dense a, dense b)
-{
-    return _mm512_add_epi32(a, b);
-}
-
-static inline dense dense_xor(dense a, dense b)
-{
-    return _mm512_xor_si512(a, b);
-}
-
-static inline dense dense_rotate(dense v, int n)
-{
-    return _mm512_rolv_epi32(v, _mm512_set1_epi32(n));
-}
-
-static inline void dense_store_blocks(uint8_t *p, dense a, dense b, dense c, dense d)
-{
-    const __m512i ab_low = _mm512_unpacklo_epi32(a, b), ab_high = _mm512_unpackhi_epi32(a, b);
-    const __m512i cd_low = _mm512_unpacklo_epi32(c, d), cd_high = _mm512_unpackhi_epi32(c, d);
-    _mm512_storeu_si512(p, _mm512_unpacklo_epi64(ab_low, cd_low));
-    _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab_low, cd_low));
-    _mm512_storeu_si512(p + 128, _mm512_unpacklo_epi64(ab_high, cd_high));
-    _mm512_storeu_si512(p + 192, _mm512_unpackhi_epi64(ab_high, cd_high));
-}
-
 static inline vword vword_add(vword a, vword b)
 {
     return _mm512_add_epi32(a, b);
@@ -539,6 +486,35 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
 static inline vec_b32 rotl_b32(vec_b32 v, int n)
 {
     return _mm512_or_si512(_mm512_slli_epi32(v, (unsigned)n), _mm512_srli_epi32(v, (unsigned)(32 - n)));
+}
+
+/* Each 128 bits hold blocks i, i + 4, i + 8, i + 12: as they are stored. */
+static inline __m512i order_b32(void)
+{
+    return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+{
+    return _mm512_add_epi32(set_b32(base), _mm512_add_epi32(set_b32(vector * LANES_b32), order_b32()));
+}
+
+static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
+{
+    const __m512i first = _mm512_loadu_si512(p), second = _mm512_loadu_si512(p + 8);
+    const __m512i low_words = _mm512_slli_epi32(order_b32(), 1);
+    *lo = _mm512_permutex2var_epi32(first, low_words, second);
+    *hi = _mm512_permutex2var_epi32(first, _mm512_add_epi32(low_words, set_b32(1)), second);
+}
+
+static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
+{
+    const __m512i ab_low = _mm512_unpacklo_epi32(a, b), ab_high = _mm512_unpackhi_epi32(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi32(c, d), cd_high = _mm512_unpackhi_epi32(c, d);
+    _mm512_storeu_si512(p, _mm512_unpacklo_epi64(ab_low, cd_low));
+    _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab_low, cd_low));
+    _mm512_storeu_si512(p + 128, _mm512_unpacklo_epi64(ab_high, cd_high));
+    _mm512_storeu_si512(p + 192, _mm512_unpackhi_epi64(ab_high, cd_high));
 }
 
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
