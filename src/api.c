@@ -126,21 +126,6 @@ dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_bl
 
 /* ---- Dropout ---- */
 
-/* The data of a call that maps x to y: equal or apart, and apart from the bits, which may be NULL. */
-static dropwise_status check_buffers(size_t n, size_t element_bytes, const void *x, const void *y,
-                                     const void *bits)
-{
-    if (x == NULL || y == NULL)
-        return DROPWISE_ERROR_NULL;
-    const dropwise_extent of_x = dropwise_extent_of(x, n * element_bytes);
-    const dropwise_extent of_y = dropwise_extent_of(y, n * element_bytes);
-    const dropwise_extent of_bits = dropwise_extent_of(bits, bits != NULL ? bytes_of_bits(n) : 0);
-    if ((x != y && dropwise_overlap(of_x, of_y)) || dropwise_overlap(of_x, of_bits) ||
-        dropwise_overlap(of_y, of_bits))
-        return DROPWISE_ERROR_OVERLAP;
-    return DROPWISE_OK;
-}
-
 static dropwise_status check_apply(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
                                    size_t n, const void *x, const void *y, const void *bits)
 {
@@ -153,7 +138,7 @@ static dropwise_status check_apply(const dropwise_mask *mask, dropwise_dtype dty
     if (status == DROPWISE_OK)
         status = dropwise_check_range(first, n);
     if (status == DROPWISE_OK && n != 0)
-        status = check_buffers(n, element_bytes, x, y, bits);
+        status = dropwise_check_buffers(n, element_bytes, x, y, bits);
     return status;
 }
 

@@ -14,6 +14,10 @@ dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes);
 /* Mask indices first to first + n - 1. */
 dropwise_status dropwise_check_range(uint64_t first, uint64_t n);
 
+/* n elements from x to y, which may be the same, and their bits unless NULL: nothing else may overlap. */
+dropwise_status dropwise_check_buffers(size_t n, size_t element_bytes, const void *x, const void *y,
+                                       const void *bits);
+
 /* Bytes that a call reads or writes. */
 typedef struct dropwise_extent {
     uintptr_t from, to; /* to is past the last one */

@@ -842,16 +842,10 @@ dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwi
         status = dropwise_check_size(n, element_bytes);
     if (status == DROPWISE_OK)
         status = check_range(interop, first, n);
+    if (status == DROPWISE_OK && n != 0)
+        status = dropwise_check_buffers(n, element_bytes, x, y, bits);
     if (status != DROPWISE_OK || n == 0)
         return status;
-    if (x == NULL || y == NULL)
-        return DROPWISE_ERROR_NULL;
-    const dropwise_extent of_x = dropwise_extent_of(x, n * element_bytes);
-    const dropwise_extent of_y = dropwise_extent_of(y, n * element_bytes);
-    const dropwise_extent of_bits = dropwise_extent_of(bits, bits != NULL ? bytes_of_bits(n) : 0);
-    if ((x != y && dropwise_overlap(of_x, of_y)) || dropwise_overlap(of_x, of_bits) ||
-        dropwise_overlap(of_y, of_bits))
-        return DROPWISE_ERROR_OVERLAP;
 
     const dropwise_kernels *kernels = dropwise_active();
     dropwise_mask kept;

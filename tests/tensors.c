@@ -140,3 +140,56 @@ void same_on_all_tiers(const void *p, size_t n, const char *what)
     if (hashes[next_hash++] != hash)
         fail_msg("%s: other bits than on the scalar tier", what);
 }
+
+void assert_common_refusals(assert_refusal *refused, const dropwise_mask *mask, const dropwise_view *good,
+                            void *output)
+{
+    const dropwise_dtype f32 = DROPWISE_F32;
+    refused(NULL, f32, good, NULL, DROPWISE_ERROR_NULL);
+    refused(mask, 77, good, NULL, DROPWISE_ERROR_DTYPE);
+    refused(mask, f32, NULL, NULL, DROPWISE_ERROR_NULL);
+    dropwise_mask bad = *mask;
+    bad.generator = 9999;
+    refused(&bad, f32, good, NULL, DROPWISE_ERROR_GENERATOR);
+    bad = *mask;
+    bad.keep_threshold = DROPWISE_KEEP_ONE + 1;
+    refused(&bad, f32, good, NULL, DROPWISE_ERROR_KEEP_THRESHOLD);
+
+    dropwise_view v = *good;
+    v.rank = 9;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_RANK);
+    v = *good;
+    v.struct_size = 8;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_STRUCT_SIZE);
+    v = *good;
+    v.reserved[1] = 1;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_RESERVED);
+    v = *good;
+    v.size[1] = 0; /* rows of length 0 */
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
+    v = *good;
+    v.y_stride[1] = 2;
+    v.y_stride[0] = 32;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
+    v = *good;
+    v.y_stride[0] = 15;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
+    v = *good;
+    v.first = DROPWISE_INDEX_LIMIT;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_RANGE);
+    v = *good;
+    v.y_stride[0] = INT64_MAX / 8;
+    refused(mask, f32, &v, NULL, DROPWISE_ERROR_SIZE);
+
+    uint8_t bits[8] = {0}; /* of 64 elements */
+    dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, bits, 7, 0, {0, 0}};
+    refused(mask, f32, good, &stored, DROPWISE_ERROR_STORED_SIZE);
+    stored.size = 8;
+    stored.form = 9;
+    refused(mask, f32, good, &stored, DROPWISE_ERROR_FORM);
+    stored.form = DROPWISE_FORM_BITS;
+    stored.data = NULL;
+    refused(mask, f32, good, &stored, DROPWISE_ERROR_NULL);
+    stored.data = output;
+    refused(mask, f32, good, &stored, DROPWISE_ERROR_OVERLAP);
+}

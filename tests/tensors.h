@@ -47,4 +47,15 @@ void make_views(void);
 void begin_tier(dropwise_isa isa);
 void same_on_all_tiers(const void *p, size_t n, const char *what);
 
+/* Asserts that functions refuse these arguments with a status, and write nothing. */
+typedef void assert_refusal(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *v,
+                            const dropwise_stored *stored, dropwise_status status);
+
+/*
+ * What all functions on views of dense rows refuse: bad masks, types, views and stored masks. The good view
+ * has four rows of 16 f32 elements, which such a function writes to `output`.
+ */
+void assert_common_refusals(assert_refusal *refused, const dropwise_mask *mask, const dropwise_view *good,
+                            void *output);
+
 #endif

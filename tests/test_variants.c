@@ -1179,51 +1179,9 @@ static void test_errors(void **state)
     const dropwise_mask mask = mask_of(0.5);
     const dropwise_dtype f32 = DROPWISE_F32;
 
-    assert_refused(NULL, f32, &good, NULL, DROPWISE_ERROR_NULL);
-    assert_refused(&mask, 77, &good, NULL, DROPWISE_ERROR_DTYPE);
-    assert_refused(&mask, f32, NULL, NULL, DROPWISE_ERROR_NULL);
-    dropwise_mask bad = mask;
-    bad.generator = 9999;
-    assert_refused(&bad, f32, &good, NULL, DROPWISE_ERROR_GENERATOR);
-    bad = mask;
-    bad.keep_threshold = DROPWISE_KEEP_ONE + 1;
-    assert_refused(&bad, f32, &good, NULL, DROPWISE_ERROR_KEEP_THRESHOLD);
-    dropwise_view v = good;
-    v.rank = 9;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_RANK);
-    v = good;
-    v.struct_size = 8;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_STRUCT_SIZE);
-    v = good;
-    v.reserved[1] = 1;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_RESERVED);
-    v = good;
-    v.size[1] = 0; /* rows of length 0 */
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
-    v = good;
-    v.x_stride[1] = v.y_stride[1] = 2;
-    v.x_stride[0] = v.y_stride[0] = 32;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
-    v = good;
-    v.y_stride[0] = 15;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
-    v = good;
-    v.first = DROPWISE_INDEX_LIMIT;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_RANGE);
-    v = good;
-    v.y_stride[0] = INT64_MAX / 8;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SIZE);
-    dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, stored_mask, 7, 0, {0, 0}};
-    assert_refused(&mask, f32, &good, &stored, DROPWISE_ERROR_STORED_SIZE);
-    stored.size = 8;
-    stored.form = 9;
-    assert_refused(&mask, f32, &good, &stored, DROPWISE_ERROR_FORM);
-    stored.form = DROPWISE_FORM_BITS;
-    stored.data = NULL;
-    assert_refused(&mask, f32, &good, &stored, DROPWISE_ERROR_NULL);
-    stored.data = ey;
-    assert_refused(&mask, f32, &good, &stored, DROPWISE_ERROR_OVERLAP);
+    assert_common_refusals(assert_refused, &mask, &good, ey);
 
+    dropwise_view v;
     for (what op = 0; op < N_OPERATIONS; op++) {
         const operation *o = &operations[op];
         if (!can_run(op, 0.5))
