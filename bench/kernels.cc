@@ -33,12 +33,14 @@ void add_kernel(const std::string &name, dropwise_generate_at_fn *generate_at)
             [=] { generate_at(&kKey, counters.data(), counters.size(), buffers().y); });
 }
 
-void add_kernel(const std::string &name, dropwise_draw_fn *draw)
+void add_kernel(const std::string &name, dropwise_prepare_fn *prepare, dropwise_draw_fn *draw)
 {
     for (size_t bytes : {4 * kKiB, 64 * kKiB})
         add_row(name + bytes_suffix(bytes), bytes, bytes / 4, [=] {
             uint64_t *words = reinterpret_cast<uint64_t *>(buffers().y);
-            draw(&kKey, 1000, bytes / 64, 230, words, words + bytes / 64);
+            dropwise_schedule schedule;
+            prepare(&kKey, 0, &schedule);
+            draw(&schedule, 1000, bytes / 64, 230, words, words + bytes / 64);
         });
 }
 
@@ -329,20 +331,26 @@ void add_kernel(const std::string &name, dropwise_sample_normal_fn *sample_norma
     });
 }
 
+void add_generator(const std::string &name, const dropwise_generator &generator)
+{
+    add_kernel("kernel/generate_" + name, generator.generate);
+    add_kernel("kernel/generate_at_" + name, generator.generate_at);
+    add_kernel("kernel/draw_" + name, generator.prepare, generator.draw);
+}
+
 } // namespace
 
 void add_kernels(const dropwise_kernels *kernels)
 {
     const std::string isa_name = dropwise_isa_name(kernels->isa);
+#define DROPWISE_GENERATOR(name) add_generator(#name "/" + isa_name, kernels->name);
 #define DROPWISE_KERNEL(kind, name) \
     if (kernels->name != nullptr)   \
         add_kernel("kernel/" #name "/" + isa_name, kernels->name);
 #define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
 #include "kernels.inc"
+#undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL
-    const dropwise_generator &ars = dropwise_ars_for(kernels->isa)->generator;
-    add_kernel("kernel/generate_ars4x32_7/" + isa_name, ars.generate);
-    add_kernel("kernel/generate_at_ars4x32_7/" + isa_name, ars.generate_at);
-    add_kernel("kernel/draw_ars4x32_7/" + isa_name, ars.draw);
+    add_generator("ars4x32_7/" + isa_name, dropwise_ars_for(kernels->isa)->generator);
 }

@@ -34,9 +34,6 @@ CPUS = {
     "ars_neon": ARM,
 }
 
-# ARS is not in kernels.inc: its instructions do not depend on the tier.
-ARS_KERNELS = [("generate", "generate_ars4x32"), ("draw", "draw_ars4x32")]
-
 # What dropout in cache spends its time in.
 HOT_KINDS = {"generate", "draw"}
 HOT_NAMES = re.compile(r"scale_kept_(f32|bf16)$")
@@ -53,8 +50,11 @@ def find_tools():
 
 
 def read_kernels(regex):
-    rows = ARS_KERNELS + re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)",
-                                    (ROOT / "src/kernels.inc").read_text(), re.M)
+    text = (ROOT / "src/kernels.inc").read_text()
+    # ARS is not in kernels.inc: its instructions do not depend on the tier.
+    generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+)\)", text, re.M)
+    rows = [(kind, f"{kind}_{name}") for name in generators for kind in ("generate", "draw")]
+    rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)", text, re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
     return [(kind, name) for kind, name in rows if kind in HOT_KINDS or HOT_NAMES.match(name)]
@@ -234,7 +234,6 @@ def main():
     mca, objdump = find_tools()
     version = subprocess.run([mca, "--version"], text=True, capture_output=True).stdout
     kernels = read_kernels(sys.argv[2] if len(sys.argv) == 3 else None)
-    ars = [name for _, name in ARS_KERNELS]
     print(f"llvm-mca, {re.search(r'LLVM version (.*)', version).group(0)}\n")
     print("| kernel | tier | CPU | instructions | elements | cycles/element | limit | ratio | bottleneck |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -244,7 +243,7 @@ def main():
             functions = disassemble(objdump, object_file)
             is_arm = cpus == ARM
             for kind, name in kernels:
-                if tier.startswith("ars") != (name in ars):
+                if tier.startswith("ars") != name.endswith("_ars4x32"):
                     continue
                 loops = [(*elements_of(kind, name, loop, is_arm), loop)
                          for loop in inner_loops(functions, name)]

@@ -23,10 +23,10 @@ VEC_INLINE void CONCAT(apply, ELEMENT)(bool masked, bool streamed, const void *b
 #ifdef FACTOR
     FACTOR factor;
     memcpy(&factor, scale, sizeof factor);
-#define CHANGED(v) CONCAT(times, ELEMENT)((v), factor)
+#define READ(p) CONCAT(load_times, ELEMENT)((p), factor)
 #else
     (void)scale;
-#define CHANGED(v) (v)
+#define READ(p) CONCAT(load, WIDTH)(p)
 #endif
 
     size_t done = 0;
@@ -35,7 +35,7 @@ VEC_INLINE void CONCAT(apply, ELEMENT)(bool masked, bool streamed, const void *b
         VEC_UNROLL
         for (unsigned lane = 0; lane < 64; lane += CONCAT(LANES, WIDTH)) {
             const size_t at = (done + lane) * ELEMENT_BYTES;
-            CONCAT(vec, WIDTH) v = CHANGED(CONCAT(load, WIDTH)(in + at));
+            CONCAT(vec, WIDTH) v = READ(in + at);
             if (masked)
                 v = CONCAT(keep, WIDTH)(v, word, lane);
             if (streamed)
@@ -54,7 +54,7 @@ VEC_INLINE void CONCAT(apply, ELEMENT)(bool masked, bool streamed, const void *b
             uint8_t last[sizeof(CONCAT(vec, WIDTH))] = {0};
             if (!whole)
                 memcpy(last, in + at, (rest - lane) * ELEMENT_BYTES);
-            CONCAT(vec, WIDTH) v = CHANGED(CONCAT(load, WIDTH)(whole ? in + at : last));
+            CONCAT(vec, WIDTH) v = READ(whole ? in + at : last);
             if (masked)
                 v = CONCAT(keep, WIDTH)(v, word, lane);
             CONCAT(store, WIDTH)(whole ? out + at : last, v);
@@ -100,7 +100,7 @@ static void CONCAT(copy_kept_stream, ELEMENT)(const void *bits, size_t n, const 
 }
 #endif
 
-#undef CHANGED
+#undef READ
 #undef ELEMENT_BYTES
 #undef CONCAT
 #undef CONCAT_

@@ -20,7 +20,7 @@
 #define ARS_ROUNDS 7
 #endif
 
-typedef struct ars4x32_plan {
+typedef struct VEC_ALIASING ars4x32_plan {
     uint8_t keys[ARS_ROUNDS + 1][16];
     uint8_t counter[16]; /* its words but for the low one */
 } ars4x32_plan;

@@ -19,20 +19,17 @@ typedef struct tie_batch {
     uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
 
-static dropwise_generator generator_of(const dropwise_kernels *k, uint32_t generator)
+static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
     switch (generator) {
     case DROPWISE_PHILOX4X32_7:
-        return (dropwise_generator){k->generate_philox4x32_7, k->generate_at_philox4x32_7,
-                                    k->draw_philox4x32_7};
+        return kernels->philox4x32_7;
     case DROPWISE_THREEFRY4X32_20:
-        return (dropwise_generator){k->generate_threefry4x32_20, k->generate_at_threefry4x32_20,
-                                    k->draw_threefry4x32_20};
+        return kernels->threefry4x32_20;
     case DROPWISE_ARS4X32_7:
         return dropwise_active_ars()->generator;
     default:
-        return (dropwise_generator){k->generate_philox4x32_10, k->generate_at_philox4x32_10,
-                                    k->draw_philox4x32_10};
+        return kernels->philox4x32_10;
     }
 }
 
@@ -126,25 +123,30 @@ static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
         settle_ties(plan, chunk, &ties);
 }
 
+/* 64 of the chunk's bits, from its element 64 w on; what lies behind its words is 0. */
+static uint64_t bits_at(const draw_chunk *chunk, size_t w, unsigned shift)
+{
+    const uint64_t next = shift != 0 && w + 1 < chunk->n_words ? chunk->keep[w + 1] << (64 - shift) : 0;
+    return chunk->keep[w] >> shift | next;
+}
+
 /* The chunk's words, from its first element on, to its bits. */
 static void write_bits(const draw_chunk *chunk)
 {
     const unsigned shift = (unsigned)(chunk->first - chunk->start);
-    const size_t last = (chunk->n - 1) / 64;
-    for (size_t w = 0; w <= last; w++) {
-        uint64_t word = chunk->keep[w] >> shift;
-        if (shift != 0 && w + 1 < chunk->n_words)
-            word |= chunk->keep[w + 1] << (64 - shift);
-        if (w < last) {
-            store_le64(chunk->bits + w * 8, word);
-        } else {
-            const size_t rest = chunk->n - w * 64;
-            store_le64_part(chunk->bits + w * 8, word & UINT64_MAX >> (64 - rest), bytes_of_bits(rest));
-        }
+    const size_t last = (chunk->n - 1) / 64, rest = chunk->n - last * 64;
+    if (shift == 0) {
+        for (size_t w = 0; w < last; w++)
+            store_le64(chunk->bits + w * 8, chunk->keep[w]);
+    } else {
+        for (size_t w = 0; w < last; w++)
+            store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
     }
+    const uint64_t word = bits_at(chunk, last, shift) & UINT64_MAX >> (64 - rest);
+    store_le64_part(chunk->bits + last * 8, word, bytes_of_bits(rest));
 }
 
-void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits)
+static void set_range(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits)
 {
     chunk->first = first;
     chunk->start = first & ~UINT64_C(63);
@@ -154,11 +156,17 @@ void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *b
     chunk->bits = bits;
 }
 
+void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits)
+{
+    set_range(chunk, first, n, bits);
+    chunk->is_prepared = false;
+}
+
 void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits)
 {
     const size_t drawn = chunk->done;
     const uint64_t end = chunk->start + 64 * (uint64_t)drawn, keep = drawn != 0 ? chunk->keep[drawn - 1] : 0;
-    dropwise_draw_begin(chunk, chunk->first + chunk->n, n, bits);
+    set_range(chunk, chunk->first + chunk->n, n, bits);
     if (n != 0 && chunk->start < end) {
         chunk->keep[0] = keep;
         chunk->equal[0] = 0; /* they are settled */
@@ -168,10 +176,22 @@ void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits)
 
 static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
-    const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
-    plan->generator.draw(&plan->key, counter, n, byte_threshold(plan), chunk->keep + chunk->done,
-                         tie_threshold(plan) != 0 ? chunk->equal + chunk->done : NULL);
-    chunk->done += n;
+    while (n != 0) {
+        const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
+        const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
+        if (!chunk->is_prepared || chunk->high != high) {
+            plan->generator.prepare(&plan->key, high, &chunk->schedule);
+            chunk->high = high;
+            chunk->is_prepared = true;
+        }
+        /* Up to where the low half wraps, which is between words, as both have multiples of four blocks. */
+        const uint64_t to_wrap = ((UINT64_C(1) << 32) - low) / 4;
+        const size_t len = n < to_wrap ? n : (size_t)to_wrap;
+        plan->generator.draw(&chunk->schedule, low, len, byte_threshold(plan), chunk->keep + chunk->done,
+                             tie_threshold(plan) != 0 ? chunk->equal + chunk->done : NULL);
+        chunk->done += len;
+        n -= len;
+    }
 }
 
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)

@@ -48,6 +48,9 @@ typedef struct draw_chunk {
     size_t n;              /* elements, at most DRAW_CHUNK                                 */
     size_t n_words, done;  /* words in all, and drawn                                      */
     uint8_t *bits;         /* the result, ceil(n / 8) bytes                                */
+    bool is_prepared;      /* the schedule is, for this high half of the counter           */
+    uint32_t high;
+    dropwise_schedule schedule;
     uint64_t keep[DRAW_CHUNK / 64 + 1];
     uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided: ties */
 } draw_chunk;

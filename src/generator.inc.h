@@ -1,10 +1,10 @@
 /*
- * Kernels of kinds generate, generate_at and draw for one counter-based generator.
+ * Kernels of kinds generate, generate_at, prepare and draw for one counter-based generator.
  *
  * Included once for each generator, by the file that has the generator itself, with the parameter
  *   GENERATOR  its name, in the kernels' names
  * after these inline functions and constants, in which NAME stands for it:
- *   NAME_plan                            what is worked out once a call
+ *   NAME_plan                            what is worked out once; VEC_ALIASING, as it lies in a schedule
  *   NAME_prepare(key, high, plan)        fills it; blocks have the high counter word `high`
  *   NAME_LANES                           blocks of a vector: 1, 2 or a multiple of 4
  *   NAME_UNROLL                          vectors worth working on at the same time, to hide latencies
@@ -87,7 +87,7 @@ VEC_INLINE void KERNEL(draw_words)(const OF(plan) *plan, uint32_t low, unsigned 
     }
 }
 
-/* Words whose blocks share the high counter word; equal is NULL or not, which each call below fixes. */
+/* Words of the same plan; equal is NULL or not, which each call below fixes. */
 VEC_INLINE void KERNEL(draw_run)(const OF(plan) *plan, uint32_t low, size_t n_words, uint8_t threshold,
                                  uint64_t *below, uint64_t *equal)
 {
@@ -108,25 +108,21 @@ VEC_INLINE void KERNEL(draw_run)(const OF(plan) *plan, uint32_t low, size_t n_wo
     }
 }
 
-static void KERNEL(draw)(const dropwise_key *key, uint64_t counter, size_t n_words, uint8_t threshold,
+_Static_assert(sizeof(OF(plan)) <= sizeof(dropwise_schedule), "room in a schedule");
+
+static void KERNEL(prepare)(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule)
+{
+    OF(prepare)(key, high, (OF(plan) *)schedule);
+}
+
+static void KERNEL(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n_words, uint8_t threshold,
                          uint64_t *below, uint64_t *equal)
 {
-    while (n_words != 0) {
-        /* As above; no word lies across the wrap, as counter is a multiple of four. */
-        const uint64_t to_wrap = ((UINT64_C(1) << 32) - (uint32_t)counter) / 4;
-        const size_t n = n_words < to_wrap ? n_words : (size_t)to_wrap;
-        OF(plan) plan;
-        OF(prepare)(key, (uint32_t)(counter >> 32), &plan);
-        if (equal == NULL) {
-            KERNEL(draw_run)(&plan, (uint32_t)counter, n, threshold, below, NULL);
-        } else {
-            KERNEL(draw_run)(&plan, (uint32_t)counter, n, threshold, below, equal);
-            equal += n;
-        }
-        counter += 4 * (uint64_t)n;
-        n_words -= n;
-        below += n;
-    }
+    const OF(plan) *plan = (const OF(plan) *)schedule;
+    if (equal == NULL)
+        KERNEL(draw_run)(plan, low, n_words, threshold, below, NULL);
+    else
+        KERNEL(draw_run)(plan, low, n_words, threshold, below, equal);
 }
 
 #undef CONCAT

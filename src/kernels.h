@@ -24,13 +24,29 @@ typedef void dropwise_generate_fn(const dropwise_key *key, uint64_t counter, siz
 typedef void dropwise_generate_at_fn(const dropwise_key *key, const uint64_t *counters,
                                      size_t n_blocks, void *bytes);
 
+/* What a generator works out once from the key and the high half of the counter; each in a way of its own. */
+typedef struct dropwise_schedule {
+    uint64_t words[24];
+} dropwise_schedule;
+
+typedef void dropwise_prepare_fn(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule);
+
 /*
- * Draws and compares: of the bytes that generate would write for the 4 * n_words counters from counter on,
- * bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of equal[w] is the same
- * byte == threshold: an undecided element. counter is a multiple of 4.
+ * Draws and compares: of the bytes that generate would write for the 4 * n_words counters whose low halves
+ * are low, low + 1, ..., bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of
+ * equal[w] is the same byte == threshold: an undecided element. low is a multiple of 4, and no low half
+ * wraps.
  */
-typedef void dropwise_draw_fn(const dropwise_key *key, uint64_t counter, size_t n_words, uint8_t threshold,
-                              uint64_t *below, uint64_t *equal);
+typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                              uint8_t threshold, uint64_t *below, uint64_t *equal);
+
+/* The kernels of one generator. */
+typedef struct dropwise_generator {
+    dropwise_generate_fn *generate;
+    dropwise_generate_at_fn *generate_at;
+    dropwise_prepare_fn *prepare;
+    dropwise_draw_fn *draw;
+} dropwise_generator;
 
 /*
  * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere.
@@ -177,13 +193,6 @@ typedef void dropwise_fold_sums_fn(size_t n_sums, size_t n, const void *sums, si
 typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, size_t n, const void *z,
                                        void *y);
 
-/* The kernels of one generator. */
-typedef struct dropwise_generator {
-    dropwise_generate_fn *generate;
-    dropwise_generate_at_fn *generate_at;
-    dropwise_draw_fn *draw;
-} dropwise_generator;
-
 /*
  * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of
  * their own. A tier uses the best one that this CPU can run and whose vectors are not wider than its own.
@@ -235,9 +244,11 @@ typedef struct dropwise_kernels {
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
     uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
     void (*stream_fence)(void);
+#define DROPWISE_GENERATOR(name) dropwise_generator name;
 #define DROPWISE_KERNEL(kind, name) dropwise_##kind##_fn *name;
 #define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
 #include "kernels.inc"
+#undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL
 } dropwise_kernels;

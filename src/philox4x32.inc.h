@@ -15,7 +15,7 @@
  * are constants, which are worked out once. They stay scalar: to put one in every lane as it is loaded costs
  * nothing, and a call on a few elements does not pay for vectors of keys.
  */
-typedef struct OP(plan) {
+typedef struct VEC_ALIASING OP(plan) {
     uint32_t k0[ROUNDS], k1[ROUNDS], stream[2];
     uint32_t c2_xor_1; /* c3 ^ k1 of round 1                                 */
     uint32_t c0_xor_2; /* c1 ^ k0 of round 2                                 */

@@ -4,7 +4,7 @@
  * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
  * uses vec_b32: here one word of LANES_b32 different blocks.
  */
-typedef struct threefry4x32_20_plan {
+typedef struct VEC_ALIASING threefry4x32_20_plan {
     uint32_t key[5];    /* the four words and their parity */
     uint32_t high;      /* counter word 1                  */
     uint32_t stream[2]; /* counter words 2 and 3           */

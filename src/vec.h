@@ -32,8 +32,9 @@
  *   any_bit_WIDTH(v)              bit i of the result is 1 where lane i has a bit that is
  *   stream_fence()                orders such stores before later ones
  *
- *   times_f32(v,factor), times_f64, times_f16, times_bf16
- *                                 the product; of f16 and bf16 computed in f32 and rounded to nearest even
+ *   load_times_f32(p,factor), load_times_f64, load_times_f16, load_times_bf16
+ *                                 the product of the elements at p and the factor; of f16 and bf16 computed
+ *                                 in f32 and rounded to nearest even
  *
  *   vec_f32, vec_f64              LANES_b32 and LANES_b64 numbers; as_f32(b32), as_b32(f32): the same bits
  *   set_f32(x), set_b32(u), ...   the same in every lane
@@ -79,6 +80,9 @@
 
 /* A loop that is written once takes constants that each kernel fixes: it must be inlined. */
 #define VEC_INLINE static inline __attribute__((always_inline))
+
+/* A type that may lie in memory of another type. */
+#define VEC_ALIASING __attribute__((may_alias))
 
 /* The halves of the 128-bit product. */
 static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *lo)

@@ -274,19 +274,21 @@ static inline void stream_fence(void)
 {
 }
 
-static inline vec_b32 times_f32(vec_b32 v, float factor)
+static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
 {
     float x;
-    memcpy(&x, &v, sizeof x);
+    vec_b32 v;
+    memcpy(&x, p, sizeof x);
     x *= factor;
     memcpy(&v, &x, sizeof v);
     return v;
 }
 
-static inline vec_b64 times_f64(vec_b64 v, double factor)
+static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
 {
     double x;
-    memcpy(&x, &v, sizeof x);
+    vec_b64 v;
+    memcpy(&x, p, sizeof x);
     x *= factor;
     memcpy(&v, &x, sizeof v);
     return v;
@@ -687,9 +689,9 @@ static inline void store_half(uint8_t *p, vec_f32 v)
     store_u16(p, narrow(format_f16, v));
 }
 
-static inline vec_b16 times_f16(vec_b16 v, float factor)
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
 {
-    return (vec_b16)narrow(format_f16, widen(format_f16, v) * factor);
+    return (vec_b16)narrow(format_f16, widen(format_f16, load_b16(p)) * factor);
 }
 
 /*
@@ -701,9 +703,10 @@ static inline uint32_t round_to_bf16(uint32_t v)
     return (v + 0x7FFF + (v >> 16 & 1)) >> 16;
 }
 
-static inline vec_b16 times_bf16(vec_b16 v, float factor)
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
 {
-    return (vec_b16)round_to_bf16(times_f32((uint32_t)v << 16, factor));
+    const float product = as_f32((uint32_t)load_b16(p) << 16) * factor;
+    return (vec_b16)round_to_bf16(as_b32(product));
 }
 
 #endif

@@ -106,9 +106,13 @@ static void check_draw(const dropwise_generator *generator, const answer *a)
     for (size_t word = 0; word < PLACES / 4; word++) {
         const uint64_t start = a->counter - a->counter % 4 - 4 * word;
         const unsigned shift = (unsigned)(a->counter % 4 * 16);
+        if ((uint32_t)start > (uint32_t)a->counter)
+            continue; /* the low half would wrap between the two */
+        dropwise_schedule schedule;
+        generator->prepare(&a->key, (uint32_t)(start >> 32), &schedule);
         for (unsigned t = 0; t < 256; t += 5) {
             uint64_t below[PLACES / 4 + 1], equal[PLACES / 4 + 1];
-            generator->draw(&a->key, start, word + 1, (uint8_t)t, below, equal);
+            generator->draw(&schedule, (uint32_t)start, word + 1, (uint8_t)t, below, equal);
             for (unsigned j = 0; j < 16; j++) {
                 assert_int_equal(below[word] >> (shift + j) & 1, a->bytes[j] < t);
                 assert_int_equal(equal[word] >> (shift + j) & 1, a->bytes[j] == t);
@@ -134,15 +138,9 @@ static void check_answers(const dropwise_generator *generator, const char *name,
 static void check_tier(dropwise_isa isa)
 {
     const dropwise_kernels *k = dropwise_kernels_get(isa);
-    const dropwise_generator philox_10 = {k->generate_philox4x32_10, k->generate_at_philox4x32_10,
-                                          k->draw_philox4x32_10};
-    const dropwise_generator philox_7 = {k->generate_philox4x32_7, k->generate_at_philox4x32_7,
-                                         k->draw_philox4x32_7};
-    const dropwise_generator threefry = {k->generate_threefry4x32_20, k->generate_at_threefry4x32_20,
-                                         k->draw_threefry4x32_20};
-    check_answers(&philox_10, "philox4x32", 10);
-    check_answers(&philox_7, "philox4x32", 7);
-    check_answers(&threefry, "threefry4x32", 20);
+    check_answers(&k->philox4x32_10, "philox4x32", 10);
+    check_answers(&k->philox4x32_7, "philox4x32", 7);
+    check_answers(&k->threefry4x32_20, "threefry4x32", 20);
 }
 
 static void public_bytes(dropwise_isa isa)

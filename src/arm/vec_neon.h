@@ -306,19 +306,19 @@ static inline void stream_fence(void)
 {
 }
 
-static inline vec_b32 times_f32(vec_b32 v, float factor)
+static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
 {
-    return vreinterpretq_u32_f32(vmulq_f32(vreinterpretq_f32_u32(v), vdupq_n_f32(factor)));
+    return vreinterpretq_u32_f32(vmulq_f32(vreinterpretq_f32_u32(load_b32(p)), vdupq_n_f32(factor)));
 }
 
-static inline vec_b64 times_f64(vec_b64 v, double factor)
+static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
 {
-    return vreinterpretq_u64_f64(vmulq_f64(vreinterpretq_f64_u64(v), vdupq_n_f64(factor)));
+    return vreinterpretq_u64_f64(vmulq_f64(vreinterpretq_f64_u64(load_b64(p)), vdupq_n_f64(factor)));
 }
 
-static inline vec_b16 times_f16(vec_b16 v, float factor)
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
 {
-    const float16x8_t x = vreinterpretq_f16_u16(v);
+    const float16x8_t x = vreinterpretq_f16_u16(load_b16(p));
     const float32x4_t s = vdupq_n_f32(factor);
     const float16x4_t low = vcvt_f16_f32(vmulq_f32(vcvt_f32_f16(vget_low_f16(x)), s));
     return vreinterpretq_u16_f16(vcvt_high_f16_f32(low, vmulq_f32(vcvt_high_f32_f16(x), s)));
@@ -335,8 +335,9 @@ static inline uint32x4_t round_to_bf16(float32x4_t v)
     return vaddq_u32(vaddq_u32(u, vdupq_n_u32(0x7FFF)), odd);
 }
 
-static inline vec_b16 times_bf16(vec_b16 v, float factor)
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
 {
+    const uint16x8_t v = load_b16(p);
     const float32x4_t s = vdupq_n_f32(factor);
     const float32x4_t low = vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(v), 16));
     const float32x4_t high = vreinterpretq_f32_u32(vshll_high_n_u16(v, 16));

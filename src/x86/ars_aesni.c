@@ -46,6 +46,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX2,
     .name = "aes-ni",
-    .generator = {generate_ars4x32, generate_at_ars4x32, draw_ars4x32},
+    .generator = {generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32},
 #include "required.inc.h"
 };

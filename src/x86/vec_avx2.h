@@ -326,26 +326,27 @@ static inline void stream_fence(void)
     _mm_sfence();
 }
 
-static inline vec_b32 times_f32(vec_b32 v, float factor)
+static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
 {
-    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(v), _mm256_set1_ps(factor)));
+    return _mm256_castps_si256(_mm256_mul_ps(_mm256_castsi256_ps(load_b32(p)), _mm256_set1_ps(factor)));
 }
 
-static inline vec_b64 times_f64(vec_b64 v, double factor)
+static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
 {
-    return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(v), _mm256_set1_pd(factor)));
+    return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(load_b64(p)), _mm256_set1_pd(factor)));
 }
 
-static inline __m128i times_half_f16(__m128i v, float factor)
+/* Half a vector: conversions from memory spare the shuffles that conversions from a register need. */
+static inline __m128i load_times_half_f16(const uint8_t *p, float factor)
 {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(factor));
     return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
 }
 
-static inline vec_b16 times_f16(vec_b16 v, float factor)
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
 {
-    return _mm256_set_m128i(times_half_f16(_mm256_extracti128_si256(v, 1), factor),
-                            times_half_f16(_mm256_castsi256_si128(v), factor));
+    return _mm256_set_m128i(load_times_half_f16(p + 16, factor), load_times_half_f16(p, factor));
 }
 
 /*
@@ -360,8 +361,9 @@ static inline __m256i round_to_bf16(__m256 v)
 }
 
 /* The even and the odd elements, each in the upper halves of 32-bit lanes, where they are f32 already. */
-static inline vec_b16 times_bf16(vec_b16 v, float factor)
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
 {
+    const __m256i v = load_b16(p);
     const __m256 s = _mm256_set1_ps(factor);
     const __m256i upper = _mm256_set1_epi32((int)0xFFFF0000);
     const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(v, 16));

@@ -269,26 +269,28 @@ static inline void stream_fence(void)
     _mm_sfence();
 }
 
-static inline vec_b32 times_f32(vec_b32 v, float factor)
+static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
 {
-    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(v), _mm512_set1_ps(factor)));
+    return _mm512_castps_si512(_mm512_mul_ps(_mm512_castsi512_ps(load_b32(p)), _mm512_set1_ps(factor)));
 }
 
-static inline vec_b64 times_f64(vec_b64 v, double factor)
+static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
 {
-    return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(v), _mm512_set1_pd(factor)));
+    return _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(load_b64(p)), _mm512_set1_pd(factor)));
 }
 
-static inline __m256i times_half_f16(__m256i v, float factor)
+/* As in vec_avx2.h. */
+static inline __m256i load_times_half_f16(const uint8_t *p, float factor)
 {
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
     const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(factor));
     return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
 }
 
-static inline vec_b16 times_f16(vec_b16 v, float factor)
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
 {
-    const __m256i low = times_half_f16(_mm512_castsi512_si256(v), factor);
-    const __m256i high = times_half_f16(_mm512_extracti64x4_epi64(v, 1), factor);
+    const __m256i low = load_times_half_f16(p, factor);
+    const __m256i high = load_times_half_f16(p + 32, factor);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
@@ -300,8 +302,9 @@ static inline __m512i round_to_bf16(__m512 v)
     return _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7FFF)), odd);
 }
 
-static inline vec_b16 times_bf16(vec_b16 v, float factor)
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
 {
+    const __m512i v = load_b16(p);
     const __m512 s = _mm512_set1_ps(factor);
     const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000);
     const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
