@@ -504,6 +504,41 @@ static void test_cuts(void **state)
     for_each_tier(check_cuts);
 }
 
+/*
+ * The order of a sum depends on columns, not on whether rows follow each other in memory: rows of one length,
+ * not a multiple of 16, give the same bits with and without gaps between them.
+ */
+static void check_order_of_sum(dropwise_isa isa)
+{
+    (void)isa;
+    enum { ROWS = 13, COLUMNS = 130, STEP = 150 };
+    static const uint64_t size[2] = {ROWS, COLUMNS};
+    static double x[ROWS][COLUMNS], dy[ROWS][COLUMNS], x_apart[ROWS][STEP], dy_apart[ROWS][STEP];
+    static double dx[ROWS][STEP];
+    if (!can_run(CONCRETE_BACKWARD, 0.4))
+        return;
+    fill(REF_F64, (uint8_t *)x, ROWS * COLUMNS, 1);
+    fill(REF_F64, (uint8_t *)dy, ROWS * COLUMNS, 2);
+    for (size_t r = 0; r < ROWS; r++) {
+        memcpy(x_apart[r], x[r], sizeof x[r]);
+        memcpy(dy_apart[r], dy[r], sizeof dy[r]);
+    }
+    const dropwise_mask mask = mask_of(0.4);
+    dropwise_view v = view_of(2, size, 0);
+    assert_int_equal(run(CONCRETE_BACKWARD, &mask, DROPWISE_F64, &v, dy, x, dx, NULL, NULL), DROPWISE_OK);
+    const double together = dlogit;
+    v.x_stride[0] = v.y_stride[0] = STEP;
+    assert_int_equal(run(CONCRETE_BACKWARD, &mask, DROPWISE_F64, &v, dy_apart, x_apart, dx, NULL, NULL),
+                     DROPWISE_OK);
+    assert_same_bytes(&dlogit, &together, sizeof dlogit, "the sum of rows apart");
+}
+
+static void test_order_of_sum(void **state)
+{
+    (void)state;
+    for_each_tier(check_order_of_sum);
+}
+
 /* A shard of a tensor draws what the whole draws there, for masks of every kind. */
 static void check_shards(dropwise_isa isa)
 {
@@ -1336,6 +1371,7 @@ int main(void)
         cmocka_unit_test(test_awkward),
         cmocka_unit_test(test_gaussian_of_normal),
         cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_order_of_sum),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_in_place),
