@@ -11,6 +11,17 @@ static uint64_t read_xcr0(void)
     return (uint64_t)high << 32 | low;
 }
 
+/*
+ * LZCNT of 1 is 31. CPUs without that instruction ignore its prefix and run BSR, which gives 0. CPUID would say
+ * so in a third leaf, whose trap takes as long as all that detection does besides.
+ */
+static int has_lzcnt(void)
+{
+    uint32_t result;
+    __asm__("rep bsr %1, %0" : "=r"(result) : "r"(1) : "cc");
+    return result == 31;
+}
+
 /* Feature `feature`, if bit `bit` of `reg` is set. */
 static uint64_t feature_if(uint32_t reg, unsigned bit, unsigned feature)
 {
@@ -24,7 +35,7 @@ uint64_t dropwise_cpu_detect(void)
     uint32_t eax, ebx, ecx, edx;
     uint64_t features = 0;
 
-    /* Each CPUID is trapped in a virtual machine: three of them. Leaf 1 is on every x86-64 CPU. */
+    /* Each CPUID is trapped in a virtual machine: two of them. Leaf 1 is on every x86-64 CPU. */
     __cpuid(1, eax, ebx, ecx, edx);
     features |= feature_if(ecx, 0, DROPWISE_CPU_SSE3);
     features |= feature_if(ecx, 9, DROPWISE_CPU_SSSE3);
@@ -59,7 +70,6 @@ uint64_t dropwise_cpu_detect(void)
         features |= feature_if(ebx, 30, DROPWISE_CPU_AVX512BW);
         features |= feature_if(ebx, 31, DROPWISE_CPU_AVX512VL);
     }
-    __cpuid(0x80000001, eax, ebx, ecx, edx);
-    features |= feature_if(ecx, 5, DROPWISE_CPU_LZCNT);
+    features |= (uint64_t)has_lzcnt() << DROPWISE_CPU_LZCNT;
     return features;
 }
