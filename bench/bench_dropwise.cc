@@ -48,8 +48,9 @@
  * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, plain
  * (dropout without blocks), in rows of peers, our tiers doing the same, and in rows of other systems' masks
  * random123, the same amount of random numbers by Random123. For dropconnect: copy (a masked copy of the
- * weights, then a product), floats (a stored mask of floats, then a product), plain (likewise, with the
- * generator of C++ and loops that compilers cannot make vectors of).
+ * weights, then a product), floats (a stored mask of floats, drawn by the library, then a product), numpy
+ * (likewise, drawn as with NumPy), plain (likewise, with the generator of C++ and loops that compilers cannot
+ * make vectors of).
  */
 #include "peers.h"
 

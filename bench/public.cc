@@ -7,6 +7,7 @@
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
 #include "dropwise_variants.h"
+#include "pcg64.h"
 
 namespace {
 
@@ -314,17 +315,36 @@ struct Connect {
             view.first = b * rows * kColumns;
             if (dropwise_draw_view(&mask, DROPWISE_F32, &view, &stored) != DROPWISE_OK)
                 std::abort();
-            for (size_t o = 0; o < rows; o++) {
-                const float *row = w() + o * kColumns, *m = dx() + o * kColumns, *in = x() + b * kColumns;
-                float sums[16] = {0}, total = 0;
-                for (size_t i = 0; i < kColumns; i += 16)
-                    for (size_t k = 0; k < 16; k++)
-                        sums[k] += row[i + k] * m[i + k] * in[i + k];
-                for (float sum : sums)
-                    total += sum;
-                y()[b * rows + o] = total;
-            }
+            multiply(b);
         }
+    }
+
+    /* The weights times the mask that lies in dx, times sample b. */
+    void multiply(size_t b) const
+    {
+        for (size_t o = 0; o < rows; o++) {
+            const float *row = w() + o * kColumns, *m = dx() + o * kColumns, *in = x() + b * kColumns;
+            float sums[16] = {0}, total = 0;
+            for (size_t i = 0; i < kColumns; i += 16)
+                for (size_t k = 0; k < 16; k++)
+                    sums[k] += row[i + k] * m[i + k] * in[i + k];
+            for (float sum : sums)
+                total += sum;
+            y()[b * rows + o] = total;
+        }
+    }
+
+    /* The same product, with a mask made as with NumPy: rng.random(w.shape) >= p, times the scale. */
+    void numpy() const
+    {
+        static Pcg64 generator;
+        const float q = static_cast<float>(mask.keep_threshold) / DROPWISE_KEEP_ONE, scale = 1 / q;
+        float *const m = dx();
+        for (size_t i = 0; i < rows * kColumns; i++)
+            m[i] = generator.uniform();
+        for (size_t i = 0; i < rows * kColumns; i++)
+            m[i] = m[i] < q ? scale : 0;
+        multiply(0);
     }
 
     /* Plain loops, and the generator of C++ with a number for each weight; for one sample. */
@@ -356,7 +376,8 @@ void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
         const auto add_forward = [=](const std::string &name, const Connect &c) {
             std::vector<Reference> steps = {{"copy", {[=] { c.copy(); }}}, {"floats", {[=] { c.floats(); }}}};
             if (samples == 1)
-                steps.push_back({"plain", {[=] { c.plain(); }}});
+                steps.insert(steps.end(),
+                             {{"numpy", {[=] { c.numpy(); }}}, {"plain", {[=] { c.plain(); }}}});
             add_call(name + suffix, isa, n, samples * bytes,
                      [=] {
                          return dropwise_dropconnect_forward(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(),

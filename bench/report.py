@@ -181,6 +181,57 @@ def print_steps(run):
     table(None, ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
+# Likewise, but in each case two comparisons at most: with dropout, and with the same in usual steps.
+VARIANTS = [
+    ("alpha dropout", "alpha/f32", None),
+    ("zoneout, which reads two tensors", "zoneout/f32", ("a loop that chooses by a stored mask",
+                                                         "choice/bytes:{size}")),
+    ("DropBlock, 7 x 7 in maps of 32 x 32, NCHW", "dropblock_nchw/f32", ("seeds, largest of a block, product",
+                                                                        "dropblock_loops/bytes:{size}")),
+    ("DropBlock, NHWC", "dropblock_nhwc/f32", None),
+    ("DropBlock, one mask for all channels", "dropblock_shared/f32", None),
+    ("DropBlock, backward", "dropblock_backward/f32", None),
+    ("Gaussian dropout", "gaussian/f32", ("one pass an operation", "gaussian_unfused/{tier}/bytes:{size}")),
+    ("concrete dropout", "concrete/f32", ("one pass an operation", "concrete_unfused/{tier}/bytes:{size}")),
+]
+
+
+def print_variants(run):
+    size, rows = 64 * MIB, []
+    for title, row, steps in VARIANTS:
+        for tier in run.tiers:
+            if tier == "scalar":
+                continue
+            time = run.time(f"{row}/{tier}/p:0.1/bytes:{size}")
+            dropout = run.time(f"forward/f32/{tier}/p:0.1/bytes:{size}")
+            other = steps and run.time(steps[1].format(tier=tier, size=size))
+            rows.append([title, tier, per_element(time, size / 4), time / dropout if time and dropout else None,
+                         steps[0] if other else "", other / time if time and other else None])
+    table("Variants, f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual steps:",
+          ["", "tier", "ns/element", "to plain dropout", "usual steps", "take longer by"], rows)
+
+
+DROPCONNECT = [
+    ("a mask drawn with NumPy's generator, stored, multiplied", "numpy"),
+    ("a mask drawn by this library, stored, multiplied", "floats"),
+    ("a masked copy of the weights, multiplied", "copy"),
+]
+
+
+def print_dropconnect(run):
+    rows = []
+    for tier in run.tiers:
+        if tier == "scalar":
+            continue
+        for size in (4 * MIB, 16 * MIB):
+            name = f"dropconnect/f32/{tier}/p:0.5/samples:1/bytes:{size}"
+            rows.append([tier, f"{size // 4096:,} x 1,024", per_element(run.time(name), size / 4)]
+                        + [inverse(run.ratio(name, reference)) for _, reference in DROPCONNECT])
+    table("DropConnect, f32, p = 0.5: a product of a matrix and a vector whose mask is drawn on the way, and how "
+          "much longer the same takes in steps:",
+          ["tier", "weights", "ns/weight"] + [title for title, _ in DROPCONNECT], rows)
+
+
 def print_small(run):
     rows = []
     for n in (1, 16, 64, 256, 1024):
@@ -273,8 +324,9 @@ def main():
     run = Run(sys.argv[1])
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}; "
           "f32 forward from the seed alone; x and y apart.")
-    for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps, print_small,
-                        print_masks, print_threads, print_generators):
+    for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps,
+                        print_variants, print_dropconnect, print_small, print_masks, print_threads,
+                        print_generators):
         print_table(run)
     if len(sys.argv) == 3:
         write_data(run, sys.argv[2])

@@ -12,7 +12,7 @@
  * Elements of a chunk whose byte equals the threshold, waiting for their tie words. A batch has room for
  * the ties of one more word of 64 elements at any time.
  */
-enum { TIE_BATCH = 64 };
+enum { TIE_BATCH = 128 };
 
 typedef struct tie_batch {
     size_t count;

@@ -12,8 +12,8 @@ static uint64_t read_xcr0(void)
 }
 
 /*
- * LZCNT of 1 is 31. CPUs without that instruction ignore its prefix and run BSR, which gives 0. CPUID would say
- * so in a third leaf, whose trap takes as long as all that detection does besides.
+ * LZCNT of 1 is 31. CPUs without that instruction ignore its prefix and run BSR, which gives 0. CPUID would
+ * say so in a third leaf, at half the time that the first two take.
  */
 static int has_lzcnt(void)
 {
