@@ -227,8 +227,8 @@ def print_dropconnect(run):
             name = f"dropconnect/f32/{tier}/p:0.5/samples:1/bytes:{size}"
             rows.append([tier, f"{size // 4096:,} x 1,024", per_element(run.time(name), size / 4)]
                         + [inverse(run.ratio(name, reference)) for _, reference in DROPCONNECT])
-    table("DropConnect, f32, p = 0.5: a product of a matrix and a vector whose mask is drawn on the way, and how "
-          "much longer the same takes in steps:",
+    table("DropConnect, f32, p = 0.5: a product of a matrix and a vector whose mask is drawn on the way, and "
+          "how much longer the same takes in steps:",
           ["tier", "weights", "ns/weight"] + [title for title, _ in DROPCONNECT], rows)
 
 
