@@ -102,10 +102,12 @@ DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *inter
 
 /*
  * Training, forward: y[j] = x[j] * scale where element first + j is kept, +0.0 where it is dropped. Narrow
- * types are computed in f32 and rounded once. The backward pass is the same map. Dropped elements are +0.0
- * whatever x is, where systems that multiply by a mask give -0.0 or NaN.
+ * types are computed in f32 and rounded once. The backward pass is the same map, but for torch_cuda, whose own
+ * multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`. Dropped
+ * elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
  *
- * bits  NULL, or where to write the keep bits.
+ * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where a
+ *       block of random numbers serves elements far apart, as above.
  * Errors: of the layout, DTYPE, SIZE, NULL, OVERLAP (as dropwise_forward).
  */
 DROPWISE_API dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
@@ -115,8 +117,9 @@ DROPWISE_API dropwise_status dropwise_interop_forward(const dropwise_interop *in
 /*
  * Fills *mask so that all functions of the library that take stored bits (dropwise_backward,
  * dropwise_backward_view, dropwise_convert_stored, ...) scale as the system does. Do not draw from it: the
- * bits come from dropwise_interop_bits. Its keep_threshold is 2^40 / scale, rounded: for all dtypes but f64
- * the scale is the system's, bit for bit, and for f64 to one part in 2^40 * keep.
+ * bits come from dropwise_interop_bits. Its keep_threshold is 2^40 / scale, rounded: where the scale is a
+ * float, as it is unless the mask was made for f64, all dtypes but f64 get the system's scale bit for bit; else
+ * to one part in 2^40 * keep.
  * Errors: of the layout but for RANGE; NULL; PARAMETER (a scale above 2^15, where 40 bits are too few).
  */
 DROPWISE_API dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_mask *mask);
@@ -149,14 +152,15 @@ DROPWISE_API dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], ui
  * dtype  of the tensor, F32, F64, F16 or BF16, in which Flax divides by keep. The scale is 1 / keep in it, as
  *        XLA compiles a division by a constant; op by op, without jit, JAX divides, and the last bit may
  *        differ.
- * Errors: NULL, PROBABILITY, DTYPE.
+ * Errors: NULL, PROBABILITY, DTYPE, PARAMETER (the scale is beyond dtype).
  */
 DROPWISE_API dropwise_status dropwise_interop_jax(dropwise_interop *interop, const uint32_t key[2],
                                                   dropwise_dtype draws, dropwise_dtype dtype, double keep);
 
 /*
  * The same without jax_threefry_partitionable, the default before. Each element's number depends on how many
- * elements are drawn: `size`. Errors besides: PARAMETER (a size that takes 2^32 words and more).
+ * elements are drawn: `size`. Errors besides: PARAMETER (a size that takes 2^32 - 1 words or more, for which JAX
+ * splits the key).
  */
 DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uint32_t key[2],
                                                          uint64_t size, dropwise_dtype draws,
@@ -256,9 +260,9 @@ DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, 
  *
  *   curand       the numbers of one state, curand_init(seed, subsequence, offset, &state), drawn one by one
  *                or by curand_uniform4
- *   curand_host  curandGenerateUniform with the ordering CURAND_ORDERING_PSEUDO_LEGACY, the default
+ *   curand_host  curandGenerateUniform with the ordering CURAND_ORDERING_PSEUDO_LEGACY
  *
- * Errors: NULL, PROBABILITY.
+ * Errors: NULL, PROBABILITY, PARAMETER (curand_host: an offset above 2^60).
  */
 DROPWISE_API dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed,
                                                      uint64_t subsequence, uint64_t offset, double p);
@@ -274,7 +278,7 @@ DROPWISE_API dropwise_status dropwise_numpy_key(uint64_t seed, uint64_t key[2]);
  * Generator(Philox(key=key, counter=counter)).random(n, dtype) >= p, of a fresh generator.
  *
  * counter  four words, low ones first, or NULL for 0
- * draws    F64 or F32; p is compared in it, and the scale is 1 / (1 - p) rounded to it
+ * draws    F64 or F32; p is compared, and the scale 1 / (1 - p) computed, in it
  * Errors: NULL, PROBABILITY, DTYPE.
  */
 DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, const uint64_t key[2],

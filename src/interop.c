@@ -275,6 +275,16 @@ static rule jax_rule(bool legacy, dropwise_dtype draws, double keep)
     return r;
 }
 
+/* JAX splits the key from 2^32 - 1 words on. */
+static uint64_t jax_legacy_limit(int32_t draws)
+{
+    const uint64_t words = UINT32_MAX - 1;
+    return draws == DROPWISE_F64    ? words / 2
+           : draws == DROPWISE_F16  ? words * 2
+           : draws == DROPWISE_BF16 ? words * 4
+                                    : words;
+}
+
 static dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uint32_t key[2], uint64_t size,
                            dropwise_dtype draws, dropwise_dtype dtype, double keep)
 {
@@ -284,12 +294,9 @@ static dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uin
         return DROPWISE_ERROR_PROBABILITY;
     if (!is_float_dtype(draws) || !is_float_dtype(dtype))
         return DROPWISE_ERROR_DTYPE;
-    const double divisor = rounded_to(dtype, keep);
-    const double scale = divisor > 0.0 ? rounded_to(dtype, 1.0 / divisor) : 0.0;
     const bool legacy = layout == DROPWISE_LAYOUT_JAX_LEGACY;
-    const uint64_t per_word = draws == DROPWISE_F16 ? 2 : draws == DROPWISE_BF16 ? 4 : 1;
-    const uint64_t words = draws == DROPWISE_F64 ? UINT32_MAX / 2 : UINT32_MAX;
-    if (!dropwise_is_finite(scale) || (legacy && size > words * per_word))
+    const double scale = keep > 0.0 ? rounded_to(dtype, 1.0 / rounded_to(dtype, keep)) : 0.0;
+    if (!dropwise_is_finite(scale) || (legacy && size > jax_legacy_limit(draws)))
         return DROPWISE_ERROR_PARAMETER;
     *interop = new_interop(layout, pair(key[0], key[1]));
     interop->size = size;
@@ -433,6 +440,12 @@ static dropwise_interop of_threads(uint32_t layout, uint64_t numel, uint32_t thr
     return interop;
 }
 
+/* Elements that a thread treats at a time. */
+static bool is_torch_vector(uint32_t vector)
+{
+    return vector == 1 || vector == 2 || vector == 4 || vector == 8 || vector == 16;
+}
+
 dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype, uint64_t numel,
                                             uint32_t threads, uint32_t vector, uint64_t seed, uint64_t offset,
                                             double p)
@@ -443,8 +456,7 @@ dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_
         return DROPWISE_ERROR_PROBABILITY;
     if (!is_float_dtype(dtype))
         return DROPWISE_ERROR_DTYPE;
-    const bool known = vector == 1 || vector == 2 || vector == 4 || vector == 8 || vector == 16;
-    if (!known || numel % vector != 0 || numel > DROPWISE_INDEX_LIMIT || threads == 0 ||
+    if (!is_torch_vector(vector) || numel % vector != 0 || numel > DROPWISE_INDEX_LIMIT || threads == 0 ||
         threads > MAX_THREADS || offset % 4 != 0)
         return DROPWISE_ERROR_PARAMETER;
     const bool is_f64 = dtype == DROPWISE_F64;
@@ -742,10 +754,7 @@ static uint64_t size_limit(const dropwise_interop *d)
 {
     switch (d->layout) {
     case DROPWISE_LAYOUT_JAX_LEGACY:
-        return d->draws == DROPWISE_F64   ? UINT32_MAX / 2
-               : d->draws == DROPWISE_F32 ? UINT32_MAX
-               : d->draws == DROPWISE_F16 ? UINT64_C(2) * UINT32_MAX
-                                          : UINT64_C(4) * UINT32_MAX;
+        return jax_legacy_limit(d->draws);
     case DROPWISE_LAYOUT_ONEDNN_3_6:
     case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
     case DROPWISE_LAYOUT_TRITON:
@@ -770,13 +779,12 @@ static bool parameters_are_known(const dropwise_interop *d)
         : d->layout == DROPWISE_LAYOUT_CURAND || d->layout == DROPWISE_LAYOUT_DEEPSPEED ? 3
                                                                                         : 0;
     if (d->drops > 1 || !draws_are_known(d) || d->size > size_limit(d) || d->skip > skip_limit ||
-        !(d->scale >= 0.0 && dropwise_is_finite(d->scale)))
+        !(d->scale == 0.0 || (d->scale >= 1.0 && dropwise_is_finite(d->scale))))
         return false;
     if (has_threads(d->layout)) {
-        const bool is_torch = d->layout == DROPWISE_LAYOUT_TORCH_CUDA;
         if (d->threads == 0 || d->threads > MAX_THREADS)
             return false;
-        return is_torch ? v == 1 || v == 2 || v == 4 || v == 8 || v == 16 : v == 4;
+        return d->layout == DROPWISE_LAYOUT_TORCH_CUDA ? is_torch_vector(v) && d->size % v == 0 : v == 4;
     }
     return d->layout != DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
            (d->rows != 0 && d->columns != 0 && is_int(d->rows) && is_int(d->columns));

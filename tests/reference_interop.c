@@ -381,7 +381,7 @@ double ref_interop_scale(const ref_interop *r)
     switch (r->system) {
     case REF_JAX:
     case REF_JAX_LEGACY:
-        return jax_keep > 0 ? in_dtype(r->dtype, 1.0 / jax_keep) : 0;
+        return in_dtype(r->dtype, 1.0 / jax_keep);
     case REF_TENSORFLOW:
         return in_dtype(r->dtype, 1.0 / (1.0 - r->p));
     case REF_TORCH_CUDA:
