@@ -10,7 +10,7 @@
  *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
  *                                     a mask shared by 32 time steps, padded rows of 1,000, a transposed x
  *   residual/..., gelu/..., softmax/..., and residual_backward/... and so on
- *                                     fused steps on rows of 1,024, also with p:0, that is, without a mask
+ *                                     fused steps on rows of 1,024
  *   alpha/..., zoneout/..., gaussian/..., concrete/... and alpha_backward/... and so on
  *                                     variants, zoneout_inplace over the value of the step before,
  *                                     zoneout_infer the expectation; uniform/..., normal/... numbers alone
@@ -22,12 +22,6 @@
  *                                     blocks of 7 x 7 on maps of 32 x 32; also dropblock_anywhere (seeds at
  *                                     the edges too), dropblock_shared (by all channels), dropblock_backward
  *                                     (from stored bits)
- *   dropblock_loops/bytes:N           dropblock_nchw of usual steps: seeds as floats, largest of each block
- *   sum/bytes:N                       y = residual + (x + bias), a plain loop
- *   choice/bytes:N                    y = keep ? x : before, from stored bits, a plain loop
- *   gaussian_unfused/<isa>/bytes:N, concrete_unfused/<isa>/bytes:N
- *                                     the same in passes over memory, one an operation, as array languages do
- *                                     it; numbers drawn by the tier, functions of the C library
  *   kernel/<name>/<isa>/bytes:N       a row of kernels.inc, N bytes of elements or of random bytes
  *   threads/f32/<isa>/p:0.1/bytes:N/threads:2
  *                                     a tensor that two threads share, and the same on one
@@ -45,12 +39,14 @@
  *
  * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
- * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread, plain
- * (dropout without blocks), in rows of peers, our tiers doing the same, and in rows of other systems' masks
- * random123, the same amount of random numbers by Random123. For dropconnect: copy (a masked copy of the
+ * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread; in rows of
+ * peers, our tiers doing the same; in rows of other systems' masks random123, the same amount of random numbers
+ * by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in usual steps:
+ * passes over memory with the functions of the C library; of DropBlock seeds as floats and the largest of each
+ * block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked (the call with p = 0)
+ * and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy (a masked copy of the
  * weights, then a product), floats (a stored mask of floats, drawn by the library, then a product), numpy
- * (likewise, drawn as with NumPy), plain (likewise, with the generator of C++ and loops that compilers cannot
- * make vectors of).
+ * (likewise, drawn as with NumPy).
  */
 #include "peers.h"
 
@@ -72,19 +68,12 @@ void add_all(size_t bytes)
         if (bytes <= kMiB)
             add_inlined(p, bytes);
     }
-    if (has_steps) {
-        add_sum(bytes);
-        add_choice(bytes);
-        add_dropblock_loops(bytes);
-    }
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
         const dropwise_kernels *kernels = dropwise_kernels_get(isa);
         if (kernels == nullptr)
             continue;
-        if (has_steps) {
+        if (has_steps)
             add_conversions(isa, bytes);
-            add_unfused(isa, bytes);
-        }
         if (has_steps || bytes == kMiB)
             add_threads(isa, bytes);
         for (double p : kProbabilities) {
@@ -98,15 +87,15 @@ void add_all(size_t bytes)
                 add_scale(kernels, dtype, bytes);
             for (double p : kProbabilities)
                 add_operations(dtype, isa, p, bytes);
-            for (double p : {0.0, 0.1, 0.5}) {
-                if (has_steps && p != 0)
-                    add_views(dtype, isa, p, bytes);
-                if (has_steps && p == 0.1)
-                    add_dropblock(dtype, isa, p, bytes);
-                if (has_steps && p != 0.5)
-                    add_fused_steps(dtype, isa, p, bytes);
-                if (has_steps && p != 0)
-                    add_variants(dtype, isa, p, bytes);
+            for (double p : kProbabilities) {
+                if (!has_steps)
+                    continue;
+                add_views(dtype, isa, p, bytes);
+                add_variants(dtype, isa, p, bytes);
+                if (p != 0.1)
+                    continue;
+                add_dropblock(dtype, isa, p, bytes);
+                add_fused_steps(dtype, isa, p, bytes);
             }
         }
         if (bytes == 4 * kKiB || bytes == 4 * kMiB || bytes == 16 * kMiB)
@@ -135,7 +124,7 @@ int main(int argc, char **argv)
 {
     for (size_t bytes : kSizes)
         add_all(bytes);
-    add_random123();
+    add_random123_generators();
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);
     add_missing_peers();

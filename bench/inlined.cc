@@ -75,12 +75,13 @@ Reference inlined_reference(double p, size_t bytes)
 void add_inlined(double p, size_t bytes)
 {
     const size_t n = bytes / 4;
-    const std::string suffix = (p == 0.1 ? "/p:0.1" : "/p:0.5") + bytes_suffix(bytes);
+    const std::string suffix = probability_suffix(p) + bytes_suffix(bytes);
     add_row("forward/f32/inlined-words" + suffix, n, 2 * bytes, work_of(drop_by_words, p, bytes));
     const Work by_bytes = work_of(drop_by_bytes, p, bytes);
     add_row("forward/f32/inlined-bytes" + suffix, n, 2 * bytes, by_bytes, {}, [=] {
         const dropwise_mask mask = make_mask(p);
         std::vector<float> ours(n);
+        std::memset(buffers().y, 0xFF, bytes);
         by_bytes();
         dropwise_forward(&mask, DROPWISE_F32, kFirst, n, buffers().x, ours.data(), nullptr);
         return std::string(std::memcmp(ours.data(), buffers().y, bytes) == 0 ? "" : "another result");

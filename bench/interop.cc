@@ -115,7 +115,7 @@ void add_interop(dropwise_isa isa)
     }
 }
 
-void add_random123()
+void add_random123_generators()
 {
 #ifdef BENCH_HAVE_RANDOM123
     for (size_t bytes : {4 * kKiB, 64 * kKiB}) {

@@ -28,7 +28,7 @@ std::string check_dropout(const Dtype &dtype, double p, size_t n)
             continue;
         seen++;
         kept += y != 0;
-        if (y != 0 && std::fabs(y * (1 - p) / x - 1) > rounding)
+        if (y != 0 && !(std::fabs(y * (1 - p) / x - 1) <= rounding))
             return "kept elements are not scaled by 1 / (1 - p)";
     }
     const double expected = static_cast<double>(seen) * (1 - p);
@@ -80,7 +80,7 @@ std::string name_of(const Ours &ours)
 
 std::string peer_row(const std::string &operation, const std::string &peer, double p, size_t bytes)
 {
-    return operation + "/" + peer + (p == 0.1 ? "/p:0.1" : "/p:0.5") + bytes_suffix(bytes);
+    return operation + "/" + peer + probability_suffix(p) + bytes_suffix(bytes);
 }
 
 void add_peer(const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits,
@@ -93,6 +93,7 @@ void add_peer(const std::string &name, const Dtype &dtype, double p, size_t byte
         const std::string wrong = prepare();
         if (!wrong.empty())
             return wrong;
+        std::memset(buffers().y, 0xFF, bytes); /* NaN: nothing may be left of another row */
         work();
         return check_dropout(dtype, p, bytes / dtype.bytes);
     });
@@ -101,7 +102,7 @@ void add_peer(const std::string &name, const Dtype &dtype, double p, size_t byte
 void add_peers(double p, size_t bytes)
 {
     if (bytes <= kSlowPeerBytes)
-        add_unfused(p, bytes);
+        add_numpy_like(p, bytes);
 #ifdef BENCH_HAVE_LIBXSMM
     add_libxsmm(p, bytes);
 #endif

@@ -17,7 +17,7 @@ void add_pytorch(double p, size_t bytes);
 void add_random123(double p, size_t bytes);
 
 /* Dropout as it is written with NumPy: a pass for the uniforms, one to compare them, one to multiply. */
-void add_unfused(double p, size_t bytes);
+void add_numpy_like(double p, size_t bytes);
 
 /* <operation>/<dtype>/<peer>/p:<p>/bytes:<bytes>, as the rows of tiers. */
 std::string peer_row(const std::string &operation, const std::string &peer, double p, size_t bytes);

@@ -1,7 +1,6 @@
 /* Rows of public operations. */
 #include "rows.h"
 
-#include <random>
 
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
@@ -67,22 +66,25 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
     dropwise_mask mask;
     if (dropwise_mask_init(&mask, p, 1, 2) != DROPWISE_OK)
         std::abort();
-    const std::string suffix = std::string("/") + dropwise_isa_name(isa) +
-                               (p == 0.1 ? "/p:0.1" : "/p:0.5") + bytes_suffix(bytes);
+    const std::string suffix = call_suffix(dtype, isa, p, bytes);
     const size_t n = bytes / dtype.bytes;
     for (const Operation &operation : kOperations) {
-        /* So that an activation computed in place again and again neither grows nor vanishes. */
-        mask.scaling = std::strcmp(operation.name, "forward_inplace") == 0 ? DROPWISE_SCALING_STANDARD
-                                                                          : DROPWISE_SCALING_INVERTED;
+        /* Not scaled, so that what is computed in place again and again neither grows nor vanishes. */
+        const bool in_place = std::strcmp(operation.name, "forward_inplace") == 0;
+        mask.scaling = in_place ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED;
+        const Work begin = [=] {
+            if (in_place)
+                std::memcpy(buffers().y, buffers().x, bytes);
+        };
         const auto run = operation.run;
         const auto number = dtype.number;
-        add_call(std::string(operation.name) + "/" + dtype.name + suffix, isa, n,
+        add_call(operation.name + suffix, isa, n,
                  2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
-                 references_of(operation, dtype, isa, p, bytes));
+                 references_of(operation, dtype, isa, p, bytes), begin);
     }
     if (dtype.number == DROPWISE_F32)
-        add_call("bits" + suffix, isa, n, n / 8,
-                 [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+        add_call(std::string("bits/") + dropwise_isa_name(isa) + probability_suffix(p) + bytes_suffix(bytes), isa,
+                 n, n / 8, [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
 }
 
 void add_generators(dropwise_isa isa, double p, size_t bytes)
@@ -126,42 +128,51 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
 {
     const uint64_t n = bytes / dtype.bytes;
     const dropwise_view view = make_view({n / 1024, 1024}, 0);
-    const dropwise_mask mask = make_mask(p);
+    const dropwise_mask mask = make_mask(p), none = make_mask(0);
     dropwise_softmax softmax;
     if (dropwise_softmax_init(&softmax, 0.01) != DROPWISE_OK)
         std::abort();
     const auto number = dtype.number;
-    const std::string suffix = call_suffix(dtype, isa, p, bytes);
     /* The buffers have room for two operands of the largest size here, and a row of bias behind them. */
     const auto second = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
     const auto row = [=] { return second() + bytes + 192; };
-    add_call("residual" + suffix, isa, n, 3 * bytes, [=] {
-        return dropwise_residual_forward(&mask, number, &view, buffers().x, row(), second(), buffers().y,
-                                         nullptr);
-    });
-    add_call("residual_backward" + suffix, isa, n, 2 * bytes, [=] {
-        return dropwise_residual_backward(&mask, number, &view, buffers().x, buffers().y, second(), nullptr);
+    /* Each beside the same call with p = 0: what it costs without a mask. */
+    const auto add = [&](const std::string &name, size_t bytes_moved,
+                         std::function<dropwise_status(const dropwise_mask &)> call,
+                         std::vector<Reference> references = {}) {
+        references.push_back({"unmasked", {[=] { call(none); }}});
+        add_call(name + call_suffix(dtype, isa, p, bytes), isa, n, bytes_moved, [=] { return call(mask); },
+                 references);
+    };
+    add("residual", 3 * bytes,
+        [=](const dropwise_mask &m) {
+            return dropwise_residual_forward(&m, number, &view, buffers().x, row(), second(), buffers().y,
+                                             nullptr);
+        },
+        number == DROPWISE_F32 ? std::vector<Reference>{sum_reference(bytes)} : std::vector<Reference>());
+    add("residual_backward", 2 * bytes, [=](const dropwise_mask &m) {
+        return dropwise_residual_backward(&m, number, &view, buffers().x, buffers().y, second(), nullptr);
     });
     const std::pair<const char *, dropwise_activation> activations[] = {
         {"relu", DROPWISE_RELU}, {"gelu", DROPWISE_GELU}, {"gelu_tanh", DROPWISE_GELU_TANH},
         {"silu", DROPWISE_SILU}};
     for (const auto &named : activations) {
         const dropwise_activation activation = named.second;
-        add_call(named.first + suffix, isa, n, 2 * bytes, [=] {
-            return dropwise_activation_forward(&mask, number, &view, activation, buffers().x, row(),
-                                               buffers().y, nullptr);
+        add(named.first, 2 * bytes, [=](const dropwise_mask &m) {
+            return dropwise_activation_forward(&m, number, &view, activation, buffers().x, row(), buffers().y,
+                                               nullptr);
         });
-        add_call(named.first + std::string("_backward") + suffix, isa, n, 3 * bytes, [=] {
-            return dropwise_activation_backward(&mask, number, &view, activation, buffers().x, second(),
-                                                row(), buffers().y, nullptr, nullptr);
+        add(named.first + std::string("_backward"), 3 * bytes, [=](const dropwise_mask &m) {
+            return dropwise_activation_backward(&m, number, &view, activation, buffers().x, second(), row(),
+                                                buffers().y, nullptr, nullptr);
         });
     }
-    add_call("softmax" + suffix, isa, n, 2 * bytes, [=] {
-        return dropwise_softmax_forward(&mask, number, &view, &softmax, buffers().x, nullptr, buffers().y,
+    add("softmax", 2 * bytes, [=](const dropwise_mask &m) {
+        return dropwise_softmax_forward(&m, number, &view, &softmax, buffers().x, nullptr, buffers().y,
                                         nullptr);
     });
-    add_call("softmax_backward" + suffix, isa, n, 3 * bytes, [=] {
-        return dropwise_softmax_backward(&mask, number, &view, &softmax, buffers().x, second(), buffers().y,
+    add("softmax_backward", 3 * bytes, [=](const dropwise_mask &m) {
+        return dropwise_softmax_backward(&m, number, &view, &softmax, buffers().x, second(), buffers().y,
                                          nullptr);
     });
 }
@@ -180,12 +191,20 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
     const auto y = [] { return buffers().y; };
     const auto x2 = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
     const auto y2 = [=] { return reinterpret_cast<char *>(buffers().y) + bytes + 192; };
+    const Reference plain = {"plain", {[=] {
+                                 dropwise_forward(&mask, number, 0, n, buffers().x, buffers().y, nullptr);
+                             }}};
+    /* The usual steps are written for f32. */
+    const auto with = [=](const Reference &steps) {
+        return number == DROPWISE_F32 ? std::vector<Reference>{plain, steps} : std::vector<Reference>{plain};
+    };
     add_call("alpha" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_alpha_forward(&mask, number, &view, x(), y(), nullptr); });
+             [=] { return dropwise_alpha_forward(&mask, number, &view, x(), y(), nullptr); }, {plain});
     add_call("alpha_backward" + suffix, isa, n, 2 * bytes,
              [=] { return dropwise_alpha_backward(&mask, number, &view, x(), y(), nullptr); });
     add_call("zoneout" + suffix, isa, n, 3 * bytes,
-             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); });
+             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); },
+             with(choice_reference(p, bytes)));
     add_call("zoneout_inplace" + suffix, isa, n, 3 * bytes,
              [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), y(), y(), nullptr); });
     add_call("zoneout_backward" + suffix, isa, n, 3 * bytes,
@@ -197,11 +216,13 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
     add_call("normal" + suffix, isa, n, bytes,
              [=] { return dropwise_draw_normal(&mask, number, &view, y()); });
     add_call("gaussian" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); });
+             [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); },
+             with(gaussian_reference(bytes)));
     add_call("gaussian_noise" + suffix, isa, n, 2 * bytes,
              [=] { return dropwise_gaussian_noise(&mask, number, &view, 0.1, x(), y()); });
     add_call("concrete" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); });
+             [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); },
+             with(concrete_reference(bytes)));
     add_call("concrete_backward" + suffix, isa, n, 3 * bytes, [=] {
         double dlogit;
         return dropwise_concrete_backward(&mask, number, &view, &concrete, x(), x2(), y(), &dlogit);
@@ -255,12 +276,15 @@ void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
         block.seeds = layout.seeds;
         const dropwise_mask mask = make_mask(gamma);
         const std::string name = std::string("dropblock_") + layout.name;
+        std::vector<Reference> references = {{"plain", {forward}}};
+        if (&layout == layouts && number == DROPWISE_F32)
+            references.push_back(dropblock_reference(bytes));
         add_call(name + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
                  [=] {
                      return dropwise_dropblock_forward(&mask, number, &block, &view, buffers().x, buffers().y,
                                                        buffers().bits);
                  },
-                 {{"plain", {forward}}});
+                 references);
     }
     const dropwise_view view = layouts[0].view;
     add_call("dropblock_backward" + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes + n / 8,
@@ -322,8 +346,9 @@ struct Connect {
     /* The weights times the mask that lies in dx, times sample b. */
     void multiply(size_t b) const
     {
+        const float *const in = x() + b * kColumns;
         for (size_t o = 0; o < rows; o++) {
-            const float *row = w() + o * kColumns, *m = dx() + o * kColumns, *in = x() + b * kColumns;
+            const float *row = w() + o * kColumns, *m = dx() + o * kColumns;
             float sums[16] = {0}, total = 0;
             for (size_t i = 0; i < kColumns; i += 16)
                 for (size_t k = 0; k < 16; k++)
@@ -338,29 +363,15 @@ struct Connect {
     void numpy() const
     {
         static Pcg64 generator;
+        Pcg64 g = generator; /* a copy, which no store can change */
         const float q = static_cast<float>(mask.keep_threshold) / DROPWISE_KEEP_ONE, scale = 1 / q;
         float *const m = dx();
         for (size_t i = 0; i < rows * kColumns; i++)
-            m[i] = generator.uniform();
+            m[i] = g.uniform();
         for (size_t i = 0; i < rows * kColumns; i++)
             m[i] = m[i] < q ? scale : 0;
         multiply(0);
-    }
-
-    /* Plain loops, and the generator of C++ with a number for each weight; for one sample. */
-    void plain() const
-    {
-        static std::mt19937 generator;
-        const double q = static_cast<double>(mask.keep_threshold) / DROPWISE_KEEP_ONE;
-        std::bernoulli_distribution keep(q);
-        for (size_t i = 0; i < rows * kColumns; i++)
-            dx()[i] = keep(generator) ? static_cast<float>(1 / q) : 0;
-        for (size_t o = 0; o < rows; o++) {
-            float total = 0;
-            for (size_t i = 0; i < kColumns; i++)
-                total += w()[o * kColumns + i] * dx()[o * kColumns + i] * x()[i];
-            y()[o] = total;
-        }
+        generator = g;
     }
 };
 
@@ -371,13 +382,12 @@ void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
     for (size_t samples : {size_t(1), Connect::kMaxSamples}) {
         const size_t rows = bytes / 4 / Connect::kColumns, n = samples * rows * Connect::kColumns;
         const std::string suffix = std::string("/f32/") + dropwise_isa_name(isa) +
-                                   (p == 0.1 ? "/p:0.1" : "/p:0.5") + "/samples:" + std::to_string(samples) +
+                                   probability_suffix(p) + "/samples:" + std::to_string(samples) +
                                    bytes_suffix(bytes);
         const auto add_forward = [=](const std::string &name, const Connect &c) {
             std::vector<Reference> steps = {{"copy", {[=] { c.copy(); }}}, {"floats", {[=] { c.floats(); }}}};
             if (samples == 1)
-                steps.insert(steps.end(),
-                             {{"numpy", {[=] { c.numpy(); }}}, {"plain", {[=] { c.plain(); }}}});
+                steps.push_back({"numpy", {[=] { c.numpy(); }}});
             add_call(name + suffix, isa, n, samples * bytes,
                      [=] {
                          return dropwise_dropconnect_forward(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(),

@@ -68,27 +68,38 @@ Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, s
 }
 
 /* The sum that the fused residual step contains. */
-void add_sum(size_t bytes)
+Reference sum_reference(size_t bytes)
 {
-    add_row("sum" + bytes_suffix(bytes), bytes / 4, 3 * bytes, [=] {
-        const float *x = buffers().x, *residual = x + bytes / 4 + 48, *bias = residual + bytes / 4 + 48;
-        float *y = buffers().y;
-        for (size_t row = 0; row < bytes / 4; row += 1024)
-            for (size_t i = 0; i < 1024; i++)
-                y[row + i] = residual[row + i] + (x[row + i] + bias[i]);
-    });
+    return {"sum", {[=] {
+                const float *x = buffers().x, *residual = x + bytes / 4 + 48, *bias = residual + bytes / 4 + 48;
+                float *y = buffers().y;
+                for (size_t row = 0; row < bytes / 4; row += 1024)
+                    for (size_t i = 0; i < 1024; i++)
+                        y[row + i] = residual[row + i] + (x[row + i] + bias[i]);
+            }}};
 }
 
-/* Zoneout from packed bits that are stored. */
-void add_choice(size_t bytes)
+/* Zoneout of f32 by packed bits that were stored before, without branches. */
+Reference choice_reference(double p, size_t bytes)
 {
-    add_row("choice" + bytes_suffix(bytes), bytes / 4, 3 * bytes + bytes / 32, [=] {
+    const dropwise_mask mask = make_mask(p);
+    const auto choose = [=] {
         const float *x = buffers().x, *before = x + bytes / 4 + 48;
         float *y = buffers().y;
         const unsigned char *keep = buffers().bits;
-        for (size_t i = 0; i < bytes / 4; i++)
-            y[i] = keep[i / 8] >> i % 8 & 1 ? x[i] : before[i];
-    });
+        for (size_t i = 0; i < bytes / 4; i++) {
+            uint32_t bits, bits_before;
+            std::memcpy(&bits, x + i, 4);
+            std::memcpy(&bits_before, before + i, 4);
+            const uint32_t chosen = 0U - (keep[i / 8] >> i % 8 & 1U);
+            bits = (bits & chosen) | (bits_before & ~chosen);
+            std::memcpy(y + i, &bits, 4);
+        }
+    };
+    return {"choice", {choose}, [=] {
+                if (dropwise_draw_bits(&mask, kFirst, bytes / 4, buffers().bits) != DROPWISE_OK)
+                    std::abort();
+            }};
 }
 
 namespace {
@@ -101,69 +112,83 @@ template <class F> void pass(size_t n, const float *in, float *out, F function)
     benchmark::ClobberMemory();
 }
 
+/* y = x * noise. */
+void multiply(size_t n, const float *noise)
+{
+    const float *x = buffers().x;
+    float *y = buffers().y;
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] * noise[i];
+}
+
 } // namespace
 
 /*
- * Noise to memory, then one pass an operation: what an array language makes of the formulas. Temporary arrays
- * lie behind x and y, as they are no larger than 64 MiB.
+ * Noise to memory, drawn by the tier that is active, then one pass an operation, in plain loops with the
+ * functions of the C library. Temporary arrays lie behind x and y, as they are no larger than 64 MiB.
  */
-void add_unfused(dropwise_isa isa, size_t bytes)
+Reference gaussian_reference(size_t bytes)
 {
     const size_t n = bytes / 4;
     const dropwise_view view = make_view({n}, 0);
     const dropwise_mask mask = make_mask(0.1);
-    const std::string suffix = std::string("/") + dropwise_isa_name(isa) + bytes_suffix(bytes);
-    const auto multiply = [=](const float *noise) {
-        const float *x = buffers().x;
-        float *y = buffers().y;
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] * noise[i];
-    };
-    add_call("gaussian_unfused" + suffix, isa, n, 2 * bytes, [=] {
-        float *noise = buffers().y + n + 48;
-        const dropwise_status status = dropwise_draw_normal(&mask, DROPWISE_F32, &view, noise);
-        pass(n, noise, noise, [](float z) { return z * 0.3333f; });
-        pass(n, noise, noise, [](float z) { return z + 1.0f; });
-        multiply(noise);
-        return status;
-    });
-    add_call("concrete_unfused" + suffix, isa, n, 2 * bytes, [=] {
-        float *u = buffers().y + n + 48, *other = u + n + 48;
-        const dropwise_status status = dropwise_draw_uniform(&mask, DROPWISE_F32, &view, u);
-        pass(n, u, other, [](float v) { return 1.0f - v; });
-        pass(n, u, u, [](float v) { return std::log(v); });
-        pass(n, other, other, [](float v) { return std::log(v); });
-        for (size_t i = 0; i < n; i++)
-            u[i] -= other[i];
-        benchmark::ClobberMemory();
-        pass(n, u, u, [](float v) { return v - 2.0f; });
-        pass(n, u, u, [](float v) { return v / 0.1f; });
-        pass(n, u, u, [](float v) { return std::exp(v); });
-        pass(n, u, u, [](float v) { return v + 1.0f; });
-        pass(n, u, u, [](float v) { return 1.135f / v; });
-        multiply(u);
-        return status;
-    });
+    return {"steps", {[=] {
+                float *noise = buffers().y + n + 48;
+                if (dropwise_draw_normal(&mask, DROPWISE_F32, &view, noise) != DROPWISE_OK)
+                    std::abort();
+                pass(n, noise, noise, [](float z) { return z * 0.3333f; });
+                pass(n, noise, noise, [](float z) { return z + 1.0f; });
+                multiply(n, noise);
+            }}};
 }
 
-/* DropBlock of usual steps, on maps of 32 x 32: seeds as floats, the largest of each block of 7 x 7, a sum, a
- * product. */
-void add_dropblock_loops(size_t bytes)
+Reference concrete_reference(size_t bytes)
+{
+    const size_t n = bytes / 4;
+    const dropwise_view view = make_view({n}, 0);
+    const dropwise_mask mask = make_mask(0.1);
+    return {"steps", {[=] {
+                float *u = buffers().y + n + 48, *other = u + n + 48;
+                if (dropwise_draw_uniform(&mask, DROPWISE_F32, &view, u) != DROPWISE_OK)
+                    std::abort();
+                pass(n, u, other, [](float v) { return 1.0f - v; });
+                pass(n, u, u, [](float v) { return std::log(v); });
+                pass(n, other, other, [](float v) { return std::log(v); });
+                for (size_t i = 0; i < n; i++)
+                    u[i] -= other[i];
+                benchmark::ClobberMemory();
+                pass(n, u, u, [](float v) { return v - 2.0f; });
+                pass(n, u, u, [](float v) { return v / 0.1f; });
+                pass(n, u, u, [](float v) { return std::exp(v); });
+                pass(n, u, u, [](float v) { return v + 1.0f; });
+                pass(n, u, u, [](float v) { return 1.135f / v; });
+                multiply(n, u);
+            }}};
+}
+
+/*
+ * DropBlock of f32 in usual steps, on maps of 32 x 32: seeds as floats, the largest of each block of 7 x 7, a
+ * sum, a product.
+ */
+Reference dropblock_reference(size_t bytes)
 {
     constexpr size_t kSide = 32, kReach = 3;
     const size_t n = bytes / 4;
     const dropwise_mask mask = make_mask(0.1 / 49 * 1024 / 676);
-    add_row("dropblock_loops" + bytes_suffix(bytes), n, 2 * bytes, [=] {
-        static std::vector<float> seeds, keep;
-        seeds.resize(n);
-        keep.resize(n);
-        if (dropwise_draw_bits(&mask, kFirst, n, buffers().bits) != DROPWISE_OK)
+    return {"steps", {[=] {
+        static std::vector<float> all_seeds, all_keep;
+        all_seeds.resize(n);
+        all_keep.resize(n);
+        float *const seeds = all_seeds.data(), *const keep = all_keep.data(), *const y = buffers().y;
+        const float *const x = buffers().x;
+        unsigned char *const bits = buffers().bits;
+        if (dropwise_draw_bits(&mask, kFirst, n, bits) != DROPWISE_OK)
             std::abort();
         for (size_t i = 0; i < n; i++) {
             const size_t row = i / kSide % kSide, column = i % kSide;
             const bool inside = row >= kReach && row < kSide - kReach && column >= kReach &&
                                 column < kSide - kReach;
-            seeds[i] = inside && !(buffers().bits[i / 8] >> i % 8 & 1) ? 1.0f : 0.0f;
+            seeds[i] = inside && !(bits[i / 8] >> i % 8 & 1) ? 1.0f : 0.0f;
         }
         double kept = 0;
         for (size_t map = 0; map < n; map += kSide * kSide)
@@ -179,6 +204,6 @@ void add_dropblock_loops(size_t bytes)
                 }
         const float scale = static_cast<float>(static_cast<double>(n) / kept);
         for (size_t i = 0; i < n; i++)
-            buffers().y[i] = buffers().x[i] * keep[i] * scale;
-    });
+            y[i] = x[i] * keep[i] * scale;
+    }}};
 }

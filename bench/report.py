@@ -150,63 +150,57 @@ def print_generators_beside_libxsmm(run):
           "instructions:", ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
 
 
-# What is measured on tensors of 64 MiB, and what it is compared with: a reference sampled in turn, or a row.
+# What is measured on tensors of 64 MiB, and the reference that it is compared with.
 STEPS = [
     ("f64 forward", "forward/f64", "y = s*x in f64", "scale"),
     ("f16 forward", "forward/f16", "y = s*x in f16", "scale"),
     ("bf16 forward", "forward/bf16", "y = s*x in bf16", "scale"),
-    ("f32 forward, in place", "forward_inplace/f32", "y = s*y", "scale"),
+    ("f32 forward, in place, not scaled", "forward_inplace/f32", "y = 1*y", "scale"),
     ("f32 forward, bits stored", "forward_bits/f32", "y = s*x", "scale"),
     ("feature maps of 32 x 32, NCHW", "spatial_nchw/f32", "y = s*x", "scale"),
     ("feature maps of 32 x 32, NHWC", "spatial_nhwc/f32", "y = s*x", "scale"),
     ("mask shared by 32 time steps", "locked/f32", "y = s*x", "scale"),
-    ("residual + dropout(x + bias)", "residual/f32", "a loop for residual + (x + bias)", "sum/bytes:{size}"),
-    ("dropout(ReLU(x + bias))", "relu/f32", "the same call with p = 0", "{row}/{tier}/p:0/bytes:{size}"),
-    ("dropout(GELU(x + bias))", "gelu/f32", "the same call with p = 0", "{row}/{tier}/p:0/bytes:{size}"),
-    ("dropout(softmax(scale * x)), rows of 1,024", "softmax/f32", "the same call with p = 0",
-     "{row}/{tier}/p:0/bytes:{size}"),
+    ("residual + dropout(x + bias)", "residual/f32", "a loop for residual + (x + bias)", "sum"),
+    ("dropout(ReLU(x + bias))", "relu/f32", "the same call with p = 0", "unmasked"),
+    ("dropout(GELU(x + bias))", "gelu/f32", "the same call with p = 0", "unmasked"),
+    ("dropout(softmax(scale * x)), rows of 1,024", "softmax/f32", "the same call with p = 0", "unmasked"),
 ]
 
 
 def print_steps(run):
     size, rows = 64 * MIB, []
-    for title, row, reference, what in STEPS:
+    for title, row, reference, counter in STEPS:
         for tier in run.tiers:
             if tier == "scalar":
                 continue
             name = f"{row}/{tier}/p:0.1/bytes:{size}"
-            time, other = run.time(name), run.time(what.format(row=row, tier=tier, size=size))
-            ratio = time / other if time and other else run.ratio(name, what)
-            rows.append([title, tier, per_element(time, size / WIDTHS[row.split("/")[1]]), reference, ratio])
+            rows.append([title, tier, per_element(run.time(name), size / WIDTHS[row.split("/")[1]]), reference,
+                         run.ratio(name, counter)])
     table(None, ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
-# Likewise, but in each case two comparisons at most: with dropout, and with the same in usual steps.
 VARIANTS = [
-    ("alpha dropout", "alpha/f32", None),
-    ("zoneout, which reads two tensors", "zoneout/f32", ("a loop that chooses by a stored mask",
-                                                         "choice/bytes:{size}")),
-    ("DropBlock, 7 x 7 in maps of 32 x 32, NCHW", "dropblock_nchw/f32", ("seeds, largest of a block, product",
-                                                                        "dropblock_loops/bytes:{size}")),
-    ("DropBlock, NHWC", "dropblock_nhwc/f32", None),
-    ("DropBlock, one mask for all channels", "dropblock_shared/f32", None),
-    ("DropBlock, backward", "dropblock_backward/f32", None),
-    ("Gaussian dropout", "gaussian/f32", ("one pass an operation", "gaussian_unfused/{tier}/bytes:{size}")),
-    ("concrete dropout", "concrete/f32", ("one pass an operation", "concrete_unfused/{tier}/bytes:{size}")),
+    ("alpha dropout", "alpha", None, None),
+    ("zoneout, which reads two tensors", "zoneout", "a loop that chooses by a stored mask", "choice"),
+    ("DropBlock, 7 x 7 in maps of 32 x 32, NCHW", "dropblock_nchw", "seeds, the largest of each block, a product",
+     "steps"),
+    ("DropBlock, NHWC", "dropblock_nhwc", None, None),
+    ("DropBlock, one mask for all channels", "dropblock_shared", None, None),
+    ("DropBlock, backward", "dropblock_backward", None, None),
+    ("Gaussian dropout", "gaussian", "one pass an operation, functions of the C library", "steps"),
+    ("concrete dropout", "concrete", "one pass an operation, functions of the C library", "steps"),
 ]
 
 
 def print_variants(run):
     size, rows = 64 * MIB, []
-    for title, row, steps in VARIANTS:
+    for title, row, steps, counter in VARIANTS:
         for tier in run.tiers:
             if tier == "scalar":
                 continue
-            time = run.time(f"{row}/{tier}/p:0.1/bytes:{size}")
-            dropout = run.time(f"forward/f32/{tier}/p:0.1/bytes:{size}")
-            other = steps and run.time(steps[1].format(tier=tier, size=size))
-            rows.append([title, tier, per_element(time, size / 4), time / dropout if time and dropout else None,
-                         steps[0] if other else "", other / time if time and other else None])
+            name = f"{row}/f32/{tier}/p:0.1/bytes:{size}"
+            rows.append([title, tier, per_element(run.time(name), size / 4), run.ratio(name, "plain"), steps,
+                         inverse(run.ratio(name, counter)) if counter else None])
     table("Variants, f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual steps:",
           ["", "tier", "ns/element", "to plain dropout", "usual steps", "take longer by"], rows)
 

@@ -154,9 +154,10 @@ void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
 }
 
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call, std::vector<Reference> references)
+              std::function<dropwise_status()> call, std::vector<Reference> references, Work begin)
 {
     add_row(name, n, bytes_moved, [=] { call(); }, references, [=] {
+        begin();
         dropwise_status status = dropwise_isa_select(isa);
         if (status == DROPWISE_OK)
             status = call();
@@ -175,10 +176,15 @@ std::string bytes_suffix(size_t bytes)
     return "/bytes:" + std::to_string(bytes);
 }
 
+std::string probability_suffix(double p)
+{
+    return p == 0.1 ? "/p:0.1" : "/p:0.5";
+}
+
 std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
 {
-    const char *const probability = p == 0 ? "/p:0" : p == 0.1 ? "/p:0.1" : "/p:0.5";
-    return std::string("/") + dtype.name + "/" + dropwise_isa_name(isa) + probability + bytes_suffix(bytes);
+    return std::string("/") + dtype.name + "/" + dropwise_isa_name(isa) + probability_suffix(p) +
+           bytes_suffix(bytes);
 }
 
 dropwise_mask make_mask(double p, uint32_t generator)

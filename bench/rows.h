@@ -51,9 +51,10 @@ void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
              std::vector<Reference> references = {},
              std::function<std::string()> prepare = [] { return std::string(); });
 
-/* A row that forces a tier, and fails if the call does. */
+/* A row that forces a tier, and fails if the call does. begin is called once, before anything else. */
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call, std::vector<Reference> references = {});
+              std::function<dropwise_status()> call, std::vector<Reference> references = {},
+              Work begin = [] {});
 
 /* A row that stands for what could not be measured, and says why. */
 void add_missing(const std::string &name, const std::string &why);
@@ -77,6 +78,7 @@ const uint32_t kOtherGenerators[] = {DROPWISE_PHILOX4X32_7, DROPWISE_THREEFRY4X3
 constexpr uint64_t kFirst = 12345678;
 
 std::string bytes_suffix(size_t bytes);
+std::string probability_suffix(double p);
 std::string call_suffix(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 dropwise_mask make_mask(double p, uint32_t generator = DROPWISE_PHILOX4X32_10);
 dropwise_view make_view(std::vector<uint64_t> size, uint32_t shared);
@@ -102,10 +104,6 @@ void add_threads(dropwise_isa isa, size_t bytes);
 /* What they are compared with. */
 void add_memcpy(size_t bytes);
 void add_scale(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes);
-void add_sum(size_t bytes);
-void add_choice(size_t bytes);
-void add_unfused(dropwise_isa isa, size_t bytes);
-void add_dropblock_loops(size_t bytes);
 void add_inlined(double p, size_t bytes);
 
 /* The same as references of other rows. */
@@ -113,9 +111,16 @@ Reference memcpy_reference(size_t bytes);
 Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
 Reference inlined_reference(double p, size_t bytes);
 
+/* Usual steps, of f32. */
+Reference sum_reference(size_t bytes);
+Reference choice_reference(double p, size_t bytes);
+Reference gaussian_reference(size_t bytes);
+Reference concrete_reference(size_t bytes);
+Reference dropblock_reference(size_t bytes);
+
 /* Other systems' masks, and Random123's generators. */
 void add_interop(dropwise_isa isa);
-void add_random123();
+void add_random123_generators();
 
 /* All kernels of a tier. */
 void add_kernels(const dropwise_kernels *kernels);

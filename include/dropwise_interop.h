@@ -117,9 +117,9 @@ DROPWISE_API dropwise_status dropwise_interop_forward(const dropwise_interop *in
 /*
  * Fills *mask so that all functions of the library that take stored bits (dropwise_backward,
  * dropwise_backward_view, dropwise_convert_stored, ...) scale as the system does. Do not draw from it: the
- * bits come from dropwise_interop_bits. Its keep_threshold is 2^40 / scale, rounded: where the scale is a
- * float, as it is unless the mask was made for f64, all dtypes but f64 get the system's scale bit for bit; else
- * to one part in 2^40 * keep.
+ * bits come from dropwise_interop_bits. Its keep_threshold is 2^40 / scale, rounded. Where the scale is a
+ * float, as it is unless the mask was made for f64, all dtypes but f64 get the system's scale bit for bit;
+ * else they get it to one part in 2^40 * keep.
  * Errors: of the layout but for RANGE; NULL; PARAMETER (a scale above 2^15, where 40 bits are too few).
  */
 DROPWISE_API dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_mask *mask);
@@ -159,8 +159,8 @@ DROPWISE_API dropwise_status dropwise_interop_jax(dropwise_interop *interop, con
 
 /*
  * The same without jax_threefry_partitionable, the default before. Each element's number depends on how many
- * elements are drawn: `size`. Errors besides: PARAMETER (a size that takes 2^32 - 1 words or more, for which JAX
- * splits the key).
+ * elements are drawn: `size`. Errors besides: PARAMETER (a size that takes 2^32 - 1 words or more,
+ * for which JAX splits the key).
  */
 DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uint32_t key[2],
                                                          uint64_t size, dropwise_dtype draws,

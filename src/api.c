@@ -155,7 +155,7 @@ dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype
     const dropwise_status status = check_apply(mask, dtype, first, n, x, y, bits);
     if (status != DROPWISE_OK || n == 0)
         return status;
-    if (!dropwise_is_constant(mask)) {
+    if (!dropwise_is_constant(mask->keep_threshold)) {
         apply_call_of(mask, dtype, first, n, x, y, bits, NULL);
         return DROPWISE_OK;
     }
@@ -189,7 +189,7 @@ dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, 
         return status;
     const bool standard = mask->scaling == DROPWISE_SCALING_STANDARD;
     apply_plan plan = dropwise_apply_plan(dropwise_active(), mask, dtype, false);
-    plan.scales = standard && !dropwise_is_constant(mask);
+    plan.scales = standard && !dropwise_is_constant(mask->keep_threshold);
     plan.factor = dropwise_factor_of(dtype, (double)mask->keep_threshold * 0x1p-40);
     dropwise_apply_run(&plan, !standard || mask->keep_threshold != 0, n, x, y);
     return DROPWISE_OK;

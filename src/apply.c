@@ -13,7 +13,7 @@ enum { STREAM_FROM_BYTES = 4 << 20 };
 
 /*
  * Elements of a step where all stays in the cache: few enough that stores of one step drain while the next
- * one is drawn, many enough that setting up a generator for it does not count.
+ * one is drawn, many enough that the calls and the constants that a kernel loads first do not count.
  */
 enum { CACHED_STEP = 1024 };
 
@@ -53,6 +53,22 @@ static bool is_aligned(const uint8_t *p)
     return (uintptr_t)p % DROPWISE_STREAM_ALIGN == 0;
 }
 
+/* Elements that have no kernel of their own, by way of f32; all of them where bits is NULL. */
+static void scale_through_f32(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x,
+                              uint8_t *y)
+{
+    for (size_t done = 0; done < n; done += WIDE) {
+        float wide[WIDE];
+        const size_t len = smaller(WIDE, n - done);
+        plan->dtype.widen(len, x + done * plan->element_bytes, wide);
+        if (bits != NULL)
+            plan->kernels->scale_kept_f32(bits + done / 8, len, wide, wide, &plan->factor);
+        else
+            plan->kernels->scale_f32(len, wide, wide, &plan->factor);
+        plan->dtype.narrow(len, wide, y + done * plan->element_bytes);
+    }
+}
+
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x,
                          uint8_t *y)
 {
@@ -63,30 +79,17 @@ void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, 
     } else if (dtype->scale_kept != NULL) {
         (stream ? dtype->scale_kept_stream : dtype->scale_kept)(bits, n, x, y, &plan->factor);
     } else {
-        for (size_t done = 0; done < n; done += WIDE) {
-            float wide[WIDE];
-            const size_t len = smaller(WIDE, n - done);
-            dtype->widen(len, x + done * plan->element_bytes, wide);
-            plan->kernels->scale_kept_f32(bits + done / 8, len, wide, wide, &plan->factor);
-            dtype->narrow(len, wide, y + done * plan->element_bytes);
-        }
+        scale_through_f32(plan, bits, n, x, y);
     }
 }
 
 static void scale_run(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)
 {
     const dropwise_dtype_kernels *dtype = &plan->dtype;
-    if (dtype->scale != NULL) {
+    if (dtype->scale != NULL)
         (plan->stream && is_aligned(y) ? dtype->scale_stream : dtype->scale)(n, x, y, &plan->factor);
-        return;
-    }
-    for (size_t done = 0; done < n; done += WIDE) {
-        float wide[WIDE];
-        const size_t len = smaller(WIDE, n - done);
-        dtype->widen(len, x + done * plan->element_bytes, wide);
-        plan->kernels->scale_f32(len, wide, wide, &plan->factor);
-        dtype->narrow(len, wide, y + done * plan->element_bytes);
-    }
+    else
+        scale_through_f32(plan, NULL, n, x, y);
 }
 
 static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)

@@ -57,12 +57,6 @@ static uint32_t tie_threshold(const draw_plan *plan)
     return (uint32_t)plan->keep_threshold;
 }
 
-/* p = 0 or 1: no number needs to be drawn. */
-static bool is_constant(const draw_plan *plan)
-{
-    return plan->keep_threshold == 0 || plan->keep_threshold == DROPWISE_KEEP_ONE;
-}
-
 /* Appends the places of the bits of word, the first of which is place `at`. */
 static inline void collect_ties(tie_batch *ties, unsigned at, uint64_t word)
 {
@@ -197,7 +191,7 @@ static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
     const size_t rest = chunk->n_words - chunk->done;
-    if (rest != 0 && !is_constant(plan))
+    if (rest != 0 && !dropwise_is_constant(plan->keep_threshold))
         draw_words(plan, chunk, rest < n / 64 ? rest : n / 64);
 }
 
@@ -205,7 +199,7 @@ void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
 {
     if (chunk->n == 0)
         return;
-    if (is_constant(plan)) {
+    if (dropwise_is_constant(plan->keep_threshold)) {
         fill_bits(chunk->bits, chunk->n, plan->keep_threshold != 0);
         return;
     }
@@ -245,7 +239,7 @@ static uint64_t scattered_bits(const draw_plan *plan, uint64_t first, int64_t st
 
 void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step, size_t n, uint8_t *bits)
 {
-    if (is_constant(plan)) {
+    if (dropwise_is_constant(plan->keep_threshold)) {
         fill_bits(bits, n, plan->keep_threshold != 0);
         return;
     }

@@ -27,9 +27,9 @@ enum { DRAW_CHUNK = 16384 };
 enum { DRAW_STEP = 512 };
 
 /* p = 0 or 1: no number needs to be drawn. */
-static inline bool dropwise_is_constant(const dropwise_mask *mask)
+static inline bool dropwise_is_constant(uint64_t keep_threshold)
 {
-    return mask->keep_threshold == 0 || mask->keep_threshold == DROPWISE_KEEP_ONE;
+    return keep_threshold == 0 || keep_threshold == DROPWISE_KEEP_ONE;
 }
 
 /* A mask as the kernels want it. */

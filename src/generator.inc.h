@@ -23,6 +23,8 @@
 #define SMALL (OF(LANES) < 4 ? 4 : OF(LANES))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
 
+_Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
+
 static void KERNEL(generate)(const dropwise_key *key, uint64_t counter, size_t n_blocks, void *bytes)
 {
     uint8_t *out = bytes;

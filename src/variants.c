@@ -126,7 +126,8 @@ static dropwise_status alpha(const dropwise_mask *mask, dropwise_dtype dtype, co
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK || empty)
         return status;
-    if (dropwise_is_constant(mask)) { /* p = 0 copies what is kept, p = 1 keeps nothing: as dropout does */
+    /* p = 0 copies what is kept, p = 1 keeps nothing: as dropout does. */
+    if (dropwise_is_constant(mask->keep_threshold)) {
         dropwise_mask plain = *mask;
         plain.scaling = DROPWISE_SCALING_STANDARD;
         return forward ? dropwise_forward_view(&plain, dtype, view, x, y, stored)
@@ -310,7 +311,7 @@ static void run_mix(row_call *c, const dropwise_params *weights, const operand *
 dropwise_status dropwise_zoneout_infer(const dropwise_mask *mask, dropwise_dtype dtype,
                                        const dropwise_view *view, const void *h, const void *before, void *y)
 {
-    if (dropwise_check_mask(mask) == DROPWISE_OK && dropwise_is_constant(mask))
+    if (dropwise_check_mask(mask) == DROPWISE_OK && dropwise_is_constant(mask->keep_threshold))
         return dropwise_zoneout_forward(mask, dtype, view, h, before, y, NULL);
     zoneout_call c;
     bool empty;

@@ -169,6 +169,8 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         return buffer;
     }
     if (index < source->from || index > source->to || index + n > source->next) {
+        if (source->next != source->to)
+            source->chunk.n = 0; /* not finished: nothing can go on with it */
         source->from = source->to = index;
         begin_next(source, ahead > n ? ahead : n);
         end_next(source);
@@ -638,7 +640,7 @@ static dropwise_status apply_view(const dropwise_mask *mask, dropwise_dtype dtyp
     if (mask->keep_threshold == 0)
         walk.stored = NULL;
     plan_axes(&walk, view);
-    if (has_plain_rows(&walk) && !dropwise_is_constant(mask)) {
+    if (has_plain_rows(&walk) && !dropwise_is_constant(mask->keep_threshold)) {
         run_rows(&walk, mask, dtype, large);
     } else {
         run_any(&walk);

@@ -148,7 +148,8 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
         bits[n / 8] |= (uint8_t)(0xFF << n % 8); /* unused bits may hold anything */
 
     uint8_t *x = guard_place(&input, n_bytes, at_end, offset);
-    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, offset / 64 * 64)
+    const size_t last_aligned = (output.size - n_bytes) / 64 * 64;
+    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, at_end ? last_aligned : 0)
                                  : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
     fill_awkward(dtype, x, n, n + offset);
     ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
