@@ -4,13 +4,13 @@
  */
 #include <dropwise.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "digits_data.h"
+#include "jobs.h"
 #include "mlp.h"
 #include "noise.h"
 #include "summary.h"
@@ -65,13 +65,7 @@ static void run(const variant *v, uint64_t seed, curve *result)
     result->failed = !ok;
     if (ok) {
         uint64_t noise = seed * 1000 + 1;
-        for (size_t i = 0; i < n_digits; i++)
-            order[i] = i;
-        noise_shuffle(order, n_digits, &noise);
-        for (size_t i = 0; i < n_digits; i++) {
-            memcpy(x[i], pixels[order[i]], sizeof x[i]);
-            y[i] = labels[order[i]];
-        }
+        digits_shuffle((const float(*)[PIXELS])pixels, labels, n_digits, order, &noise, x, y);
         for (size_t i = 0; i < n_train; i++)
             order[i] = i;
         for (int epoch = 0; epoch < set.epochs; epoch++) {
@@ -103,29 +97,13 @@ static void run(const variant *v, uint64_t seed, curve *result)
     free(batch_y);
 }
 
-/* Threads take the next run until none is left. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int next_run, finished_runs;
-
-static void *work(void *unused)
+static void run_job(int job, char *done, size_t room)
 {
-    (void)unused;
-    const int n_runs = VARIANTS * set.seeds;
-    for (;;) {
-        pthread_mutex_lock(&lock);
-        const int r = next_run++;
-        pthread_mutex_unlock(&lock);
-        if (r >= n_runs)
-            return NULL;
-        const int v = r % VARIANTS, s = r / VARIANTS;
-        curve *c = &curves[v][s];
-        run(&variants[v], (uint64_t)s + 1, c);
-        pthread_mutex_lock(&lock);
-        printf("[%2d/%d] seed %d, %-34s held-out accuracy %.4f, %4.1f s\n", ++finished_runs, n_runs,
-               s + 1, variants[v].name, c->held[set.epochs - 1], c->train_seconds);
-        fflush(stdout);
-        pthread_mutex_unlock(&lock);
-    }
+    const int v = job % VARIANTS, s = job / VARIANTS;
+    curve *c = &curves[v][s];
+    run(&variants[v], (uint64_t)s + 1, c);
+    snprintf(done, room, "seed %d, %-34s held-out accuracy %.4f, %4.1f s", s + 1, variants[v].name,
+             c->held[set.epochs - 1], c->train_seconds);
 }
 
 /* ---- Report ---- */
@@ -307,14 +285,7 @@ int main(int argc, char **argv)
     snprintf(variants[2].name, sizeof variants[2].name, "hidden p = %g, inputs p = %g", set.p,
              set.input_p);
 
-    pthread_t threads[64];
-    int started = 0;
-    while (started < set.threads && pthread_create(&threads[started], NULL, work, NULL) == 0)
-        started++;
-    if (started == 0)
-        work(NULL);
-    for (int t = 0; t < started; t++)
-        pthread_join(threads[t], NULL);
+    jobs_run(VARIANTS * set.seeds, set.threads, run_job, stdout);
     for (int v = 0; v < VARIANTS; v++) {
         for (int s = 0; s < set.seeds; s++) {
             if (curves[v][s].failed) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "noise.h"
+
 static bool read_row(char *p, float *pixels, int *label)
 {
     for (int i = 0; i <= PIXELS; i++) {
@@ -39,4 +41,16 @@ size_t digits_read(const char *path, float (*pixels)[PIXELS], int *labels)
         return n;
     fprintf(stderr, "%s cannot be read as rows of 64 pixels and a label\n", path);
     return 0;
+}
+
+void digits_shuffle(const float (*pixels)[PIXELS], const int *labels, size_t n, size_t *order,
+                    uint64_t *noise, float (*x)[PIXELS], int *y)
+{
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    noise_shuffle(order, n, noise);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(x[i], pixels[order[i]], sizeof x[i]);
+        y[i] = labels[order[i]];
+    }
 }

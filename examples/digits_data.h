@@ -3,6 +3,7 @@
 #define DIGITS_DATA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { PIXELS = 64, CLASSES = 10, MAX_DIGITS = 10000 };
 
@@ -11,5 +12,9 @@ enum { PIXELS = 64, CLASSES = 10, MAX_DIGITS = 10000 };
  * Pixels become 0 to 1. The number of digits; 0, after a message, if the file is not like that.
  */
 size_t digits_read(const char *path, float (*pixels)[PIXELS], int *labels);
+
+/* x and y become the digits and their labels in a random order; `order` is room for n numbers. */
+void digits_shuffle(const float (*pixels)[PIXELS], const int *labels, size_t n, size_t *order,
+                    uint64_t *noise, float (*x)[PIXELS], int *y);
 
 #endif

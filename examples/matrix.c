@@ -70,6 +70,14 @@ void sum_rows(size_t m, size_t n, const real *a, real *sum)
             sum[j] += a[i * n + j];
 }
 
+size_t largest(const real *row, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        best = row[i] > row[best] ? i : best;
+    return best;
+}
+
 double softmax_loss(real *row, size_t n, int label)
 {
     real top = row[0];

@@ -26,6 +26,9 @@ void multiply_transposed_b(size_t m, size_t n, size_t k, const real *a, const re
 /* sum = the sum of the m rows of A, m x n. */
 void sum_rows(size_t m, size_t n, const real *a, real *sum);
 
+/* The place of the largest number, the first one if there are several. */
+size_t largest(const real *row, size_t n);
+
 /* The logits of a row become probabilities; the loss, which is cross-entropy, of its label. */
 double softmax_loss(real *row, size_t n, int label);
 

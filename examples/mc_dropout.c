@@ -120,13 +120,7 @@ static bool run(uint64_t seed, size_t n_digits, result *r)
                     mlp_init(&net, PIXELS, HIDDEN, CLASSES, 100, 0.2, 0.5, seed);
     if (ok) {
         uint64_t noise = seed * 1000 + 1;
-        for (size_t i = 0; i < n_digits; i++)
-            order[i] = i;
-        noise_shuffle(order, n_digits, &noise);
-        for (size_t i = 0; i < n_digits; i++) {
-            memcpy(x[i], pixels[order[i]], sizeof x[i]);
-            y[i] = labels[order[i]];
-        }
+        digits_shuffle((const float(*)[PIXELS])pixels, labels, n_digits, order, &noise, x, y);
         train(&net, &noise);
 
         const int *label = y + TRAIN;

@@ -205,10 +205,7 @@ size_t mlp_evaluate(mlp *net, const float *x, const int *labels, size_t n, doubl
         forward(net, x + done * inputs, batch, false, NULL);
         for (size_t i = 0; i < batch; i++) {
             float *row = net->activation[MLP_LAYERS] + i * outputs;
-            size_t best = 0;
-            for (size_t j = 1; j < outputs; j++)
-                best = row[j] > row[best] ? j : best;
-            right += best == (size_t)labels[done + i];
+            right += largest(row, outputs) == (size_t)labels[done + i];
             *loss += softmax_loss(row, outputs, labels[done + i]);
         }
     }

@@ -106,8 +106,8 @@ DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *inter
  * multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`. Dropped
  * elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
  *
- * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where a
- *       block of random numbers serves elements far apart, as above.
+ * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where
+ *       a block of random numbers serves elements far apart, as above.
  * Errors: of the layout, DTYPE, SIZE, NULL, OVERLAP (as dropwise_forward).
  */
 DROPWISE_API dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,

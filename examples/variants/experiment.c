@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../noise.h"
 #include "layers.h"
@@ -22,13 +21,7 @@ static shuffled shuffle(data digits, uint64_t seed)
         fprintf(stderr, "out of memory\n");
         exit(1);
     }
-    for (size_t i = 0; i < digits.n; i++)
-        order[i] = i;
-    noise_shuffle(order, digits.n, &s.noise);
-    for (size_t i = 0; i < digits.n; i++) {
-        memcpy(s.x[i], digits.x[order[i]], sizeof s.x[i]);
-        s.label[i] = digits.label[order[i]];
-    }
+    digits_shuffle(digits.x, digits.label, digits.n, order, &s.noise, s.x, s.label);
     free(order);
     return s;
 }

@@ -86,10 +86,7 @@ score evaluate(network *net, data d)
         const size_t n = d.n - done < MAX_BATCH ? d.n - done : MAX_BATCH;
         real *row = network_forward(net, &inference, n, d.x[done]);
         for (size_t i = 0; i < n; i++, row += CLASSES) {
-            size_t best = 0;
-            for (size_t j = 1; j < CLASSES; j++)
-                best = row[j] > row[best] ? j : best;
-            sum.accuracy += best == (size_t)d.label[done + i];
+            sum.accuracy += largest(row, CLASSES) == (size_t)d.label[done + i];
             sum.loss += softmax_loss(row, CLASSES, d.label[done + i]);
         }
     }

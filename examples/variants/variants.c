@@ -4,16 +4,16 @@
  */
 #include <dropwise.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../arguments.h"
+#include "../jobs.h"
 #include "../summary.h"
 #include "experiment.h"
 
-enum { MAX_SEEDS = 64, MAX_VARIANTS = 64, MAX_THREADS = 64 };
+enum { MAX_SEEDS = 64, MAX_VARIANTS = 64 };
 
 static settings set = {.train = 200, .epochs = 100, .batch = 20, .learning_rate = 0.003};
 static int n_seeds = 10, first_seed = 1, n_threads = 2;
@@ -42,49 +42,20 @@ static size_t set_size(int which)
     return which == 0 ? (size_t)set.train : digits.n < LARGE ? digits.n : LARGE;
 }
 
-/* ---- Threads take the next job until none is left ---- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int next_job, finished_jobs;
-
-static void *work(void *unused)
+/* Tries of variants first, then, if they are watched, rates. */
+static void run_job(int job, char *done, size_t room)
 {
-    (void)unused;
-    const int n_tries = n_chosen * n_seeds, n_jobs = n_tries + (rates_path != NULL ? SETS * n_seeds : 0);
-    for (;;) {
-        pthread_mutex_lock(&lock);
-        const int job = next_job++;
-        pthread_mutex_unlock(&lock);
-        if (job >= n_jobs)
-            return NULL;
-        char done[128];
-        if (job < n_tries) {
-            const int v = job % n_chosen, s = job / n_chosen;
-            results[v][s] = try_variant(&set, digits, &chosen[v], (uint64_t)(first_seed + s));
-            snprintf(done, sizeof done, "seed %d, %s, %s: held-out accuracy %.4f", first_seed + s,
-                     chosen[v].network, chosen[v].name, results[v][s].held);
-        } else {
-            const int which = (job - n_tries) % SETS, s = (job - n_tries) / SETS;
-            watch_rates(&set, digits, set_size(which), (uint64_t)(first_seed + s), learned[which][s]);
-            snprintf(done, sizeof done, "seed %d, rates learned from %zu digits", first_seed + s,
-                     set_size(which));
-        }
-        pthread_mutex_lock(&lock);
-        fprintf(stderr, "[%3d/%d] %s\n", ++finished_jobs, n_jobs, done);
-        pthread_mutex_unlock(&lock);
+    const int n_tries = n_chosen * n_seeds;
+    if (job < n_tries) {
+        const int v = job % n_chosen, s = job / n_chosen;
+        results[v][s] = try_variant(&set, digits, &chosen[v], (uint64_t)(first_seed + s));
+        snprintf(done, room, "seed %d, %s, %s: held-out accuracy %.4f", first_seed + s, chosen[v].network,
+                 chosen[v].name, results[v][s].held);
+    } else {
+        const int which = (job - n_tries) % SETS, s = (job - n_tries) / SETS;
+        watch_rates(&set, digits, set_size(which), (uint64_t)(first_seed + s), learned[which][s]);
+        snprintf(done, room, "seed %d, rates learned from %zu digits", first_seed + s, set_size(which));
     }
-}
-
-static void run_all(void)
-{
-    pthread_t threads[MAX_THREADS];
-    int started = 0;
-    while (started < n_threads && pthread_create(&threads[started], NULL, work, NULL) == 0)
-        started++;
-    if (started == 0)
-        work(NULL);
-    for (int t = 0; t < started; t++)
-        pthread_join(threads[t], NULL);
 }
 
 /* ---- Report ---- */
@@ -275,7 +246,7 @@ int main(int argc, char **argv)
     FILE *table = NULL, *rates_out = NULL;
     if (!open_for_writing(table_path, &table) || !open_for_writing(rates_path, &rates_out))
         return 1;
-    run_all();
+    jobs_run((n_chosen + (rates_path != NULL ? SETS : 0)) * n_seeds, n_threads, run_job, stderr);
     print_table(table);
     if (rates_path != NULL)
         print_rates(rates_out);

@@ -1,0 +1,16 @@
+/* Jobs of the examples in threads, each of which takes the next job until none is left. */
+#ifndef JOBS_H
+#define JOBS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { MAX_THREADS = 64 };
+
+/* Does job number `job`, and says in `done`, of so much room, what was done. */
+typedef void job_fn(int job, char *done, size_t room);
+
+/* Each job that is done is a line of progress, after how many there were of all. */
+void jobs_run(int n_jobs, int n_threads, job_fn *run, FILE *progress);
+
+#endif
