@@ -53,7 +53,8 @@ def read_kernels(regex):
     text = (ROOT / "src/kernels.inc").read_text()
     # ARS is not in kernels.inc: its instructions do not depend on the tier.
     generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+)\)", text, re.M)
-    rows = [(kind, f"{kind}_{name}") for name in generators for kind in ("generate", "generate_at", "prepare", "draw")]
+    kinds = ("generate", "generate_at", "prepare", "draw")
+    rows = [(kind, f"{kind}_{name}") for name in generators for kind in kinds]
     rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)", text, re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]

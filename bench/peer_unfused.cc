@@ -1,6 +1,6 @@
 /*
- * Dropout as it is written with NumPy: keep = rng.random(x.shape, np.float32) >= p, y = x * keep * scale. Three
- * loops.
+ * Dropout as it is written with NumPy: keep = rng.random(x.shape, np.float32) >= p, y = x * keep * scale.
+ * Three loops.
  */
 #include "pcg64.h"
 #include "peers.h"

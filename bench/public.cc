@@ -83,8 +83,8 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
                  references_of(operation, dtype, isa, p, bytes), begin);
     }
     if (dtype.number == DROPWISE_F32)
-        add_call(std::string("bits/") + dropwise_isa_name(isa) + probability_suffix(p) + bytes_suffix(bytes), isa,
-                 n, n / 8, [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+        add_call(std::string("bits/") + dropwise_isa_name(isa) + probability_suffix(p) + bytes_suffix(bytes),
+                 isa, n, n / 8, [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
 }
 
 void add_generators(dropwise_isa isa, double p, size_t bytes)

@@ -71,7 +71,8 @@ Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, s
 Reference sum_reference(size_t bytes)
 {
     return {"sum", {[=] {
-                const float *x = buffers().x, *residual = x + bytes / 4 + 48, *bias = residual + bytes / 4 + 48;
+                const float *x = buffers().x, *residual = x + bytes / 4 + 48;
+                const float *bias = residual + bytes / 4 + 48;
                 float *y = buffers().y;
                 for (size_t row = 0; row < bytes / 4; row += 1024)
                     for (size_t i = 0; i < 1024; i++)

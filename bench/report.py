@@ -174,7 +174,8 @@ def print_steps(run):
             if tier == "scalar":
                 continue
             name = f"{row}/{tier}/p:0.1/bytes:{size}"
-            rows.append([title, tier, per_element(run.time(name), size / WIDTHS[row.split("/")[1]]), reference,
+            elements = size / WIDTHS[row.split("/")[1]]
+            rows.append([title, tier, per_element(run.time(name), elements), reference,
                          run.ratio(name, counter)])
     table(None, ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
 
@@ -182,8 +183,8 @@ def print_steps(run):
 VARIANTS = [
     ("alpha dropout", "alpha", None, None),
     ("zoneout, which reads two tensors", "zoneout", "a loop that chooses by a stored mask", "choice"),
-    ("DropBlock, 7 x 7 in maps of 32 x 32, NCHW", "dropblock_nchw", "seeds, the largest of each block, a product",
-     "steps"),
+    ("DropBlock, 7 x 7 in maps of 32 x 32, NCHW", "dropblock_nchw",
+     "seeds, the largest of each block, a product", "steps"),
     ("DropBlock, NHWC", "dropblock_nhwc", None, None),
     ("DropBlock, one mask for all channels", "dropblock_shared", None, None),
     ("DropBlock, backward", "dropblock_backward", None, None),
@@ -201,7 +202,8 @@ def print_variants(run):
             name = f"{row}/f32/{tier}/p:0.1/bytes:{size}"
             rows.append([title, tier, per_element(run.time(name), size / 4), run.ratio(name, "plain"), steps,
                          inverse(run.ratio(name, counter)) if counter else None])
-    table("Variants, f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual steps:",
+    table("Variants, f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual "
+          "steps:",
           ["", "tier", "ns/element", "to plain dropout", "usual steps", "take longer by"], rows)
 
 

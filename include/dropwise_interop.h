@@ -102,9 +102,9 @@ DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *inter
 
 /*
  * Training, forward: y[j] = x[j] * scale where element first + j is kept, +0.0 where it is dropped. Narrow
- * types are computed in f32 and rounded once. The backward pass is the same map, but for torch_cuda, whose own
- * multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`. Dropped
- * elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
+ * types are computed in f32 and rounded once. The backward pass is the same map, but for torch_cuda, whose
+ * own multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`.
+ * Dropped elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
  *
  * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where
  *       a block of random numbers serves elements far apart, as above.
