@@ -41,12 +41,12 @@
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
  * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread; in rows of
  * peers, our tiers doing the same; in rows of other systems' masks random123, the same amount of random
- * numbers by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in usual
- * steps: passes over memory with the functions of the C library; of DropBlock seeds as floats and the largest
- * of each block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked (the call with
- * p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy (a masked copy of the
- * weights, then a product), floats (a stored mask of floats, drawn by the library, then a product), numpy
- * (likewise, drawn as with NumPy).
+ * numbers by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in
+ * usual steps: passes over memory with the functions of the C library; of DropBlock seeds as floats and the
+ * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked
+ * (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy
+ * (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by the library,
+ * then a product), numpy (likewise, drawn as with NumPy).
  */
 #include "peers.h"
 

@@ -169,8 +169,6 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         return buffer;
     }
     if (index < source->from || index > source->to || index + n > source->next) {
-        if (source->next != source->to)
-            source->chunk.n = 0; /* not finished: nothing can go on with it */
         source->from = source->to = index;
         begin_next(source, ahead > n ? ahead : n);
         end_next(source);
