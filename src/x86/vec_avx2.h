@@ -273,9 +273,15 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
     return _mm256_and_si256(v, kept_b32(bits, lane));
 }
 
+/* The blend looks at the top bit of a lane, so its bit of the word need only be shifted there. */
 static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
 {
-    return _mm256_blendv_epi8(b, a, kept_b32(bits, lane));
+    const __m256i to_top = _mm256_sub_epi32(_mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24),
+                                            _mm256_set1_epi32((int)(lane % 32)));
+    const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
+    const __m256 chosen = _mm256_castsi256_ps(_mm256_sllv_epi32(word, to_top));
+    return _mm256_castps_si256(
+        _mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), chosen));
 }
 
 static inline __m256i kept_b64(uint64_t bits, unsigned lane)
@@ -292,7 +298,12 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 
 static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
 {
-    return _mm256_blendv_epi8(b, a, kept_b64(bits, lane));
+    const __m256i to_top =
+        _mm256_sub_epi64(_mm256_setr_epi64x(63, 62, 61, 60), _mm256_set1_epi64x((long long)lane));
+    const __m256i word = _mm256_set1_epi64x((long long)bits);
+    const __m256d chosen = _mm256_castsi256_pd(_mm256_sllv_epi64(word, to_top));
+    return _mm256_castpd_si256(
+        _mm256_blendv_pd(_mm256_castsi256_pd(b), _mm256_castsi256_pd(a), chosen));
 }
 
 static inline uint64_t any_bit_b8(vec_b8 v)
