@@ -163,6 +163,7 @@ bool dropwise_next_row(const row_call *c, row *r)
 {
     const dropwise_view *view = c->view;
     r->number++;
+    r->into_run = r->into_run + c->row_length == c->ahead ? 0 : r->into_run + c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
         r->index += (uint64_t)view->mask_stride[d];
         if (++r->at[d] < view->size[d]) {
@@ -204,9 +205,8 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
         fill_bits(buffer, n, bit);
         return buffer;
     }
-    const uint64_t into_run = (r->number * c->row_length + column) % c->ahead;
-    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? c->ahead - into_run : n,
-                             buffer);
+    const uint64_t ahead = c->ahead - (r->into_run + column);
+    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? ahead : n, buffer);
 }
 
 /* ---- Sums ---- */
