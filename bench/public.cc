@@ -1,7 +1,6 @@
 /* Rows of public operations. */
 #include "rows.h"
 
-
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"

@@ -44,6 +44,7 @@ class Run:
                                 for key in of_name[0] if key.startswith("to_")}
                          for name, of_name in rows.items()}
         self.tiers = [tier for tier in TIERS if f"forward/f32/{tier}/p:0.1/bytes:{256 * KIB}" in self.times]
+        self.vector_tiers = [tier for tier in self.tiers if tier != "scalar"]
 
     def time(self, name):
         return self.times.get(name)
@@ -118,17 +119,16 @@ PEERS = [
 
 
 def print_peers(run):
-    vector_tiers = [tier for tier in run.tiers if tier != "scalar"]
     rows = []
     for title, row in PEERS:
         for size in (256 * KIB, 16 * MIB, 64 * MIB):
             name = f"{row}/p:0.1/bytes:{size}"
             elements = size / WIDTHS.get(row.split("/")[1], 4)
             rows.append([title, size_name(size), per_element(run.time(name), elements),
-                         run.ratio(name, "memcpy")] + [run.ratio(name, tier) for tier in vector_tiers])
+                         run.ratio(name, "memcpy")] + [run.ratio(name, tier) for tier in run.vector_tiers])
     table("Other libraries doing the same, p = 0.1; f32 where nothing is said. The last columns: their time "
           "over that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
-          + [f"dropwise {tier} is faster by" for tier in vector_tiers], rows)
+          + [f"dropwise {tier} is faster by" for tier in run.vector_tiers], rows)
     for name, error in run.errors.items():
         if name.startswith("peer/"):
             print(f"\n{name.split('/')[1]}: {error}.")
@@ -170,9 +170,7 @@ STEPS = [
 def print_steps(run):
     size, rows = 64 * MIB, []
     for title, row, reference, counter in STEPS:
-        for tier in run.tiers:
-            if tier == "scalar":
-                continue
+        for tier in run.vector_tiers:
             name = f"{row}/{tier}/p:0.1/bytes:{size}"
             elements = size / WIDTHS[row.split("/")[1]]
             rows.append([title, tier, per_element(run.time(name), elements), reference,
@@ -196,9 +194,7 @@ VARIANTS = [
 def print_variants(run):
     size, rows = 64 * MIB, []
     for title, row, steps, counter in VARIANTS:
-        for tier in run.tiers:
-            if tier == "scalar":
-                continue
+        for tier in run.vector_tiers:
             name = f"{row}/f32/{tier}/p:0.1/bytes:{size}"
             rows.append([title, tier, per_element(run.time(name), size / 4), run.ratio(name, "plain"), steps,
                          inverse(run.ratio(name, counter)) if counter else None])
@@ -216,9 +212,7 @@ DROPCONNECT = [
 
 def print_dropconnect(run):
     rows = []
-    for tier in run.tiers:
-        if tier == "scalar":
-            continue
+    for tier in run.vector_tiers:
         for size in (4 * MIB, 16 * MIB):
             name = f"dropconnect/f32/{tier}/p:0.5/samples:1/bytes:{size}"
             rows.append([tier, f"{size // 4096:,} x 1,024", per_element(run.time(name), size / 4)]
@@ -242,9 +236,7 @@ def print_small(run):
 
 def print_masks(run):
     rows = []
-    for tier in run.tiers:
-        if tier == "scalar":
-            continue
+    for tier in run.vector_tiers:
         for title, row, element in (("keep bits", f"bits/{tier}/p:0.1", 4),
                                     ("bits to bytes", f"to_bytes/{tier}", 1),
                                     ("bytes to bits", f"to_bits/{tier}", 1)):
@@ -310,7 +302,7 @@ def write_data(run, folder):
     curves = curves_of(run)
     write_tsv(os.path.join(folder, "sizes.tsv"), ["bytes"] + [title for title, _ in curves],
               [[size] + [points.get(size, "?") for _, points in curves] for size in sorted(curves[0][1])])
-    tiers = [tier for tier in run.tiers if tier != "scalar"] or run.tiers
+    tiers = run.vector_tiers or run.tiers
     write_tsv(os.path.join(folder, "generators.tsv"), ["generator"] + tiers,
               [[name] + [times.get(tier, "?") for tier in tiers]
                for name, times in generators_of(run).items()])

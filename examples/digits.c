@@ -223,7 +223,7 @@ static int check_gradients(void)
 static const int_option int_options[] = {
     {"--seeds", &set.seeds, 1, MAX_SEEDS},    {"--epochs", &set.epochs, 1, MAX_EPOCHS},
     {"--train", &set.train, 1, MAX_DIGITS},   {"--hidden", &set.hidden, 1, 4096},
-    {"--batch", &set.batch, 1, MAX_DIGITS},   {"--threads", &set.threads, 1, 64},
+    {"--batch", &set.batch, 1, MAX_DIGITS},   {"--threads", &set.threads, 1, MAX_THREADS},
 };
 
 enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };

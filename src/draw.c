@@ -129,13 +129,8 @@ static void write_bits(const draw_chunk *chunk)
 {
     const unsigned shift = (unsigned)(chunk->first - chunk->start);
     const size_t last = (chunk->n - 1) / 64, rest = chunk->n - last * 64;
-    if (shift == 0) {
-        for (size_t w = 0; w < last; w++)
-            store_le64(chunk->bits + w * 8, chunk->keep[w]);
-    } else {
-        for (size_t w = 0; w < last; w++)
-            store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
-    }
+    for (size_t w = 0; w < last; w++)
+        store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
     const uint64_t word = bits_at(chunk, last, shift) & UINT64_MAX >> (64 - rest);
     store_le64_part(chunk->bits + last * 8, word, bytes_of_bits(rest));
 }

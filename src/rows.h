@@ -50,9 +50,9 @@ typedef struct row_call {
 typedef struct row {
     uint64_t at[DROPWISE_MAX_RANK]; /* coordinates; the last is 0 */
     uint64_t number;
-    uint64_t into_run; /* of the mask indices that follow each other, ahead of row_call, those before it */
-    uint64_t index;    /* of its first element in the mask                                                */
-    uint64_t stored;   /* its row in the stored mask                                                      */
+    uint64_t into_run; /* indices of its run in the mask, row_call.ahead of them, that come before it */
+    uint64_t index;    /* of its first element in the mask                                            */
+    uint64_t stored;   /* its row in the stored mask                                                  */
 } row;
 
 static inline number number_of(const row_call *c, double value)
