@@ -21,8 +21,8 @@
  *                 on any threads, as long as no two of them write the same bytes.
  *   Memory        The caller owns all of it. Nothing is allocated, locked or printed. No byte
  *                 outside the arguments is read or written. No pointer needs any alignment.
- *                 Buffers are on the stack, of which calls use up to 32 KiB, fused steps and
- *                 gradients 64 KiB and DropConnect 96 KiB.
+ *                 Buffers are on the stack, of which calls use up to 32 KiB, those that draw noise,
+ *                 fused steps and gradients 64 KiB, and DropConnect 96 KiB.
  *   Errors        A call returns DROPWISE_OK, or a status that says what is wrong with its
  *                 arguments, and then nothing was written. With n = 0 nothing is read or written
  *                 and the data pointers may be NULL.

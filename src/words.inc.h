@@ -151,8 +151,9 @@ VEC_INLINE void words_blocks(unsigned rounds, unsigned stored, unsigned varying,
 }
 
 /*
- * That takes a tenth off the time of most layouts: see kernel/words_philox4x32_10 of the benchmark. Not on
- * the scalar tier, which compilers vectorise themselves: into 30 KiB of code for each of these loops.
+ * A loop for each pattern of counters takes a tenth off the time of most layouts: see
+ * kernel/words_philox4x32_10 of the benchmark. Not so on the scalar tier, which compilers vectorise
+ * themselves: into 30 KiB of code for each of these loops.
  */
 VEC_INLINE void words_philox(unsigned rounds, unsigned stored, const dropwise_counters *counters,
                              size_t n_blocks, void *words)
