@@ -145,6 +145,30 @@ static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t 
 }
 
 /*
+ * Draws of a chunk while the one before is scaled, where there is a kernel that does both; the result is how
+ * many elements.
+ */
+static size_t scale_while_drawing(const draw_plan *draw, draw_chunk *chunk, const apply_plan *plan,
+                                  const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
+{
+    if (!plan->scales || plan->draw_scale == NULL)
+        return 0;
+    const dropwise_scaled scaled = {bits, x, y, &plan->factor, plan->stream && is_aligned(y)};
+    return dropwise_draw_scaling(draw, chunk, n, plan->draw_scale, &scaled);
+}
+
+/*
+ * Elements of a chunk, for a call on n. The first chunk is drawn alone and the last one scaled alone: a quarter of
+ * the call at most, down to where a chunk's own cost is felt. Larger ones than DRAW_CHUNK would not stay in L1.
+ */
+static size_t chunk_of(size_t n)
+{
+    enum { LEAST = 2048, UNIT = 1024 };
+    const size_t quarter = (n / 4 + UNIT - 1) / UNIT * UNIT;
+    return quarter < LEAST ? LEAST : smaller(quarter, DRAW_CHUNK);
+}
+
+/*
  * The call by bits that are drawn chunk by chunk. While a chunk is applied, step by step, the next one is
  * drawn.
  *
@@ -157,17 +181,20 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     uint8_t buffers[2][DRAW_CHUNK / 8];
     draw_chunk chunk;
     uint8_t *bits = call->drawn != NULL ? call->drawn : buffers[0];
-    size_t len = smaller(DRAW_CHUNK, n);
+    const size_t chunk_len = chunk_of(n);
+    size_t len = smaller(chunk_len, n);
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
     const size_t step = large ? DRAW_STEP : CACHED_STEP;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
-        const size_t next_len = smaller(DRAW_CHUNK, n - next);
+        const size_t next_len = smaller(chunk_len, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
         dropwise_draw_next(&chunk, next_len, next_bits);
-        for (size_t at = 0; at < len; at += step) {
+        size_t at = scale_while_drawing(draw, &chunk, plan, bits, len, call->x + done * element_bytes,
+                                        call->y + done * element_bytes);
+        for (; at < len; at += step) {
             if (large)
                 prefetch_ahead(call, element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
@@ -184,11 +211,12 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
 
 static void apply_part(const dropwise_kernels *kernels, const apply_call *call, bool large, bool stream)
 {
-    const apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, stream);
+    apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, stream);
     if (call->stored != NULL) {
         dropwise_apply_bits(&plan, call->stored, call->n, call->x, call->y);
     } else {
         const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
+        plan.draw_scale = dropwise_draw_scale_of(&draw.generator, call->dtype);
         apply_drawn(&draw, &plan, call, large);
     }
     if (stream)

@@ -15,6 +15,7 @@ typedef struct apply_plan {
     bool scales; /* kept elements are multiplied, not copied */
     bool stream; /* y is written past the caches where it is aligned for that; a fence has to follow */
     dropwise_factor factor;
+    dropwise_draw_scale_fn *draw_scale; /* what scales while it draws; NULL: nothing does */
 } apply_plan;
 
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,

@@ -1,109 +1,114 @@
 /*
- * Kernels of kinds apply and scale for one element type: keep bits and elements in, elements out.
+ * The loop apply_ELEMENT for one element type: keep bits and elements in, elements out.
  *
- * Included by apply_all.inc.h once for each type, with these parameters:
- *   ELEMENT  the type, in the kernels' names
+ * Included by apply_loops.inc.h once for each type, with these parameters:
+ *   ELEMENT  the type, in the loop's name
  *   WIDTH    b8, b16, b32 or b64: how it is moved
- *   FACTOR   the C type of the scale; if it is not defined, elements are copied and the kernels are those
- *            that copy what is kept
+ *   FACTOR   the C type of the scale; if it is not defined, elements are copied
  *
  * The loop walks in units of 64 elements, one word of keep bits.
  */
 #define CONCAT_(a, b) a##_##b
 #define CONCAT(a, b) CONCAT_(a, b)
-#define ELEMENT_BYTES ((size_t)(sizeof(CONCAT(vec, WIDTH)) / CONCAT(LANES, WIDTH)))
+#define OP(name) CONCAT(name, ELEMENT)
+#define VEC CONCAT(vec, WIDTH)
+#define LANES CONCAT(LANES, WIDTH)
 
-/* How a loop treats an element, and how it stores; constant in every kernel. */
-VEC_INLINE void CONCAT(apply, ELEMENT)(bool masked, bool streamed, const void *bits, size_t n,
-                                       const void *x, void *y, const void *scale)
+enum { OP(BYTES) = sizeof(VEC) / LANES };
+
+#ifdef FACTOR
+typedef FACTOR OP(factor);
+
+VEC_INLINE VEC OP(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane, FACTOR factor)
 {
+    return masked ? OP(load_kept_times)(p, factor, word, lane) : OP(load_times)(p, factor);
+}
+#else
+typedef char OP(factor); /* there is none */
+
+VEC_INLINE VEC OP(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane, char factor)
+{
+    (void)factor;
+    const VEC v = CONCAT(load, WIDTH)(p);
+    return masked ? CONCAT(keep, WIDTH)(v, word, lane) : v;
+}
+#endif
+
+static inline OP(factor) OP(factor_at)(const void *scale)
+{
+    OP(factor) factor = 0;
+    if (scale != NULL)
+        memcpy(&factor, scale, sizeof factor);
+    return factor;
+}
+
+/* Vectors from number `from` to before number `to` of a run of elements, of which all are whole. */
+VEC_INLINE void OP(apply_vectors)(bool masked, bool streamed, const uint8_t *bits, unsigned from, unsigned to,
+                                  const uint8_t *x, uint8_t *y, OP(factor) factor)
+{
+    VEC_UNROLL
+    for (unsigned v = from; v < to; v++) {
+        const unsigned at = v * LANES;
+        const uint64_t word = masked ? load_le64(bits + at / 64 * 8) : 0;
+        const VEC result = OP(apply_vector)(masked, x + at * OP(BYTES), word, at % 64, factor);
+        if (streamed)
+            CONCAT(stream, WIDTH)(y + at * OP(BYTES), result);
+        else
+            CONCAT(store, WIDTH)(y + at * OP(BYTES), result);
+    }
+}
+
+/*
+ * Part number `part` of so many of n elements that are scaled while something else is computed: so there is time
+ * to ask for elements before they are needed.
+ */
+VEC_INLINE void OP(apply_part)(bool streamed, const uint8_t *bits, unsigned n, unsigned part, unsigned parts,
+                               const uint8_t *x, uint8_t *y, OP(factor) factor)
+{
+    const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
+    VEC_UNROLL
+    for (unsigned v = from; v < to; v++) {
+        if (v * sizeof(VEC) % 64 == 0)
+            __builtin_prefetch((const void *)((uintptr_t)x + v * sizeof(VEC) + APPLY_AHEAD), 0, APPLY_LEVEL);
+    }
+    OP(apply_vectors)(true, streamed, bits, from, to, x, y, factor);
+}
+
+/* How a loop treats an element, and how it stores, is constant in every kernel. */
+VEC_INLINE void OP(apply)(bool masked, bool streamed, const void *bits, size_t n, const void *x, void *y,
+                          const void *scale)
+{
+    const OP(factor) factor = OP(factor_at)(scale);
     const uint8_t *keep = bits;
     const uint8_t *in = x;
     uint8_t *out = y;
-#ifdef FACTOR
-    FACTOR factor;
-    memcpy(&factor, scale, sizeof factor);
-#define READ(p) CONCAT(load_times, ELEMENT)((p), factor)
-#else
-    (void)scale;
-#define READ(p) CONCAT(load, WIDTH)(p)
-#endif
-
     size_t done = 0;
-    for (; n - done >= 64; done += 64) {
-        const uint64_t word = masked ? load_le64(keep + done / 8) : 0;
-        VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += CONCAT(LANES, WIDTH)) {
-            const size_t at = (done + lane) * ELEMENT_BYTES;
-            CONCAT(vec, WIDTH) v = READ(in + at);
-            if (masked)
-                v = CONCAT(keep, WIDTH)(v, word, lane);
-            if (streamed)
-                CONCAT(stream, WIDTH)(out + at, v);
-            else
-                CONCAT(store, WIDTH)(out + at, v);
-        }
-    }
+    for (; n - done >= 64; done += 64)
+        OP(apply_vectors)(masked, streamed, masked ? keep + done / 8 : NULL, 0, 64 / LANES, in + done * OP(BYTES),
+                          out + done * OP(BYTES), factor);
     if (done < n) {
         const size_t rest = n - done;
         const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
-        for (unsigned lane = 0; lane < rest; lane += CONCAT(LANES, WIDTH)) {
+        for (unsigned lane = 0; lane < rest; lane += LANES) {
             /* The last vector may be a part of one: it goes through a whole one on the stack. */
-            const size_t at = (done + lane) * ELEMENT_BYTES;
-            const bool whole = rest - lane >= CONCAT(LANES, WIDTH);
-            uint8_t last[sizeof(CONCAT(vec, WIDTH))] = {0};
+            const size_t at = (done + lane) * OP(BYTES);
+            const bool whole = rest - lane >= LANES;
+            uint8_t last[sizeof(VEC)] = {0};
             if (!whole)
-                memcpy(last, in + at, (rest - lane) * ELEMENT_BYTES);
-            CONCAT(vec, WIDTH) v = READ(whole ? in + at : last);
-            if (masked)
-                v = CONCAT(keep, WIDTH)(v, word, lane);
+                memcpy(last, in + at, (rest - lane) * OP(BYTES));
+            const VEC v = OP(apply_vector)(masked, whole ? in + at : last, word, lane, factor);
             CONCAT(store, WIDTH)(whole ? out + at : last, v);
             if (!whole)
-                memcpy(out + at, last, (rest - lane) * ELEMENT_BYTES);
+                memcpy(out + at, last, (rest - lane) * OP(BYTES));
         }
     }
 }
 
-#ifdef FACTOR
-static void CONCAT(scale_kept, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
-                                        const void *scale)
-{
-    CONCAT(apply, ELEMENT)(true, false, bits, n, x, y, scale);
-}
-
-static void CONCAT(scale_kept_stream, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
-                                               const void *scale)
-{
-    CONCAT(apply, ELEMENT)(true, true, bits, n, x, y, scale);
-}
-
-static void CONCAT(scale, ELEMENT)(size_t n, const void *x, void *y, const void *scale)
-{
-    CONCAT(apply, ELEMENT)(false, false, NULL, n, x, y, scale);
-}
-
-static void CONCAT(scale_stream, ELEMENT)(size_t n, const void *x, void *y, const void *scale)
-{
-    CONCAT(apply, ELEMENT)(false, true, NULL, n, x, y, scale);
-}
-#else
-static void CONCAT(copy_kept, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
-                                       const void *scale)
-{
-    CONCAT(apply, ELEMENT)(true, false, bits, n, x, y, scale);
-}
-
-static void CONCAT(copy_kept_stream, ELEMENT)(const void *bits, size_t n, const void *x, void *y,
-                                              const void *scale)
-{
-    CONCAT(apply, ELEMENT)(true, true, bits, n, x, y, scale);
-}
-#endif
-
-#undef READ
-#undef ELEMENT_BYTES
 #undef CONCAT
 #undef CONCAT_
+#undef OP
+#undef VEC
+#undef LANES
 #undef ELEMENT
 #undef WIDTH
 #undef FACTOR

@@ -1,43 +1,35 @@
 /*
- * All kernels of kinds apply, scale, nonzero and clear: the loops of apply.inc.h for each element type, and
- * of nonzero.inc.h for each width. Included by each kernels_<isa>.c after its vector header.
+ * All kernels of kinds apply, scale, nonzero and clear. Included by each kernels_<isa>.c after
+ * apply_loops.inc.h.
  */
 
 #define ELEMENT f64
-#define WIDTH b64
-#define FACTOR double
-#include "apply.inc.h"
+#include "apply_kernels.inc.h"
 
 #define ELEMENT f32
-#define WIDTH b32
-#define FACTOR float
-#include "apply.inc.h"
+#include "apply_kernels.inc.h"
 
 #define ELEMENT f16
-#define WIDTH b16
-#define FACTOR float
-#include "apply.inc.h"
+#include "apply_kernels.inc.h"
 
 #define ELEMENT bf16
-#define WIDTH b16
-#define FACTOR float
-#include "apply.inc.h"
+#include "apply_kernels.inc.h"
 
 #define ELEMENT b64
-#define WIDTH b64
-#include "apply.inc.h"
+#define COPIES
+#include "apply_kernels.inc.h"
 
 #define ELEMENT b32
-#define WIDTH b32
-#include "apply.inc.h"
+#define COPIES
+#include "apply_kernels.inc.h"
 
 #define ELEMENT b16
-#define WIDTH b16
-#include "apply.inc.h"
+#define COPIES
+#include "apply_kernels.inc.h"
 
 #define ELEMENT b8
-#define WIDTH b8
-#include "apply.inc.h"
+#define COPIES
+#include "apply_kernels.inc.h"
 
 #define WIDTH b64
 #include "nonzero.inc.h"

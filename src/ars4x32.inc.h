@@ -25,7 +25,7 @@ typedef struct VEC_ALIASING ars4x32_plan {
     uint8_t counter[16]; /* its words but for the low one */
 } ars4x32_plan;
 
-enum { ars4x32_LANES = AES_LANES, ars4x32_UNROLL = AES_UNROLL };
+enum { ars4x32_LANES = AES_LANES, ars4x32_UNROLL = AES_UNROLL, ars4x32_MERGED = 16 / AES_LANES };
 
 VEC_INLINE void ars4x32_prepare(const dropwise_key *key, uint32_t high, ars4x32_plan *plan)
 {
@@ -60,13 +60,15 @@ VEC_INLINE void ars4x32_rounds(const ars4x32_plan *plan, unsigned n_vectors, aes
         v[u] = aes_last(v[u], aes_set1(plan->keys[ARS_ROUNDS]));
 }
 
-VEC_INLINE void ars4x32_blocks(const ars4x32_plan *plan, uint32_t low, unsigned n_vectors, uint8_t *out)
+VEC_INLINE void ars4x32_blocks(const ars4x32_plan *plan, uint32_t low, unsigned n_vectors, uint8_t *out,
+                               const meanwhile *work)
 {
     aes_vec v[AES_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         v[u] = aes_counters(low, u);
     ars4x32_rounds(plan, n_vectors, v);
+    do_meanwhile(work, 0, 1); /* the rounds leave no time */
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         aes_store(out + u * AES_LANES * 16, v[u]);

@@ -5,6 +5,8 @@
 #include "dropwise.h"
 #include "vec_scalar.h"
 
+#include "apply_loops.inc.h"
+
 /* SubBytes of FIPS 197, section 5.1.1. */
 static const uint8_t aes_sub_bytes[256] = {
     0x63, 0x7c, 0x77, 0x7b, 0xf2, 0x6b, 0x6f, 0xc5, 0x30, 0x01, 0x67, 0x2b, 0xfe, 0xd7, 0xab, 0x76,
@@ -102,6 +104,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_SCALAR,
     .name = "software",
-    .generator = {generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32},
+    .generator = GENERATOR_KERNELS(ars4x32),
     .required = 0,
 };

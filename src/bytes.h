@@ -32,6 +32,18 @@ static inline void store_le64(uint8_t *p, uint64_t v)
     store_le32(p + 4, (uint32_t)(v >> 32));
 }
 
+/* n words; a copy of memory where they lie in this order already. */
+static inline void store_le64s(uint8_t *p, const uint64_t *words, size_t n)
+{
+    const uint16_t first_byte_low = 1;
+    if (*(const uint8_t *)&first_byte_low != 0) {
+        memcpy(p, words, n * sizeof *words);
+    } else {
+        for (size_t w = 0; w < n; w++)
+            store_le64(p + w * 8, words[w]);
+    }
+}
+
 /* The first n <= 8 bytes of such a word; the others are 0 and are not touched in memory. */
 static inline uint64_t load_le64_part(const uint8_t *p, size_t n)
 {

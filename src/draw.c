@@ -19,6 +19,11 @@ typedef struct tie_batch {
     uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
     switch (generator) {
@@ -129,8 +134,12 @@ static void write_bits(const draw_chunk *chunk)
 {
     const unsigned shift = (unsigned)(chunk->first - chunk->start);
     const size_t last = (chunk->n - 1) / 64, rest = chunk->n - last * 64;
-    for (size_t w = 0; w < last; w++)
-        store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
+    if (shift == 0) {
+        store_le64s(chunk->bits, chunk->keep, last);
+    } else {
+        for (size_t w = 0; w < last; w++)
+            store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
+    }
     const uint64_t word = bits_at(chunk, last, shift) & UINT64_MAX >> (64 - rest);
     store_le64_part(chunk->bits + last * 8, word, bytes_of_bits(rest));
 }
@@ -163,19 +172,29 @@ void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits)
     }
 }
 
+/*
+ * The low half of the counter of the chunk's next block, for which its schedule is prepared. *n is lowered to
+ * the words before that half wraps, which is between words, as both have multiples of four blocks.
+ */
+static uint32_t next_counter(const draw_plan *plan, draw_chunk *chunk, size_t *n)
+{
+    const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
+    const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
+    if (!chunk->is_prepared || chunk->high != high) {
+        plan->generator.prepare(&plan->key, high, &chunk->schedule);
+        chunk->high = high;
+        chunk->is_prepared = true;
+    }
+    const uint64_t to_wrap = ((UINT64_C(1) << 32) - low) / 4;
+    if (*n > to_wrap)
+        *n = (size_t)to_wrap;
+    return low;
+}
+
 static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
-    while (n != 0) {
-        const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
-        const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
-        if (!chunk->is_prepared || chunk->high != high) {
-            plan->generator.prepare(&plan->key, high, &chunk->schedule);
-            chunk->high = high;
-            chunk->is_prepared = true;
-        }
-        /* Up to where the low half wraps, which is between words, as both have multiples of four blocks. */
-        const uint64_t to_wrap = ((UINT64_C(1) << 32) - low) / 4;
-        const size_t len = n < to_wrap ? n : (size_t)to_wrap;
+    for (size_t len = n; n != 0; len = n) {
+        const uint32_t low = next_counter(plan, chunk, &len);
         plan->generator.draw(&chunk->schedule, low, len, byte_threshold(plan), chunk->keep + chunk->done,
                              tie_threshold(plan) != 0 ? chunk->equal + chunk->done : NULL);
         chunk->done += len;
@@ -183,11 +202,25 @@ static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
     }
 }
 
+size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
+                             dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled)
+{
+    size_t len = smaller(n / 64, chunk->n_words - chunk->done);
+    if (len == 0 || dropwise_is_constant(plan->keep_threshold))
+        return 0;
+    const uint32_t low = next_counter(plan, chunk, &len);
+    len -= len % DROPWISE_DRAW_SCALE_WORDS;
+    kernel(&chunk->schedule, low, len, byte_threshold(plan), chunk->keep + chunk->done,
+           chunk->equal + chunk->done, scaled);
+    chunk->done += len;
+    return len * 64;
+}
+
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
     const size_t rest = chunk->n_words - chunk->done;
     if (rest != 0 && !dropwise_is_constant(plan->keep_threshold))
-        draw_words(plan, chunk, rest < n / 64 ? rest : n / 64);
+        draw_words(plan, chunk, smaller(rest, n / 64));
 }
 
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
@@ -239,7 +272,7 @@ void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step
         return;
     }
     for (size_t done = 0; done < n; done += SCATTERED) {
-        const size_t len = n - done < SCATTERED ? n - done : SCATTERED;
+        const size_t len = smaller(n - done, SCATTERED);
         const uint64_t word =
             scattered_bits(plan, first + (uint64_t)((int64_t)done * step), step, len);
         store_le64_part(bits + done / 8, word, bytes_of_bits(len));

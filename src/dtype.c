@@ -50,3 +50,19 @@ dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *k, dropwise_dty
             .nonzero = k->nonzero_b32};
     }
 }
+
+dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype)
+{
+    switch (dtype) {
+    case DROPWISE_F64:
+        return generator->draw_scale_f64;
+    case DROPWISE_F32:
+        return generator->draw_scale_f32;
+    case DROPWISE_F16:
+        return generator->draw_scale_f16;
+    case DROPWISE_BF16:
+        return generator->draw_scale_bf16;
+    default:
+        return NULL;
+    }
+}

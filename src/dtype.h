@@ -38,6 +38,9 @@ static inline size_t dropwise_dtype_bytes(dropwise_dtype dtype)
 /* The kernels for a known dtype. */
 dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *kernels, dropwise_dtype dtype);
 
+/* The kernel of a generator that scales such elements while it draws; NULL: there is none. */
+dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype);
+
 /* A factor in the type that the kernels of a dtype read: f64 for f64, f32 for all others. */
 typedef union dropwise_factor {
     double f64;

@@ -1,5 +1,5 @@
 /*
- * Kernels of kinds generate, generate_at, prepare and draw for one counter-based generator.
+ * Kernels of kinds generate, generate_at, prepare, draw and draw_scale for one counter-based generator.
  *
  * Included once for each generator, by the file that has the generator itself, with the parameter
  *   GENERATOR  its name, in the kernels' names
@@ -8,9 +8,10 @@
  *   NAME_prepare(key, high, plan)        fills it; blocks have the high counter word `high`
  *   NAME_LANES                           blocks of a vector: 1, 2 or a multiple of 4
  *   NAME_UNROLL                          vectors worth working on at the same time, to hide latencies
- *   NAME_blocks(plan, low, n_vectors, out)
+ *   NAME_MERGED                          likewise while elements are scaled; they make 1, 2 or 4 words
+ *   NAME_blocks(plan, low, n_vectors, out, work)
  *                                        n_vectors <= NAME_UNROLL vectors of the blocks with the low counter
- *                                        words low, low + 1, ...
+ *                                        words low, low + 1, ...; meanwhile `work`, all of it
  *   NAME_blocks_at(plan, counters, out)  one vector of blocks whose counters are listed
  */
 #define CONCAT_(a, b) a##_##b
@@ -22,6 +23,8 @@
 #define WHOLE (OF(UNROLL) * OF(LANES))
 #define SMALL (OF(LANES) < 4 ? 4 : OF(LANES))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
+/* Blocks that are drawn while elements are scaled. */
+#define MERGED (OF(MERGED) * OF(LANES))
 
 _Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
 
@@ -37,12 +40,12 @@ static void KERNEL(generate)(const dropwise_key *key, uint64_t counter, size_t n
         OF(prepare)(key, (uint32_t)(counter >> 32), &plan);
         size_t done = 0;
         for (; n - done >= WHOLE; done += WHOLE)
-            OF(blocks)(&plan, low + (uint32_t)done, OF(UNROLL), out + done * 16);
+            OF(blocks)(&plan, low + (uint32_t)done, OF(UNROLL), out + done * 16, NULL);
         for (; n - done >= OF(LANES); done += OF(LANES))
-            OF(blocks)(&plan, low + (uint32_t)done, 1, out + done * 16);
+            OF(blocks)(&plan, low + (uint32_t)done, 1, out + done * 16, NULL);
         if (done < n) {
             uint8_t last[OF(LANES) * 16];
-            OF(blocks)(&plan, low + (uint32_t)done, 1, last);
+            OF(blocks)(&plan, low + (uint32_t)done, 1, last, NULL);
             memcpy(out + done * 16, last, (n - done) * 16);
         }
         counter += n;
@@ -74,13 +77,13 @@ static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counter
  * in registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
  */
 VEC_INLINE void KERNEL(draw_words)(const OF(plan) *plan, uint32_t low, unsigned blocks, uint8_t threshold,
-                                   uint64_t *below, uint64_t *equal)
+                                   uint64_t *below, uint64_t *equal, const meanwhile *work)
 {
-    uint8_t bytes[LARGE * 16];
+    uint8_t bytes[(LARGE > MERGED ? LARGE : MERGED) * 16];
     const unsigned n_vectors = blocks < WHOLE ? blocks / OF(LANES) : OF(UNROLL);
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OF(LANES))
-        OF(blocks)(plan, low + b, n_vectors, bytes + b * 16);
+        OF(blocks)(plan, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
     VEC_UNROLL
     for (unsigned w = 0; w < blocks / 4; w++) {
         below[w] = bits64_below(bytes + w * 64, threshold);
@@ -96,14 +99,14 @@ VEC_INLINE void KERNEL(draw_run)(const OF(plan) *plan, uint32_t low, size_t n_wo
     size_t done = 0;
     for (; n_words - done >= LARGE / 4; done += LARGE / 4)
         KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
-                           equal == NULL ? NULL : equal + done);
+                           equal == NULL ? NULL : equal + done, NULL);
     for (; n_words - done >= SMALL / 4; done += SMALL / 4)
         KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, SMALL, threshold, below + done,
-                           equal == NULL ? NULL : equal + done);
+                           equal == NULL ? NULL : equal + done, NULL);
     if (done < n_words) {
         uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
         KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
-                           equal == NULL ? NULL : last_equal);
+                           equal == NULL ? NULL : last_equal, NULL);
         memcpy(below + done, last_below, (n_words - done) * sizeof *below);
         if (equal != NULL)
             memcpy(equal + done, last_equal, (n_words - done) * sizeof *equal);
@@ -127,10 +130,34 @@ static void KERNEL(draw)(const dropwise_schedule *schedule, uint32_t low, size_t
         KERNEL(draw_run)(plan, low, n_words, threshold, below, equal);
 }
 
+#define CONCAT3_(a, b, c) a##_##b##_##c
+#define CONCAT3(a, b, c) CONCAT3_(a, b, c)
+#define OF_ELEMENT(kind) CONCAT3(kind, GENERATOR, ELEMENT)
+
+#ifdef VEC_MERGES
+_Static_assert(MERGED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (MERGED / 4) == 0, "batches of whole words");
+
+#define ELEMENT f64
+#include "draw_scale.inc.h"
+
+#define ELEMENT f32
+#include "draw_scale.inc.h"
+
+#define ELEMENT f16
+#include "draw_scale.inc.h"
+
+#define ELEMENT bf16
+#include "draw_scale.inc.h"
+#endif
+
 #undef CONCAT
 #undef CONCAT_
 #undef KERNEL
 #undef OF
+#undef OF_ELEMENT
+#undef CONCAT3
+#undef CONCAT3_
+#undef MERGED
 #undef WHOLE
 #undef SMALL
 #undef LARGE

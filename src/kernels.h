@@ -7,6 +7,7 @@
 #ifndef DROPWISE_KERNELS_H
 #define DROPWISE_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,12 +41,32 @@ typedef void dropwise_prepare_fn(const dropwise_key *key, uint32_t high, dropwis
 typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                               uint8_t threshold, uint64_t *below, uint64_t *equal);
 
+/* Elements that are scaled while words are drawn: the arguments of scale_kept, or scale_kept_stream. */
+typedef struct dropwise_scaled {
+    const void *bits, *x;
+    void *y;
+    const void *scale;
+    bool stream;
+} dropwise_scaled;
+
+/*
+ * draw and, for 64 * n_words elements, scale_kept in one: words of one chunk are drawn while another chunk,
+ * whose bits are known, is scaled. n_words is a multiple of DROPWISE_DRAW_SCALE_WORDS; equal is not NULL.
+ * It asks the caches for elements of x before it needs them, and for some that lie behind them.
+ */
+typedef void dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                                    uint8_t threshold, uint64_t *below, uint64_t *equal,
+                                    const dropwise_scaled *scaled);
+
+enum { DROPWISE_DRAW_SCALE_WORDS = 4 };
+
 /* The kernels of one generator. */
 typedef struct dropwise_generator {
     dropwise_generate_fn *generate;
     dropwise_generate_at_fn *generate_at;
     dropwise_prepare_fn *prepare;
     dropwise_draw_fn *draw;
+    dropwise_draw_scale_fn *draw_scale_f64, *draw_scale_f32, *draw_scale_f16, *draw_scale_bf16; /* or NULL */
 } dropwise_generator;
 
 /*

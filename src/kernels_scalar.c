@@ -2,6 +2,7 @@
 #include "dropwise.h"
 #include "vec_scalar.h"
 
+#include "apply_loops.inc.h"
 #include "apply_all.inc.h"
 #include "compare.inc.h"
 #include "convert_all.inc.h"

@@ -23,7 +23,7 @@ typedef struct VEC_ALIASING OP(plan) {
     uint32_t c2_xor_3; /* c3 ^ k1 of round 3                                 */
 } OP(plan);
 
-enum { OP(LANES) = VWORD_LANES, OP(UNROLL) = VWORD_UNROLL };
+enum { OP(LANES) = VWORD_LANES, OP(UNROLL) = VWORD_UNROLL, OP(MERGED) = VWORD_MERGED };
 
 VEC_INLINE void OP(prepare)(const dropwise_key *key, uint32_t high, OP(plan) *plan)
 {
@@ -41,12 +41,12 @@ VEC_INLINE void OP(prepare)(const dropwise_key *key, uint32_t high, OP(plan) *pl
     plan->c2_xor_3 = (uint32_t)product0 ^ plan->k1[2];
 }
 
-/* Rounds 1 to 3 of blocks with the low counter words c0. */
-VEC_INLINE philox_state OP(first_rounds)(const OP(plan) *plan, vword c0)
+/* Rounds 1 to 3 of vector v of the blocks with the low counter words low, low + 1, ... */
+VEC_INLINE philox_state OP(first_rounds)(const OP(plan) *plan, uint32_t low, unsigned v)
 {
     const vword m0 = vword_set1(philox_m0), m1 = vword_set1(philox_m1);
     vword hi0, lo0, hi1, lo1;
-    vword_mul(c0, m0, &hi0, &lo0);
+    vword_mul_counters(low, v, philox_m0, &hi0, &lo0);
     const vword c2_1 = vword_xor(hi0, vword_set1(plan->c2_xor_1)), c3_1 = lo0;
     vword_mul(c2_1, m1, &hi1, &lo1);
     const vword c0_2 = vword_xor(hi1, vword_set1(plan->c0_xor_2)), c1_2 = lo1;
@@ -59,21 +59,24 @@ VEC_INLINE philox_state OP(first_rounds)(const OP(plan) *plan, vword c0)
                           .c3 = lo0};
 }
 
-VEC_INLINE void OP(blocks)(const OP(plan) *plan, uint32_t low, unsigned n_vectors, uint8_t *out)
+VEC_INLINE void OP(blocks)(const OP(plan) *plan, uint32_t low, unsigned n_vectors, uint8_t *out,
+                           const meanwhile *work)
 {
     philox_state s[VWORD_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        s[u] = OP(first_rounds)(plan, vword_counters(low, u));
+        s[u] = OP(first_rounds)(plan, low, u);
     VEC_UNROLL
-    for (unsigned r = 3; r < ROUNDS; r++) {
+    for (unsigned r = 3; r < ROUNDS - 1; r++) {
         VEC_UNROLL
         for (unsigned u = 0; u < n_vectors; u++)
             s[u] = philox_round(s[u], vword_set1(plan->k0[r]), vword_set1(plan->k1[r]));
+        do_meanwhile(work, r - 3, ROUNDS - 4);
     }
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        vword_store_blocks(out + u * VWORD_LANES * 16, s[u].c0, s[u].c1, s[u].c2, s[u].c3);
+        philox_last_round(out + u * VWORD_LANES * 16, s[u], vword_set1(plan->k0[ROUNDS - 1]),
+                          vword_set1(plan->k1[ROUNDS - 1]));
 }
 
 VEC_INLINE void OP(blocks_at)(const OP(plan) *plan, const uint64_t *counters, uint8_t *out)
@@ -81,9 +84,9 @@ VEC_INLINE void OP(blocks_at)(const OP(plan) *plan, const uint64_t *counters, ui
     philox_state s = {.c2 = vword_set1(plan->stream[0]), .c3 = vword_set1(plan->stream[1])};
     vword_load_counters(counters, &s.c0, &s.c1);
     VEC_UNROLL
-    for (unsigned r = 0; r < ROUNDS; r++)
+    for (unsigned r = 0; r < ROUNDS - 1; r++)
         s = philox_round(s, vword_set1(plan->k0[r]), vword_set1(plan->k1[r]));
-    vword_store_blocks(out, s.c0, s.c1, s.c2, s.c3);
+    philox_last_round(out, s, vword_set1(plan->k0[ROUNDS - 1]), vword_set1(plan->k1[ROUNDS - 1]));
 }
 
 #undef CONCAT

@@ -24,3 +24,10 @@ static inline philox_state philox_round(philox_state s, vword k0, vword k1)
     return (philox_state){
         .c0 = vword_xor3(hi1, s.c1, k0), .c1 = lo1, .c2 = vword_xor3(hi0, s.c3, k1), .c3 = lo0};
 }
+
+/* The last round, whose result is the blocks: their words are put in order on the way. */
+static inline void philox_last_round(uint8_t *p, philox_state s, vword k0, vword k1)
+{
+    vword_store_products(p, s.c2, vword_set1(philox_m1), vword_xor(s.c1, k0), s.c0, vword_set1(philox_m0),
+                         vword_xor(s.c3, k1));
+}

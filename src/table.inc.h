@@ -1,7 +1,6 @@
 /* The members of each tier's table that come from the loops and the vector header. */
     .stream_fence = stream_fence,
-#define DROPWISE_GENERATOR(name) \
-    .name = {generate_##name, generate_at_##name, prepare_##name, draw_##name},
+#define DROPWISE_GENERATOR(name) .name = GENERATOR_KERNELS(name),
 #define DROPWISE_KERNEL(kind, name) .name = name,
 #ifdef DROPWISE_HAVE_SLEEF
 #define DROPWISE_MATH_KERNEL DROPWISE_KERNEL

@@ -10,7 +10,11 @@ typedef struct VEC_ALIASING threefry4x32_20_plan {
     uint32_t stream[2]; /* counter words 2 and 3           */
 } threefry4x32_20_plan;
 
-enum { threefry4x32_20_LANES = LANES_b32, threefry4x32_20_UNROLL = 2 };
+enum {
+    threefry4x32_20_LANES = LANES_b32,
+    threefry4x32_20_UNROLL = 2,
+    threefry4x32_20_MERGED = 16 / LANES_b32
+};
 
 typedef struct threefry4x32_20_state {
     vec_b32 x[4];
@@ -46,7 +50,7 @@ VEC_INLINE void threefry4x32_20_add_key(const threefry4x32_20_plan *plan, unsign
 }
 
 VEC_INLINE void threefry4x32_20_rounds(const threefry4x32_20_plan *plan, unsigned n_vectors,
-                                       threefry4x32_20_state *s)
+                                       threefry4x32_20_state *s, const meanwhile *work)
 {
     static const int rotations[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5},
                                         {6, 20},  {17, 11}, {25, 10}, {18, 20}};
@@ -62,18 +66,19 @@ VEC_INLINE void threefry4x32_20_rounds(const threefry4x32_20_plan *plan, unsigne
             if (r % 4 == 3)
                 threefry4x32_20_add_key(plan, r / 4 + 1, &s[u]);
         }
+        do_meanwhile(work, r, 20);
     }
 }
 
 VEC_INLINE void threefry4x32_20_blocks(const threefry4x32_20_plan *plan, uint32_t low, unsigned n_vectors,
-                                       uint8_t *out)
+                                       uint8_t *out, const meanwhile *work)
 {
     threefry4x32_20_state s[threefry4x32_20_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         s[u] = (threefry4x32_20_state){{counters_b32(low, u), set_b32(plan->high),
                                         set_b32(plan->stream[0]), set_b32(plan->stream[1])}};
-    threefry4x32_20_rounds(plan, n_vectors, s);
+    threefry4x32_20_rounds(plan, n_vectors, s, work);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         store_blocks_b32(out + u * LANES_b32 * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
@@ -86,7 +91,7 @@ VEC_INLINE void threefry4x32_20_blocks_at(const threefry4x32_20_plan *plan, cons
     s.x[2] = set_b32(plan->stream[0]);
     s.x[3] = set_b32(plan->stream[1]);
     load_counters_b32(counters, &s.x[0], &s.x[1]);
-    threefry4x32_20_rounds(plan, 1, &s);
+    threefry4x32_20_rounds(plan, 1, &s, NULL);
     store_blocks_b32(out, s.x[0], s.x[1], s.x[2], s.x[3]);
 }
 

@@ -7,11 +7,15 @@
  *   vword                         VWORD_LANES 32-bit words, one word of as many different blocks
  *   VWORD_UNROLL                  vectors of words worth working on at the same time
  *   vword_set1(u)                 u in every lane
- *   vword_counters(u,v)           u + VWORD_LANES v, that + 1, ... modulo 2^32: the blocks of vector v
+ *   vword_mul_counters(u,v,m,hi,lo)
+ *                                 the halves of m times u + VWORD_LANES v, that + 1, ..., the counters of vector
+ *                                 v; those that reach 2^32 give what they give
  *   vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
  *   vword_xor(a,b), vword_xor3(a,b,c)
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
+ *   vword_store_products(p,a,m,x,b,n,y)
+ *                                 likewise the words (high half of a m) ^ x, low half of a m, and those of b n, y
  *   vword_add(a,b)                a + b modulo 2^32
  *   vword_load(p)                 a word of each block, from VWORD_LANES words of the host in the order of
  *                                 blocks
@@ -35,6 +39,8 @@
  *   load_times_f32(p,factor), load_times_f64, load_times_f16, load_times_bf16
  *                                 the product of the elements at p and the factor; of f16 and bf16 computed
  *                                 in f32 and rounded to nearest even
+ *   load_kept_times_f32(p,factor,bits,lane), load_kept_times_f64
+ *                                 likewise, and 0 as keep_WIDTH has it
  *
  *   vec_f32, vec_f64              LANES_b32 and LANES_b64 numbers; as_f32(b32), as_b32(f32): the same bits
  *   set_f32(x), set_b32(u), ...   the same in every lane
@@ -99,6 +105,21 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
     *lo = other << 32 | (low & UINT32_MAX);
 #endif
 }
+
+/* How far ahead of a loop its elements are asked for, in bytes, and by what hint: into L2. */
+enum { APPLY_AHEAD = 4096, APPLY_LEVEL = 2 };
+
+/*
+ * The kernels of a generator, by its name. Those that scale while they draw exist where the vector header defines
+ * VEC_MERGES: without vectors they would gain nothing, and be large.
+ */
+#ifdef VEC_MERGES
+#define GENERATOR_KERNELS(name)                                                                            \
+    {generate_##name,         generate_at_##name,      prepare_##name,          draw_##name,               \
+     draw_scale_##name##_f64, draw_scale_##name##_f32, draw_scale_##name##_f16, draw_scale_##name##_bf16}
+#else
+#define GENERATOR_KERNELS(name) {generate_##name, generate_at_##name, prepare_##name, draw_##name, 0, 0, 0, 0}
+#endif
 
 /* Unrolls the loop that follows: its counter selects constants. Not under GCC's sanitizer, whose checks would
  * make minutes of the compilation. */

@@ -5,16 +5,11 @@
 #include "vec.h"
 
 typedef uint32_t vword;
-enum { VWORD_LANES = 1, VWORD_UNROLL = 4 };
+enum { VWORD_LANES = 1, VWORD_UNROLL = 4, VWORD_MERGED = 4 };
 
 static inline vword vword_set1(uint32_t u)
 {
     return u;
-}
-
-static inline vword vword_counters(uint32_t base, uint32_t vector)
-{
-    return base + vector;
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -40,12 +35,25 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
     *lo = (uint32_t)product;
 }
 
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+{
+    vword_mul(base + vector, m, hi, lo);
+}
+
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
     store_le32(p, a);
     store_le32(p + 4, b);
     store_le32(p + 8, c);
     store_le32(p + 12, d);
+}
+
+static inline void vword_store_products(uint8_t *p, vword a, vword m, vword x, vword b, vword n, vword y)
+{
+    vword hi1, lo1, hi0, lo0;
+    vword_mul(a, m, &hi1, &lo1);
+    vword_mul(b, n, &hi0, &lo0);
+    vword_store_blocks(p, hi1 ^ x, lo1, hi0 ^ y, lo0);
 }
 
 static inline vword vword_add(vword a, vword b)
@@ -292,6 +300,16 @@ static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
     x *= factor;
     memcpy(&v, &x, sizeof v);
     return v;
+}
+
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    return keep_b32(load_times_f32(p, factor), bits, lane);
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    return keep_b64(load_times_f64(p, factor), bits, lane);
 }
 
 /* ---- Numbers ---- */

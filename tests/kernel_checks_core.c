@@ -122,13 +122,6 @@ static void check_draw(const dropwise_generator *generator, const char *name)
         draw_case(generator, name, starts[4], WORDS, (uint8_t)t, bytes, true);
 }
 
-void check_generator(const dropwise_generator *generator, const char *name)
-{
-    check_generate(generator->generate, name);
-    check_generate_at(generator->generate_at, name);
-    check_draw(generator, name);
-}
-
 static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end,
                        size_t offset, bool in_place)
 {
@@ -174,6 +167,73 @@ void check_apply(dropwise_apply_fn *apply, const char *name)
                 apply_case(apply, name, size_number(i), at_end, 0, in_place);
     for (size_t offset = 0; offset < 64; offset++)
         apply_case(apply, name, 150 + offset, false, offset, offset % 2);
+}
+
+/* n words are drawn while as many words' elements are scaled, as by draw and scale_kept. */
+static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
+                            const char *name, ref_dtype dtype, size_t n, bool at_end, bool streamed,
+                            bool in_place)
+{
+    enum { WORDS = 20 };
+    static uint8_t bytes[64 * WORDS], keep[64 * WORDS], expected[64 * WORDS * 8];
+    const double value = 1.0 / 0.9;
+    const any_scale scale = scale_for(dtype, value);
+    const uint64_t start = UINT64_C(0x123456789ABCDEF0) - 4 * n;
+    const size_t n_bytes = 64 * n * ref_bytes(dtype);
+    const uint8_t t = (uint8_t)(200 + n);
+    uint64_t below[WORDS], equal[WORDS], state = n;
+    for (uint64_t b = 0; b < 4 * n; b++)
+        ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, start + b, bytes + 16 * b);
+    expect_draw(bytes, n, t, below, equal);
+    for (size_t j = 0; j < 64 * n; j++)
+        keep[j] = noise(&state) % 3 != 0;
+
+    uint8_t *bits = guard_place(&second, 8 * n, at_end, 3);
+    ref_pack(keep, 64 * n, bits);
+    uint8_t *x = guard_place(&input, n_bytes, at_end, 5);
+    fill_awkward(dtype, x, 64 * n, n);
+    ref_apply(dtype, keep, 64 * n, x, expected, &value);
+    uint8_t *y = streamed ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
+    if (in_place)
+        memcpy(y, x, n_bytes);
+    uint64_t *lt = (uint64_t *)(void *)guard_place(&arenas[0], 8 * n, at_end, 8);
+    uint64_t *eq = (uint64_t *)(void *)guard_place(&arenas[1], 8 * n, at_end, 16);
+
+    dropwise_schedule schedule;
+    generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
+    const dropwise_scaled scaled = {bits, in_place ? y : x, y, &scale, streamed};
+    guard_readonly(&input, true);
+    draw_scale(&schedule, (uint32_t)start, n, t, lt, eq, &scaled);
+    guard_readonly(&input, false);
+    assert_same_bytes(lt, below, 8 * n, "%s: below, %zu words", name, n);
+    assert_same_bytes(eq, equal, 8 * n, "%s: equal, %zu words", name, n);
+    assert_same_bytes(y, expected, n_bytes, "%s: %s, %zu words%s%s", name, dtype_name(dtype), n,
+                      streamed ? ", streamed" : "", in_place ? ", in place" : "");
+    assert_true(guard_intact(&output) && guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
+}
+
+static void check_draw_scale(const dropwise_generator *generator, const char *name)
+{
+    const struct {
+        dropwise_draw_scale_fn *draw_scale;
+        ref_dtype dtype;
+    } kernels[] = {{generator->draw_scale_f64, REF_F64},
+                   {generator->draw_scale_f32, REF_F32},
+                   {generator->draw_scale_f16, REF_F16},
+                   {generator->draw_scale_bf16, REF_BF16}};
+    for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++)
+        for (size_t n = 0; kernels[k].draw_scale != NULL && n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
+            for (int way = 0; way < 8; way++)
+                draw_scale_case(generator, kernels[k].draw_scale, name, kernels[k].dtype, n, (way & 1) != 0,
+                                (way & 2) != 0, (way & 4) != 0);
+}
+
+void check_generator(const dropwise_generator *generator, const char *name)
+{
+    check_generate(generator->generate, name);
+    check_generate_at(generator->generate_at, name);
+    check_draw(generator, name);
+    check_draw_scale(generator, name);
 }
 
 static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end,

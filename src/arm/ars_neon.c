@@ -2,6 +2,8 @@
 #include "dropwise.h"
 #include "vec_neon.h"
 
+#include "apply_loops.inc.h"
+
 typedef uint8x16_t aes_vec;
 enum { AES_LANES = 1, AES_UNROLL = 8 };
 
@@ -47,6 +49,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_NEON,
     .name = "armv8-aes",
-    .generator = {generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32},
+    .generator = GENERATOR_KERNELS(ars4x32),
     .required = UINT64_C(1) << DROPWISE_CPU_NEON | UINT64_C(1) << DROPWISE_CPU_AES,
 };

@@ -4,20 +4,15 @@
 
 #include <arm_neon.h>
 
+#define VEC_MERGES
 #include "vec.h"
 
 typedef uint32x4_t vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 2 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 2, VWORD_MERGED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
     return vdupq_n_u32(u);
-}
-
-static inline vword vword_counters(uint32_t base, uint32_t vector)
-{
-    static const uint32_t lanes[4] = {0, 1, 2, 3};
-    return vaddq_u32(vdupq_n_u32(base + vector * VWORD_LANES), vld1q_u32(lanes));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -46,6 +41,13 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
     *hi = vuzp2q_u32(first, second);
 }
 
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+{
+    static const uint32_t lanes[4] = {0, 1, 2, 3};
+    const uint32x4_t counters = vaddq_u32(vdupq_n_u32(base + vector * VWORD_LANES), vld1q_u32(lanes));
+    vword_mul(counters, vdupq_n_u32(m), hi, lo);
+}
+
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
     const uint32x4x2_t ac = vzipq_u32(a, c);
@@ -56,6 +58,14 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     vst1q_u8(p + 16, vreinterpretq_u8_u32(blocks01.val[1]));
     vst1q_u8(p + 32, vreinterpretq_u8_u32(blocks23.val[0]));
     vst1q_u8(p + 48, vreinterpretq_u8_u32(blocks23.val[1]));
+}
+
+static inline void vword_store_products(uint8_t *p, vword a, vword m, vword x, vword b, vword n, vword y)
+{
+    vword hi1, lo1, hi0, lo0;
+    vword_mul(a, m, &hi1, &lo1);
+    vword_mul(b, n, &hi0, &lo0);
+    vword_store_blocks(p, veorq_u32(hi1, x), lo1, veorq_u32(hi0, y), lo0);
 }
 
 static inline vword vword_add(vword a, vword b)
@@ -345,6 +355,16 @@ static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
     return vshrn_high_n_u32(low_cut, round_to_bf16(vmulq_f32(high, s)), 16);
 }
 
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    return keep_b32(load_times_f32(p, factor), bits, lane);
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    return keep_b64(load_times_f64(p, factor), bits, lane);
+}
+
 /* ---- Numbers ---- */
 
 typedef float32x4_t vec_f32;
@@ -524,7 +544,8 @@ static inline vec_b32 rotl_b32(vec_b32 v, int n)
 
 static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
 {
-    return vword_counters(base, vector);
+    static const uint32_t lanes[4] = {0, 1, 2, 3};
+    return vaddq_u32(vdupq_n_u32(base + vector * LANES_b32), vld1q_u32(lanes));
 }
 
 static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)

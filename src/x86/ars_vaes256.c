@@ -2,6 +2,8 @@
 #include "dropwise.h"
 #include "vec_avx2.h"
 
+#include "apply_loops.inc.h"
+
 typedef __m256i aes_vec;
 enum { AES_LANES = 2, AES_UNROLL = 8 };
 
@@ -49,6 +51,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX2,
     .name = "vaes-256",
-    .generator = {generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32},
+    .generator = GENERATOR_KERNELS(ars4x32),
 #include "required.inc.h"
 };

@@ -10,23 +10,16 @@
 
 #include <immintrin.h>
 
+#define VEC_MERGES
 #include "vec.h"
 
 /* 16 registers: two vectors of four words, the multipliers and temporaries. */
 typedef __m256i vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 4 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 4, VWORD_MERGED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
     return _mm256_set1_epi32((int)u);
-}
-
-/* Lanes hold blocks 0, 2, 1, 3: the order in which vword_store_blocks needs no permutation. */
-static inline vword vword_counters(uint32_t base, uint32_t vector)
-{
-    const long long first = vector * VWORD_LANES;
-    return _mm256_add_epi32(vword_set1(base),
-                            _mm256_set_epi64x(first + 3, first + 1, first + 2, first));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -52,6 +45,19 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
     *hi = _mm256_srli_epi64(*lo, 32);
 }
 
+/*
+ * Products of successive counters grow by m. Lanes hold blocks 0, 2, 1, 3: the order in which
+ * vword_store_blocks needs no permutation.
+ */
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+{
+    const uint64_t first = (uint64_t)m * vector * VWORD_LANES;
+    const __m256i growth = _mm256_set_epi64x((long long)(first + 3 * (uint64_t)m), (long long)(first + m),
+                                             (long long)(first + 2 * (uint64_t)m), (long long)first);
+    *lo = _mm256_add_epi64(_mm256_set1_epi64x((long long)((uint64_t)m * base)), growth);
+    *hi = _mm256_srli_epi64(*lo, 32);
+}
+
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
     /* Low halves of lanes are words 0 and 2 of each 128 bits. */
@@ -59,6 +65,19 @@ static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vwo
     const __m256 cd = _mm256_shuffle_ps(_mm256_castsi256_ps(c), _mm256_castsi256_ps(d), 0x88);
     _mm256_storeu_ps((float *)(void *)p, _mm256_shuffle_ps(ab, cd, 0x88));
     _mm256_storeu_ps((float *)(void *)(p + 32), _mm256_shuffle_ps(ab, cd, 0xDD));
+}
+
+/* A product has its high half where the other one's words belong: one shift and no unpacking. */
+static inline __m256 vword_product(vword a, vword m, vword x)
+{
+    return _mm256_castsi256_ps(_mm256_xor_si256(_mm256_mul_epu32(a, m), _mm256_slli_epi64(x, 32)));
+}
+
+static inline void vword_store_products(uint8_t *p, vword a, vword m, vword x, vword b, vword n, vword y)
+{
+    const __m256 am = vword_product(a, m, x), bn = vword_product(b, n, y);
+    _mm256_storeu_ps((float *)(void *)p, _mm256_shuffle_ps(am, bn, 0x11));
+    _mm256_storeu_ps((float *)(void *)(p + 32), _mm256_shuffle_ps(am, bn, 0xBB));
 }
 
 static inline vword vword_add(vword a, vword b)
@@ -127,17 +146,17 @@ static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c,
     _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(ab13, cd13, 0x31));
 }
 
-/* AVX2 has no unsigned compare: max(p, t) == p is p >= t. */
-static inline uint32_t bits32_below(const uint8_t *p, __m256i t)
+/* AVX2 has no unsigned compare. The rounded average of p and 255 - t has its top bit where p >= t. */
+static inline uint32_t bits32_not_below(const uint8_t *p, __m256i complement)
 {
     const __m256i v = _mm256_loadu_si256((const __m256i *)p);
-    return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(v, t), v));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_avg_epu8(v, complement));
 }
 
 static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
 {
-    const __m256i vt = _mm256_set1_epi8((char)t);
-    return bits32_below(p, vt) | (uint64_t)bits32_below(p + 32, vt) << 32;
+    const __m256i complement = _mm256_set1_epi8((char)(255 - t));
+    return ~(bits32_not_below(p, complement) | (uint64_t)bits32_not_below(p + 32, complement) << 32);
 }
 
 static inline uint32_t bits32_equal(const uint8_t *p, __m256i t)
@@ -273,13 +292,24 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
     return _mm256_and_si256(v, kept_b32(bits, lane));
 }
 
-/* The blend looks at the top bit of a lane, so its bit of the word need only be shifted there. */
-static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+/* Blends and masked loads look at the top bit of a lane, so its bit of the word need only be shifted there. */
+static inline __m256i bits_to_top_b32(uint64_t bits, unsigned lane)
 {
     const __m256i to_top = _mm256_sub_epi32(_mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24),
                                             _mm256_set1_epi32((int)(lane % 32)));
-    const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
-    const __m256 chosen = _mm256_castsi256_ps(_mm256_sllv_epi32(word, to_top));
+    return _mm256_sllv_epi32(_mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32)), to_top);
+}
+
+static inline __m256i bits_to_top_b64(uint64_t bits, unsigned lane)
+{
+    const __m256i to_top =
+        _mm256_sub_epi64(_mm256_setr_epi64x(63, 62, 61, 60), _mm256_set1_epi64x((long long)lane));
+    return _mm256_sllv_epi64(_mm256_set1_epi64x((long long)bits), to_top);
+}
+
+static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
+{
+    const __m256 chosen = _mm256_castsi256_ps(bits_to_top_b32(bits, lane));
     return _mm256_castps_si256(
         _mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), chosen));
 }
@@ -298,10 +328,7 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 
 static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
 {
-    const __m256i to_top =
-        _mm256_sub_epi64(_mm256_setr_epi64x(63, 62, 61, 60), _mm256_set1_epi64x((long long)lane));
-    const __m256i word = _mm256_set1_epi64x((long long)bits);
-    const __m256d chosen = _mm256_castsi256_pd(_mm256_sllv_epi64(word, to_top));
+    const __m256d chosen = _mm256_castsi256_pd(bits_to_top_b64(bits, lane));
     return _mm256_castpd_si256(
         _mm256_blendv_pd(_mm256_castsi256_pd(b), _mm256_castsi256_pd(a), chosen));
 }
@@ -345,6 +372,19 @@ static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
 static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
 {
     return _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(load_b64(p)), _mm256_set1_pd(factor)));
+}
+
+/* The mask of a load is the top bit of each lane. Not loaded is 0, and so is its product with the factor. */
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    const __m256 v = _mm256_maskload_ps((const float *)(const void *)p, bits_to_top_b32(bits, lane));
+    return _mm256_castps_si256(_mm256_mul_ps(v, _mm256_set1_ps(factor)));
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    const __m256d v = _mm256_maskload_pd((const double *)(const void *)p, bits_to_top_b64(bits, lane));
+    return _mm256_castpd_si256(_mm256_mul_pd(v, _mm256_set1_pd(factor)));
 }
 
 /* Half a vector: conversions from memory spare the shuffles that conversions from a register need. */

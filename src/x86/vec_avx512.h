@@ -7,22 +7,15 @@
 
 #include <immintrin.h>
 
+#define VEC_MERGES
 #include "vec.h"
 
 typedef __m512i vword;
-enum { VWORD_LANES = 8, VWORD_UNROLL = 4 };
+enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_MERGED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
     return _mm512_set1_epi32((int)u);
-}
-
-/* Even lanes hold blocks 0 to 3, odd ones 4 to 7: vword_store_blocks needs no permutation. */
-static inline vword vword_counters(uint32_t base, uint32_t vector)
-{
-    const __m512i first = _mm512_set1_epi64(vector * VWORD_LANES);
-    return _mm512_add_epi32(vword_set1(base),
-                            _mm512_add_epi64(first, _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0)));
 }
 
 static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
@@ -48,12 +41,38 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
     *hi = _mm512_srli_epi64(*lo, 32);
 }
 
+/*
+ * Products of successive counters grow by m. Even lanes hold blocks 0 to 3, odd ones 4 to 7: vword_store_blocks
+ * needs no permutation.
+ */
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+{
+    const __m512i block = _mm512_add_epi64(_mm512_set1_epi64(vector * VWORD_LANES),
+                                           _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0));
+    *lo = _mm512_add_epi64(_mm512_set1_epi64((long long)((uint64_t)m * base)),
+                           _mm512_mul_epu32(block, _mm512_set1_epi64(m)));
+    *hi = _mm512_srli_epi64(*lo, 32);
+}
+
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
     const __m512i ab = _mm512_mask_shuffle_epi32(a, 0xAAAA, b, _MM_PERM_CCAA);
     const __m512i cd = _mm512_mask_shuffle_epi32(c, 0xAAAA, d, _MM_PERM_CCAA);
     _mm512_storeu_si512(p, _mm512_unpacklo_epi64(ab, cd));
     _mm512_storeu_si512(p + 64, _mm512_unpackhi_epi64(ab, cd));
+}
+
+/* A product has its high half where the other one's words belong: one shift and no unpacking. */
+static inline __m512 vword_product(vword a, vword m, vword x)
+{
+    return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_mul_epu32(a, m), _mm512_slli_epi64(x, 32)));
+}
+
+static inline void vword_store_products(uint8_t *p, vword a, vword m, vword x, vword b, vword n, vword y)
+{
+    const __m512 am = vword_product(a, m, x), bn = vword_product(b, n, y);
+    _mm512_storeu_ps(p, _mm512_shuffle_ps(am, bn, 0x11));
+    _mm512_storeu_ps(p + 64, _mm512_shuffle_ps(am, bn, 0xBB));
 }
 
 static inline vword vword_add(vword a, vword b)
@@ -312,6 +331,16 @@ static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
     const __m512i even_product = round_to_bf16(_mm512_mul_ps(even, s));
     const __m512i odd_product = round_to_bf16(_mm512_mul_ps(odd, s));
     return _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(even_product, 16), odd_product);
+}
+
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    return keep_b32(load_times_f32(p, factor), bits, lane);
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    return keep_b64(load_times_f64(p, factor), bits, lane);
 }
 
 /* ---- Numbers ---- */
