@@ -331,11 +331,36 @@ void add_kernel(const std::string &name, dropwise_sample_normal_fn *sample_norma
     });
 }
 
-void add_generator(const std::string &name, const dropwise_generator &generator)
+/* Beside draw_ and scale_kept_ of as many elements: what it takes to do both at once. */
+void add_draw_scale(const std::string &name, const dropwise_generator &generator,
+                    dropwise_draw_scale_fn *draw_scale)
 {
-    add_kernel("kernel/generate_" + name, generator.generate);
-    add_kernel("kernel/generate_at_" + name, generator.generate_at);
-    add_kernel("kernel/draw_" + name, generator.prepare, generator.draw);
+    if (draw_scale == nullptr)
+        return;
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB}) {
+        const size_t n = bytes / element;
+        add_row(name + bytes_suffix(bytes), n, 2 * bytes + n / 8, [=] {
+            static std::vector<uint64_t> words(2 * (256 * kKiB / 2 / 64));
+            const dropwise_scaled scaled = {buffers().bits, bytes_at(buffers().x), bytes_at(buffers().y),
+                                            scale_for(element), DROPWISE_NEAR};
+            dropwise_schedule schedule;
+            generator.prepare(&kKey, 0, &schedule);
+            draw_scale(&schedule, 1000, n / 64, 230, words.data(), words.data() + n / 64, &scaled);
+        });
+    }
+}
+
+void add_generator(const std::string &name, const std::string &isa_name, const dropwise_generator &generator)
+{
+    const std::string end = name + "/" + isa_name, merged = "kernel/draw_scale_" + name;
+    add_kernel("kernel/generate_" + end, generator.generate);
+    add_kernel("kernel/generate_at_" + end, generator.generate_at);
+    add_kernel("kernel/draw_" + end, generator.prepare, generator.draw);
+    add_draw_scale(merged + "_f64/" + isa_name, generator, generator.draw_scale_f64);
+    add_draw_scale(merged + "_f32/" + isa_name, generator, generator.draw_scale_f32);
+    add_draw_scale(merged + "_f16/" + isa_name, generator, generator.draw_scale_f16);
+    add_draw_scale(merged + "_bf16/" + isa_name, generator, generator.draw_scale_bf16);
 }
 
 } // namespace
@@ -343,7 +368,7 @@ void add_generator(const std::string &name, const dropwise_generator &generator)
 void add_kernels(const dropwise_kernels *kernels)
 {
     const std::string isa_name = dropwise_isa_name(kernels->isa);
-#define DROPWISE_GENERATOR(name) add_generator(#name "/" + isa_name, kernels->name);
+#define DROPWISE_GENERATOR(name) add_generator(#name, isa_name, kernels->name);
 #define DROPWISE_KERNEL(kind, name) \
     if (kernels->name != nullptr)   \
         add_kernel("kernel/" #name "/" + isa_name, kernels->name);
@@ -352,5 +377,5 @@ void add_kernels(const dropwise_kernels *kernels)
 #undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL
-    add_generator("ars4x32_7/" + isa_name, dropwise_ars_for(kernels->isa)->generator);
+    add_generator("ars4x32_7", isa_name, dropwise_ars_for(kernels->isa)->generator);
 }

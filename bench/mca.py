@@ -36,7 +36,7 @@ CPUS = {
 
 # What dropout in cache spends its time in.
 HOT_KINDS = {"generate", "draw"}
-HOT_NAMES = re.compile(r"scale_kept_(f32|bf16)$")
+HOT_NAMES = re.compile(r"(scale_kept|draw_scale_\w+)_(f32|bf16)$")
 
 ITERATIONS = 200
 
@@ -55,6 +55,8 @@ def read_kernels(regex):
     generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+)\)", text, re.M)
     kinds = ("generate", "generate_at", "prepare", "draw")
     rows = [(kind, f"{kind}_{name}") for name in generators for kind in kinds]
+    rows += [("draw_scale", f"draw_scale_{name}_{dtype}")
+             for name in generators for dtype in ("f64", "f32", "f16", "bf16")]
     rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)", text, re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
@@ -244,7 +246,7 @@ def main():
             functions = disassemble(objdump, object_file)
             is_arm = cpus == ARM
             for kind, name in kernels:
-                if tier.startswith("ars") != name.endswith("_ars4x32"):
+                if tier.startswith("ars") != ("_ars4x32" in name):
                     continue
                 loops = [(*elements_of(kind, name, loop, is_arm), loop)
                          for loop in inner_loops(functions, name)]

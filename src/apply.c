@@ -11,6 +11,9 @@
  */
 enum { STREAM_FROM_BYTES = 4 << 20 };
 
+/* Up to this many bytes, with as many of the result, are taken to be in the caches of this core. */
+enum { NEAR_BYTES = 256 << 10 };
+
 /*
  * Elements of a step where all stays in the cache: few enough that stores of one step drain while the next
  * one is drawn, many enough that the calls and the constants that a kernel loads first do not count.
@@ -149,17 +152,20 @@ static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t 
  * many elements.
  */
 static size_t scale_while_drawing(const draw_plan *draw, draw_chunk *chunk, const apply_plan *plan,
-                                  const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
+                                  bool near, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
 {
     if (!plan->scales || plan->draw_scale == NULL)
         return 0;
-    const dropwise_scaled scaled = {bits, x, y, &plan->factor, plan->stream && is_aligned(y)};
+    const dropwise_reach reach = plan->stream && is_aligned(y) ? DROPWISE_STREAMED
+                                 : near                        ? DROPWISE_NEAR
+                                                               : DROPWISE_FAR;
+    const dropwise_scaled scaled = {bits, x, y, &plan->factor, reach};
     return dropwise_draw_scaling(draw, chunk, n, plan->draw_scale, &scaled);
 }
 
 /*
- * Elements of a chunk, for a call on n. The first chunk is drawn alone and the last one scaled alone: a quarter of
- * the call at most, down to where a chunk's own cost is felt. Larger ones than DRAW_CHUNK would not stay in L1.
+ * Elements of a chunk, for a call on n. The first chunk is drawn alone and the last one scaled alone: so it
+ * is a quarter of the call, down to where what a chunk itself costs is felt.
  */
 static size_t chunk_of(size_t n)
 {
@@ -187,12 +193,13 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     dropwise_draw_end(draw, &chunk);
 
     const size_t step = large ? DRAW_STEP : CACHED_STEP;
+    const bool near = !large && n * element_bytes <= NEAR_BYTES;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = smaller(chunk_len, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
         dropwise_draw_next(&chunk, next_len, next_bits);
-        size_t at = scale_while_drawing(draw, &chunk, plan, bits, len, call->x + done * element_bytes,
+        size_t at = scale_while_drawing(draw, &chunk, plan, near, bits, len, call->x + done * element_bytes,
                                         call->y + done * element_bytes);
         for (; at < len; at += step) {
             if (large)

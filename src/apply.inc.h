@@ -59,19 +59,22 @@ VEC_INLINE void OP(apply_vectors)(bool masked, bool streamed, const uint8_t *bit
 }
 
 /*
- * Part number `part` of so many of n elements that are scaled while something else is computed: so there is time
- * to ask for elements before they are needed.
+ * Part number `part` of so many of n elements that are scaled while something else is computed: so there is
+ * time to ask for elements before they are needed.
  */
-VEC_INLINE void OP(apply_part)(bool streamed, const uint8_t *bits, unsigned n, unsigned part, unsigned parts,
-                               const uint8_t *x, uint8_t *y, OP(factor) factor)
+VEC_INLINE void OP(apply_part)(dropwise_reach reach, const uint8_t *bits, unsigned n, unsigned part,
+                               unsigned parts, const uint8_t *x, uint8_t *y, OP(factor) factor)
 {
     const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
     VEC_UNROLL
-    for (unsigned v = from; v < to; v++) {
-        if (v * sizeof(VEC) % 64 == 0)
-            __builtin_prefetch((const void *)((uintptr_t)x + v * sizeof(VEC) + APPLY_AHEAD), 0, APPLY_LEVEL);
+    for (unsigned v = from; v < to && reach != DROPWISE_NEAR; v++) {
+        const uintptr_t at = v * sizeof(VEC);
+        if (at % 64 == 0)
+            __builtin_prefetch((const void *)((uintptr_t)x + at + READ_AHEAD), 0, 2);
+        if (at % 64 == 0 && reach == DROPWISE_FAR)
+            __builtin_prefetch((const void *)((uintptr_t)y + at + WRITE_AHEAD), 1, 3);
     }
-    OP(apply_vectors)(true, streamed, bits, from, to, x, y, factor);
+    OP(apply_vectors)(true, reach == DROPWISE_STREAMED, bits, from, to, x, y, factor);
 }
 
 /* How a loop treats an element, and how it stores, is constant in every kernel. */
@@ -84,8 +87,8 @@ VEC_INLINE void OP(apply)(bool masked, bool streamed, const void *bits, size_t n
     uint8_t *out = y;
     size_t done = 0;
     for (; n - done >= 64; done += 64)
-        OP(apply_vectors)(masked, streamed, masked ? keep + done / 8 : NULL, 0, 64 / LANES, in + done * OP(BYTES),
-                          out + done * OP(BYTES), factor);
+        OP(apply_vectors)(masked, streamed, masked ? keep + done / 8 : NULL, 0, 64 / LANES,
+                          in + done * OP(BYTES), out + done * OP(BYTES), factor);
     if (done < n) {
         const size_t rest = n - done;
         const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;

@@ -16,6 +16,7 @@ enum { TIE_BATCH = 128 };
 
 typedef struct tie_batch {
     size_t count;
+    uint64_t counters[TIE_BATCH + 64];
     uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
 
@@ -62,22 +63,19 @@ static uint32_t tie_threshold(const draw_plan *plan)
     return (uint32_t)plan->keep_threshold;
 }
 
-/* Appends the places of the bits of word, the first of which is place `at`. */
-static inline void collect_ties(tie_batch *ties, unsigned at, uint64_t word)
+/* Appends the ties of a word of the chunk, of which it has some. */
+static inline void collect_ties(tie_batch *ties, uint64_t first_block, unsigned w, uint64_t word)
 {
-    /* A tie in 256 elements: one or two in 64 are collected without a branch, which would be mispredicted. */
-    for (int i = 0; i < 2; i++) {
-        const uint64_t guard = UINT64_C(1) << 63; /* ctz of 0 is not defined */
-        ties->place[ties->count] = (uint16_t)(at + (unsigned)__builtin_ctzll(word | guard));
-        ties->count += word != 0;
+    do {
+        const unsigned place = w * 64 + (unsigned)__builtin_ctzll(word);
+        ties->counters[ties->count] = first_block + place / STREAM_BLOCK_WORDS;
+        ties->place[ties->count++] = (uint16_t)place;
         word &= word - 1;
-    }
-    for (; word != 0; word &= word - 1)
-        ties->place[ties->count++] = (uint16_t)(at + (unsigned)__builtin_ctzll(word));
+    } while (__builtin_expect(word != 0, 0));
 }
 
 /* Whether the tie word of an element, in the tie block that was drawn for it, is below the threshold. */
-static bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *block)
+static inline bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *block)
 {
     return load_le32(block + stream_tie_byte(element)) < tie_threshold(plan);
 }
@@ -85,14 +83,11 @@ static bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *bl
 /* Draws the tie words of the batch and sets the bits of the elements that they keep. */
 static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *ties)
 {
-    uint64_t counters[TIE_BATCH + 64];
     uint8_t blocks[(TIE_BATCH + 64) * STREAM_BLOCK_BYTES];
-    for (size_t t = 0; t < ties->count; t++)
-        counters[t] = stream_tie_block(chunk->start + ties->place[t]);
-    plan->generator.generate_at(&plan->key, counters, ties->count, blocks);
+    plan->generator.generate_at(&plan->key, ties->counters, ties->count, blocks);
     for (size_t t = 0; t < ties->count; t++) {
         const unsigned place = ties->place[t];
-        const uint64_t keeps = keeps_tie(plan, chunk->start + place, blocks + t * STREAM_BLOCK_BYTES);
+        const uint64_t keeps = keeps_tie(plan, place, blocks + t * STREAM_BLOCK_BYTES);
         chunk->keep[place / 64] |= keeps << place % 64;
     }
     ties->count = 0;
@@ -114,7 +109,7 @@ static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
     ties.count = 0;
     for (size_t i = 0; i < n_words; i++) {
         const unsigned w = with_ties[i];
-        collect_ties(&ties, w * 64, chunk->equal[w]);
+        collect_ties(&ties, stream_tie_block(chunk->start), w, chunk->equal[w]);
         if (ties.count >= TIE_BATCH)
             settle_ties(plan, chunk, &ties);
     }

@@ -4,19 +4,20 @@
  * Included by generator.inc.h, whose names it uses, with the parameter ELEMENT.
  *
  * The second place where two stages meet. Neither knows of the other: a generator, between its rounds, does a
- * part of whatever there is to do meanwhile. Drawing waits for arithmetic, scaling for the caches or for memory.
+ * part of whatever there is to do meanwhile. Drawing waits for arithmetic, scaling for the caches or memory.
  */
 #define APPLY(name) CONCAT(name, ELEMENT)
 
-VEC_INLINE void OF_ELEMENT(draw_scale_words)(bool streamed, const OF(plan) *plan, uint32_t low, size_t n_words,
-                                             uint8_t threshold, uint64_t *below, uint64_t *equal,
-                                             const dropwise_scaled *scaled)
+VEC_INLINE void OF_ELEMENT(draw_scale_words)(dropwise_reach reach, const OF(plan) *plan, uint32_t low,
+                                             size_t n_words, uint8_t threshold, uint64_t *below,
+                                             uint64_t *equal, const dropwise_scaled *scaled)
 {
     enum { WORDS = MERGED / 4 };
-    meanwhile work = {APPLY(SCALE), WORDS * 64, streamed, scaled->bits, scaled->x, scaled->y, {{0}}};
+    meanwhile work = {APPLY(SCALE), WORDS * 64, reach, scaled->bits, scaled->x, scaled->y, {{0}}};
     memcpy(&work.factor, scaled->scale, sizeof(APPLY(factor)));
     for (size_t done = 0; done < n_words; done += WORDS) {
-        KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, MERGED, threshold, below + done, equal + done, &work);
+        KERNEL(draw_words)(plan, low + 4 * (uint32_t)done, MERGED, threshold, below + done, equal + done,
+                           &work);
         work.bits += WORDS * 8;
         work.x += WORDS * 64 * APPLY(BYTES);
         work.y += WORDS * 64 * APPLY(BYTES);
@@ -28,10 +29,12 @@ static void OF_ELEMENT(draw_scale)(const dropwise_schedule *schedule, uint32_t l
                                    const dropwise_scaled *scaled)
 {
     const OF(plan) *plan = (const OF(plan) *)schedule;
-    if (scaled->stream)
-        OF_ELEMENT(draw_scale_words)(true, plan, low, n_words, threshold, below, equal, scaled);
+    if (scaled->reach == DROPWISE_STREAMED)
+        OF_ELEMENT(draw_scale_words)(DROPWISE_STREAMED, plan, low, n_words, threshold, below, equal, scaled);
+    else if (scaled->reach == DROPWISE_FAR)
+        OF_ELEMENT(draw_scale_words)(DROPWISE_FAR, plan, low, n_words, threshold, below, equal, scaled);
     else
-        OF_ELEMENT(draw_scale_words)(false, plan, low, n_words, threshold, below, equal, scaled);
+        OF_ELEMENT(draw_scale_words)(DROPWISE_NEAR, plan, low, n_words, threshold, below, equal, scaled);
 }
 
 #undef APPLY

@@ -73,7 +73,7 @@ static void KERNEL(generate_at)(const dropwise_key *key, const uint64_t *counter
 }
 
 /*
- * The one place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
+ * The first place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
  * in registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
  */
 VEC_INLINE void KERNEL(draw_words)(const OF(plan) *plan, uint32_t low, unsigned blocks, uint8_t threshold,

@@ -41,18 +41,25 @@ typedef void dropwise_prepare_fn(const dropwise_key *key, uint32_t high, dropwis
 typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                               uint8_t threshold, uint64_t *below, uint64_t *equal);
 
-/* Elements that are scaled while words are drawn: the arguments of scale_kept, or scale_kept_stream. */
+/* How elements are moved while words are drawn. */
+typedef enum dropwise_reach {
+    DROPWISE_NEAR,     /* they are in the caches of this core                         */
+    DROPWISE_FAR,      /* lines of x and of y are asked for before they are needed    */
+    DROPWISE_STREAMED, /* lines of x are; y is written past the caches, as by scale_kept_stream */
+} dropwise_reach;
+
+/* Elements that are scaled while words are drawn: the arguments of scale_kept, and the reach. */
 typedef struct dropwise_scaled {
     const void *bits, *x;
     void *y;
     const void *scale;
-    bool stream;
+    dropwise_reach reach;
 } dropwise_scaled;
 
 /*
  * draw and, for 64 * n_words elements, scale_kept in one: words of one chunk are drawn while another chunk,
  * whose bits are known, is scaled. n_words is a multiple of DROPWISE_DRAW_SCALE_WORDS; equal is not NULL.
- * It asks the caches for elements of x before it needs them, and for some that lie behind them.
+ * The caches may be asked for lines behind x and y.
  */
 typedef void dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                                     uint8_t threshold, uint64_t *below, uint64_t *equal,

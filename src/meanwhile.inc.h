@@ -8,7 +8,7 @@ typedef enum meanwhile_scale { SCALE_f64, SCALE_f32, SCALE_f16, SCALE_bf16 } mea
 typedef struct meanwhile {
     meanwhile_scale type;
     unsigned elements;
-    bool streamed;
+    dropwise_reach reach;
     const uint8_t *bits, *x;
     uint8_t *y;
     dropwise_params factor;
@@ -22,15 +22,15 @@ VEC_INLINE void do_meanwhile(const meanwhile *work, unsigned part, unsigned part
     const unsigned n = work->elements;
     switch (work->type) {
     case SCALE_f64:
-        apply_part_f64(work->streamed, work->bits, n, part, parts, work->x, work->y, work->factor.f64[0]);
+        apply_part_f64(work->reach, work->bits, n, part, parts, work->x, work->y, work->factor.f64[0]);
         break;
     case SCALE_f32:
-        apply_part_f32(work->streamed, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_f32(work->reach, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
         break;
     case SCALE_f16:
-        apply_part_f16(work->streamed, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_f16(work->reach, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
         break;
     default:
-        apply_part_bf16(work->streamed, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_bf16(work->reach, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
     }
 }

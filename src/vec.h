@@ -8,14 +8,15 @@
  *   VWORD_UNROLL                  vectors of words worth working on at the same time
  *   vword_set1(u)                 u in every lane
  *   vword_mul_counters(u,v,m,hi,lo)
- *                                 the halves of m times u + VWORD_LANES v, that + 1, ..., the counters of vector
- *                                 v; those that reach 2^32 give what they give
+ *                                 the halves of m times u + VWORD_LANES v, that + 1, ..., the counters of
+ *                                 vector v; any numbers for those beyond 2^32
  *   vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
  *   vword_xor(a,b), vword_xor3(a,b,c)
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  *   vword_store_blocks(p,a,b,c,d) VWORD_LANES blocks, each its words a, b, c, d in little-endian
  *   vword_store_products(p,a,m,x,b,n,y)
- *                                 likewise the words (high half of a m) ^ x, low half of a m, and those of b n, y
+ *                                 likewise the words (high half of a m) ^ x, low half of a m, and those of
+ *                                 b n and y
  *   vword_add(a,b)                a + b modulo 2^32
  *   vword_load(p)                 a word of each block, from VWORD_LANES words of the host in the order of
  *                                 blocks
@@ -106,12 +107,15 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 #endif
 }
 
-/* How far ahead of a loop its elements are asked for, in bytes, and by what hint: into L2. */
-enum { APPLY_AHEAD = 4096, APPLY_LEVEL = 2 };
+/*
+ * How many bytes ahead lines are asked for: those that are read of L2, which memory takes a while to fill;
+ * those that are written of L1, so that stores do not wait.
+ */
+enum { READ_AHEAD = 4096, WRITE_AHEAD = 1024 };
 
 /*
- * The kernels of a generator, by its name. Those that scale while they draw exist where the vector header defines
- * VEC_MERGES: without vectors they would gain nothing, and be large.
+ * The kernels of a generator, by its name. Those that scale while they draw exist where the vector header
+ * defines VEC_MERGES: without vectors they would gain nothing, and be large.
  */
 #ifdef VEC_MERGES
 #define GENERATOR_KERNELS(name)                                                                            \

@@ -171,8 +171,8 @@ void check_apply(dropwise_apply_fn *apply, const char *name)
 
 /* n words are drawn while as many words' elements are scaled, as by draw and scale_kept. */
 static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
-                            const char *name, ref_dtype dtype, size_t n, bool at_end, bool streamed,
-                            bool in_place)
+                            const char *name, ref_dtype dtype, size_t n, bool at_end,
+                            dropwise_reach reach, bool in_place)
 {
     enum { WORDS = 20 };
     static uint8_t bytes[64 * WORDS], keep[64 * WORDS], expected[64 * WORDS * 8];
@@ -193,6 +193,7 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
     uint8_t *x = guard_place(&input, n_bytes, at_end, 5);
     fill_awkward(dtype, x, 64 * n, n);
     ref_apply(dtype, keep, 64 * n, x, expected, &value);
+    const bool streamed = reach == DROPWISE_STREAMED;
     uint8_t *y = streamed ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
     if (in_place)
         memcpy(y, x, n_bytes);
@@ -201,7 +202,7 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
 
     dropwise_schedule schedule;
     generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
-    const dropwise_scaled scaled = {bits, in_place ? y : x, y, &scale, streamed};
+    const dropwise_scaled scaled = {bits, in_place ? y : x, y, &scale, reach};
     guard_readonly(&input, true);
     draw_scale(&schedule, (uint32_t)start, n, t, lt, eq, &scaled);
     guard_readonly(&input, false);
@@ -223,9 +224,9 @@ static void check_draw_scale(const dropwise_generator *generator, const char *na
                    {generator->draw_scale_bf16, REF_BF16}};
     for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++)
         for (size_t n = 0; kernels[k].draw_scale != NULL && n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
-            for (int way = 0; way < 8; way++)
+            for (int way = 0; way < 12; way++)
                 draw_scale_case(generator, kernels[k].draw_scale, name, kernels[k].dtype, n, (way & 1) != 0,
-                                (way & 2) != 0, (way & 4) != 0);
+                                (dropwise_reach)(way / 4), (way & 2) != 0);
 }
 
 void check_generator(const dropwise_generator *generator, const char *name)

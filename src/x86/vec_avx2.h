@@ -292,7 +292,7 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
     return _mm256_and_si256(v, kept_b32(bits, lane));
 }
 
-/* Blends and masked loads look at the top bit of a lane, so its bit of the word need only be shifted there. */
+/* Blends and masked loads look at the top bit of a lane: its bit of the word need only be shifted there. */
 static inline __m256i bits_to_top_b32(uint64_t bits, unsigned lane)
 {
     const __m256i to_top = _mm256_sub_epi32(_mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24),

@@ -42,8 +42,8 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
 }
 
 /*
- * Products of successive counters grow by m. Even lanes hold blocks 0 to 3, odd ones 4 to 7: vword_store_blocks
- * needs no permutation.
+ * Products of successive counters grow by m. Even lanes hold blocks 0 to 3, odd ones 4 to 7: so
+ * vword_store_blocks needs no permutation.
  */
 static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
 {
