@@ -230,18 +230,21 @@ DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *inter
                                                          uint64_t seed, uint64_t offset, double p);
 
 /*
- * torch.compile: kept where the number is above p, the scale 1 / (1 - p) in double, rounded to f32. Index i
- * is the offset that Inductor gives to its rand: the linear index in the tensor. Indices are below 2^32.
+ * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale
+ * are rounded to f32 unless the tensor is of F64. Index i is the offset that Inductor gives to its rand: in a
+ * dense tensor, how many elements lie before it in memory. Indices are below 2^32.
  *
  *   inductor_gpu  Triton's numbers
  *   inductor_cpu  of the same random words, without their top bit; of the seed, the lower 32 bits
  *
- * Errors: NULL, PROBABILITY.
+ * dtype  of the tensor: F32, F64, F16 or BF16
+ * seed   what the compiled code draws: 64 bits, of a signed number
+ * Errors: NULL, PROBABILITY, DTYPE.
  */
-DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, uint64_t seed,
-                                                           double p);
-DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, uint64_t seed,
-                                                           double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                           uint64_t seed, double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                           uint64_t seed, double p);
 
 /* ---- Triton ------------------------------------------------------------------------------- */
 

@@ -146,6 +146,7 @@ def test_layouts():
              "flash-attention-2": {"rows": 30, "columns": 30}, "transformer-engine": {},
              "onnx-runtime": {"size": 999, "threads": 256}, "deepspeed": {"size": 1000, "threads": 512}}
     takes = {"jax": ["dtype"], "jax-legacy": ["dtype"], "tf": ["dtype"], "numpy": ["dtype"],
+             "inductor-gpu": ["dtype"], "inductor-cpu": ["dtype"],
              "torch-cuda": ["dtype", "offset"], "curand": ["stream", "offset"], "curand-host": ["offset"],
              "flash-attention-2": ["offset"], "transformer-engine": ["offset"], "onnx-runtime": ["offset"],
              "deepspeed": ["offset"]}
