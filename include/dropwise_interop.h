@@ -208,8 +208,9 @@ DROPWISE_API dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_int
  *
  * threads  all threads of the kernel, 256 * min(ceil(numel / 256), sm_count * (threads_per_sm / 256))
  * vector   elements a thread treats at a time, for a dense tensor whose data is aligned to 16 bytes: 16 bytes
- *          of them, halved until it divides numel. Older versions have at most 4, and 4 for F64 too.
- * step     by how much the call moves the generator's offset on
+ *          of them, halved until it divides numel. Where the data is aligned to fewer bytes, take no more
+ *          elements than these hold. Older versions have at most 4, and 4 for F64 too.
+ * step     by how much the call moves the generator's offset on; with p = 0 or p = 1 it does not
  * Errors: NULL, DTYPE (not F32, F64, F16, BF16), PARAMETER (numel 0, or no thread).
  */
 DROPWISE_API dropwise_status dropwise_torch_cuda_launch(dropwise_dtype dtype, uint64_t numel,
@@ -219,8 +220,11 @@ DROPWISE_API dropwise_status dropwise_torch_cuda_launch(dropwise_dtype dtype, ui
 /*
  * torch.nn.functional.dropout on a CUDA device, not compiled.
  *
- * vector  2, 4, 8 or 16 for the vectorised path; 1 for the other one, which tensors take that are not dense,
- *         or have an odd number of elements
+ * vector  2, 4, 8 or 16 for the vectorised path, on which elements are numbered as they lie in memory; 1 for
+ *         the other one, which tensors take that are not dense, or have an odd number of elements, and on
+ *         which the order is that of indices, row-major. Dropout in place, and dropout1d, 2d and 3d of numel
+ *         channels, draw as with 1 in all dtypes but F64; they scale as the backward pass, by a factor that
+ *         is rounded to the dtype.
  * seed, offset   of the generator before the call, both in torch.cuda.get_rng_state()
  * Errors: NULL, PROBABILITY, DTYPE, PARAMETER (threads is 0 or above 2^30, vector is none of these or does
  * not divide numel, offset is not a multiple of 4).
@@ -230,25 +234,28 @@ DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *inter
                                                          uint64_t seed, uint64_t offset, double p);
 
 /*
- * torch.compile: kept where the number is above p, the scale 1 / (1 - p) in double, rounded to f32. Index i
- * is the offset that Inductor gives to its rand: the linear index in the tensor. Indices are below 2^32.
+ * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale
+ * are rounded to f32 unless the tensor is of F64. Index i is the offset that Inductor gives to its rand: in a
+ * dense tensor, how many elements lie before it in memory. Indices are below 2^32.
  *
  *   inductor_gpu  Triton's numbers
  *   inductor_cpu  of the same random words, without their top bit; of the seed, the lower 32 bits
  *
- * Errors: NULL, PROBABILITY.
+ * dtype  of the tensor: F32, F64, F16 or BF16
+ * seed   what the compiled code draws: 64 bits, of a signed number
+ * Errors: NULL, PROBABILITY, DTYPE.
  */
-DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, uint64_t seed,
-                                                           double p);
-DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, uint64_t seed,
-                                                           double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                           uint64_t seed, double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                           uint64_t seed, double p);
 
 /* ---- Triton ------------------------------------------------------------------------------- */
 
 /*
  * tl.rand(seed, offset) > p for the 32-bit offsets i, as in Triton's tutorial on dropout: a block of the
- * generator for each element. The scale is 1 / (1 - p) in f32. Indices are below 2^32. Errors: NULL,
- * PROBABILITY.
+ * generator for each element. A negative seed is sign-extended to 64 bits; 64-bit offsets draw by another
+ * generator. The scale is 1 / (1 - p) in f32. Indices are below 2^32. Errors: NULL, PROBABILITY.
  */
 DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p);
 
@@ -260,7 +267,7 @@ DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, 
  *
  *   curand       the numbers of one state, curand_init(seed, subsequence, offset, &state), drawn one by one
  *                or by curand_uniform4
- *   curand_host  curandGenerateUniform with the ordering CURAND_ORDERING_PSEUDO_LEGACY
+ *   curand_host  curandGenerateUniform with any ordering (the default, BEST, LEGACY) but DYNAMIC
  *
  * Errors: NULL, PROBABILITY, PARAMETER (curand_host: an offset above 2^60).
  */
@@ -298,8 +305,9 @@ DROPWISE_API dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, 
 /*
  * The attention matrix in FlashAttention 2: element ((batch * heads + head) * rows + row) * columns + column,
  * where rows are the queries (seqlen_q) and columns the keys (seqlen_k) of one head; batch * heads + head is
- * below 2^26. seed and offset are those of the returned rng_state; a call moves the offset on by batches *
- * heads * 32.
+ * below 2^26. seed and offset are those of the returned rng_state, which are the generator's before the call;
+ * it moves the offset on by batches * heads * 32. PyTorch's scaled_dot_product_attention with the backend
+ * FLASH_ATTENTION is the same.
  *
  * The system compares bytes, so it keeps `keep`, not 1 - p, yet scales by 1 / (1 - p): its outputs are biased
  * by keep * scale.

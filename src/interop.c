@@ -560,26 +560,38 @@ dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed
     return of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p);
 }
 
-static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, uint64_t seed, reading read,
-                                double p)
+/* The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. */
+static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
+                                uint64_t seed, reading read, double p)
 {
-    const dropwise_status status = of_generator(interop, layout, seed, UINT64_C(1) << 32, read, ABOVE, p);
-    if (status != DROPWISE_OK)
-        return status;
-    interop->scale = p < 1.0 ? (double)(float)(1.0 / (1.0 - p)) : 0.0;
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(p))
+        return DROPWISE_ERROR_PROBABILITY;
+    if (!is_float_dtype(dtype))
+        return DROPWISE_ERROR_DTYPE;
+    const dropwise_dtype computed = dtype == DROPWISE_F64 ? DROPWISE_F64 : DROPWISE_F32;
+    *interop = new_interop(layout, seed);
+    interop->size = UINT64_C(1) << 32;
+    interop->scale = p < 1.0 ? rounded_to(computed, 1.0 / (1.0 - p)) : 0.0;
+    const rule r = {read, 32, 0, ABOVE, rounded_to(computed, p)};
     if (p == 0.0) /* nothing is drawn then */
         set_constant(interop, true);
+    else
+        set_threshold(interop, &r);
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, uint64_t seed, double p)
+dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
+                                              double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, seed, FOLDED, p);
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, dtype, seed, FOLDED, p);
 }
 
-dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, uint64_t seed, double p)
+dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
+                                              double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, (uint32_t)seed, MASKED, p);
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, dtype, (uint32_t)seed, MASKED, p);
 }
 
 dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed, uint64_t subsequence,

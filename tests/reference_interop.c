@@ -347,9 +347,11 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
     case REF_TRITON:
         return triton_uniform(word) > p;
     case REF_INDUCTOR_GPU:
-        return r->p == 0 || triton_uniform(word) > p;
-    case REF_INDUCTOR_CPU:
-        return r->p == 0 || (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f > p;
+    case REF_INDUCTOR_CPU: {
+        const float u = r->system == REF_INDUCTOR_GPU ? triton_uniform(word)
+                                                      : (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f;
+        return r->p == 0 || (double)u > (r->dtype == REF_F64 ? r->p : (double)p);
+    }
     case REF_NUMPY:
         if (r->draws == REF_F64)
             return (double)(number >> 11) * 0x1p-53 >= r->p;
@@ -388,7 +390,7 @@ double ref_interop_scale(const ref_interop *r)
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(1.0f / (float)(1.0 - r->p));
     case REF_INDUCTOR_GPU:
     case REF_INDUCTOR_CPU:
-        return (double)(float)(1.0 / (1.0 - r->p));
+        return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
     case REF_DEEPSPEED:
         return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;
     case REF_NUMPY:

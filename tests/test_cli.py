@@ -121,7 +121,8 @@ def test_layouts():
         flat = [w for name, value in options.items() for w in ("--" + name, value)]
         return ["mask", "--layout", layout, "--seed", seed, "--p", p, "--first", first, "--n", n, *flat]
 
-    # TensorFlow's documentation; transcriptions of the others' sources; masks that oneDNN and NumPy drew.
+    # TensorFlow's documentation; transcriptions of the others' sources; masks that oneDNN, torch.compile and
+    # NumPy drew.
     check_output("tf", b"101000010100001\n", *mask("tf", 1, 0.5, 15, stream=0))
     check_output("torch-cuda", b"011111101010\n",
                  *mask("torch-cuda", 42, 0.5, 12, size=4096, threads=1024, vector=4))
@@ -135,6 +136,10 @@ def test_layouts():
         row = [line.split() for line in rows if line.startswith("v2")][-1]
     check_output("onednn-3.11", (row[4] + "\n").encode(),
                  *mask("onednn-3.11", row[1], row[3], 256, offset=row[2]))
+    with open(os.path.join(data, "inductor_gpu_masks.txt")) as rows:
+        row = [line.split() for line in rows if line.startswith("mask f64 ")][-1]
+    check_output("inductor-gpu", (row[7] + "\n").encode(),
+                 *mask("inductor-gpu", row[4], row[2], len(row[7]), dtype="f64"))
     with open(os.path.join(data, "numpy_masks.txt")) as rows:
         row = [line.split() for line in rows if not line.startswith("#")][-1]
     check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
@@ -146,6 +151,7 @@ def test_layouts():
              "flash-attention-2": {"rows": 30, "columns": 30}, "transformer-engine": {},
              "onnx-runtime": {"size": 999, "threads": 256}, "deepspeed": {"size": 1000, "threads": 512}}
     takes = {"jax": ["dtype"], "jax-legacy": ["dtype"], "tf": ["dtype"], "numpy": ["dtype"],
+             "inductor-gpu": ["dtype"], "inductor-cpu": ["dtype"],
              "torch-cuda": ["dtype", "offset"], "curand": ["stream", "offset"], "curand-host": ["offset"],
              "flash-attention-2": ["offset"], "transformer-engine": ["offset"], "onnx-runtime": ["offset"],
              "deepspeed": ["offset"]}

@@ -8,60 +8,11 @@
 #include <math.h>
 
 #include "common.h"
+#include "interop_make.h"
 #include "numpy_masks.h" /* the text of data/numpy_masks.txt, and so on */
 #include "numpy_philox.h"
 #include "onednn_masks.h"
-#include "reference_interop.h"
 #include "torch_philox.h"
-
-/* ---- From the oracle's words to the library's ---- */
-
-static dropwise_status make(const ref_interop *r, dropwise_interop *out)
-{
-    const dropwise_dtype draws = dtype_number(r->draws), dtype = dtype_number(r->dtype);
-    const uint32_t jax_key[2] = {(uint32_t)(r->seed >> 32), (uint32_t)r->seed};
-    const int64_t seeds[2] = {(int64_t)r->seed, (int64_t)r->seed2};
-    const uint64_t numpy_key[2] = {r->seed, r->seed2};
-    const uint32_t threads = (uint32_t)r->threads, vector = (uint32_t)r->vector, seed32 = (uint32_t)r->seed;
-    switch (r->system) {
-    case REF_JAX:
-        return dropwise_interop_jax(out, jax_key, draws, dtype, 1.0 - r->p);
-    case REF_JAX_LEGACY:
-        return dropwise_interop_jax_legacy(out, jax_key, r->size, draws, dtype, 1.0 - r->p);
-    case REF_TENSORFLOW:
-        return dropwise_interop_tensorflow(out, seeds, dtype, r->p);
-    case REF_ONEDNN_3_6:
-        return dropwise_interop_onednn_3_6(out, seed32, r->p);
-    case REF_ONEDNN_3_11:
-        return dropwise_interop_onednn_3_11(out, r->seed, r->offset, r->p);
-    case REF_ONEDNN_3_11_NO_OFFSET:
-        return dropwise_interop_onednn_3_11_no_offset(out, seed32, r->p);
-    case REF_TORCH_CUDA:
-        return dropwise_interop_torch_cuda(out, dtype, r->size, threads, vector, r->seed, r->offset, r->p);
-    case REF_TRITON:
-        return dropwise_interop_triton(out, r->seed, r->p);
-    case REF_INDUCTOR_GPU:
-        return dropwise_interop_inductor_gpu(out, r->seed, r->p);
-    case REF_INDUCTOR_CPU:
-        return dropwise_interop_inductor_cpu(out, r->seed, r->p);
-    case REF_CURAND:
-        return dropwise_interop_curand(out, r->seed, r->seed2, r->offset, r->p);
-    case REF_CURAND_HOST:
-        return dropwise_interop_curand_host(out, r->seed, r->offset, r->p);
-    case REF_NUMPY:
-        return dropwise_interop_numpy(out, numpy_key, r->counter, draws, r->p);
-    case REF_ONEMKL:
-        return dropwise_interop_onemkl(out, seed32, r->p);
-    case REF_FLASH_ATTENTION_2:
-        return dropwise_interop_flash_attention_2(out, r->rows, r->columns, r->seed, r->offset, r->p);
-    case REF_TRANSFORMER_ENGINE:
-        return dropwise_interop_transformer_engine(out, r->seed, r->offset, r->p);
-    case REF_ONNX_RUNTIME:
-        return dropwise_interop_onnx_runtime(out, r->size, threads, r->seed, r->offset, r->p);
-    default:
-        return dropwise_interop_deepspeed(out, r->size, threads, r->seed, r->offset, r->p);
-    }
-}
 
 /* The numbers of systems stand in the same order in both. */
 static const char *name_of(const ref_interop *r)
@@ -107,7 +58,9 @@ static const ref_interop cases[] = {
     {REF_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 1, .offset = 0x3FFFFFFFC},
     {REF_TRITON, .seed = SEED},
     {REF_INDUCTOR_GPU, .seed = SEED},
-    {REF_INDUCTOR_CPU, .seed = SEED},
+    {REF_INDUCTOR_GPU, .dtype = REF_F64, .seed = SEED},
+    {REF_INDUCTOR_CPU, .dtype = REF_BF16, .seed = SEED},
+    {REF_INDUCTOR_CPU, .dtype = REF_F64, .seed = SEED},
     {REF_CURAND, .seed = SEED, .seed2 = UINT64_C(0x100000001), .offset = 0x3FFFFF003},
     {REF_CURAND, .seed = 0, .offset = 2},
     {REF_CURAND_HOST, .seed = SEED, .offset = 0},
@@ -212,7 +165,7 @@ static void test_oracle(void **state)
             dropwise_interop interop;
             if (is_forbidden(&r))
                 r.p = 0.5;
-            assert_int_equal(make(&r, &interop), DROPWISE_OK);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
             if (bases[b] < interop.size && (!quick() || b % 3 == c % 3))
                 check_window(&r, c, &interop, bases[b]);
         }
@@ -272,7 +225,7 @@ static void test_thresholds(void **state)
             ref_interop r = cases[c];
             r.p = ps[i];
             dropwise_interop interop;
-            const dropwise_status status = make(&r, &interop);
+            const dropwise_status status = make_interop(&r, &interop);
             if (is_forbidden(&r)) {
                 assert_int_equal(status, DROPWISE_ERROR_PROBABILITY);
                 continue;
@@ -319,7 +272,7 @@ static void test_bias(void **state)
         dropwise_interop interop;
         for (size_t i = 0; i < 6; i++) {
             r.p = probabilities[i];
-            if (make(&r, &interop) != DROPWISE_OK)
+            if (make_interop(&r, &interop) != DROPWISE_OK)
                 continue;
             const double off =
                 r.draws == REF_BF16 || r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE
@@ -525,9 +478,9 @@ static void transcribed_values(dropwise_isa isa)
     assert_int_equal(dropwise_interop_torch_cuda(&interop, DROPWISE_F32, 1024, 256, 4, 42, 0, 0.5),
                      DROPWISE_OK);
     assert_mask(&interop, 0, "011111101010", "PyTorch, seed 42");
-    assert_int_equal(dropwise_interop_inductor_cpu(&interop, 123, 0.5), DROPWISE_OK);
+    assert_int_equal(dropwise_interop_inductor_cpu(&interop, DROPWISE_F32, 123, 0.5), DROPWISE_OK);
     assert_mask(&interop, 0, "0000110011", "Inductor on a CPU, seed 123");
-    assert_int_equal(dropwise_interop_inductor_cpu(&interop, 512, 0.5), DROPWISE_OK);
+    assert_int_equal(dropwise_interop_inductor_cpu(&interop, DROPWISE_F32, 512, 0.5), DROPWISE_OK);
     assert_mask(&interop, 0, "0001011100", "Inductor on a CPU, seed 512");
     assert_int_equal(dropwise_interop_flash_attention_2(&interop, 32, 40, 0, 0, 0.5), DROPWISE_OK);
     assert_mask(&interop, 0, "1011110011100010010010011100111110010111", "FlashAttention, row 0");
@@ -694,7 +647,7 @@ static void torch_rows(dropwise_isa isa)
             continue;
         rows++;
         if (sscanf(line, "rand %" SCNu64 " %lf %299s", &seed, &p, digits) == 3) {
-            assert_int_equal(dropwise_interop_inductor_cpu(&interop, seed, p), DROPWISE_OK);
+            assert_int_equal(dropwise_interop_inductor_cpu(&interop, DROPWISE_F32, seed, p), DROPWISE_OK);
             assert_mask(&interop, 0, digits, line);
             continue;
         }
@@ -741,7 +694,7 @@ static void check_forward(dropwise_isa isa)
             if (r.system == REF_TENSORFLOW)
                 r.draws = r.dtype;
             dropwise_interop interop;
-            assert_int_equal(make(&r, &interop), DROPWISE_OK);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
             const size_t n = interop.size < N ? (size_t)interop.size : N;
             const double scale = ref_interop_scale(&r);
             for (size_t i = 0; i < n; i++)
@@ -903,40 +856,40 @@ static void test_arguments(void **state)
         static const double bad[] = {-1e-9, 1.0000001, NAN, INFINITY, -INFINITY};
         for (size_t i = 0; i < 5; i++) {
             r.p = bad[i];
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PROBABILITY);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PROBABILITY);
         }
         r.p = 0.5;
-        assert_int_equal(make(&r, NULL), DROPWISE_ERROR_NULL);
+        assert_int_equal(make_interop(&r, NULL), DROPWISE_ERROR_NULL);
         if (r.threads != 0) {
             const uint64_t threads = r.threads, offset = r.offset, size = r.size, vector = r.vector;
             r.threads = 0;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.threads = (1u << 30) + 1;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.threads = threads;
             r.offset = offset + 2;
             if (r.system != REF_DEEPSPEED)
-                assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+                assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.offset = offset;
             r.size = r.system == REF_TORCH_CUDA ? UINT64_C(1) << 61 : UINT64_C(1) << 31;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.size = size + 1;
             if (r.system == REF_DEEPSPEED || vector > 1)
-                assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+                assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.size = size;
             r.vector = 3;
             if (r.system == REF_TORCH_CUDA)
-                assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+                assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.vector = vector;
         }
         if (r.system == REF_FLASH_ATTENTION_2) {
             r.rows = 0;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.rows = UINT64_C(1) << 31;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.rows = 5;
             r.columns = 0;
-            assert_int_equal(make(&r, &interop), DROPWISE_ERROR_PARAMETER);
+            assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.columns = 5;
         }
         assert_memory_equal(&interop, &before, sizeof interop);
@@ -944,7 +897,7 @@ static void test_arguments(void **state)
         uint8_t bits[8] = {0x77}, x[64] = {0}, y[64] = {0x77};
         dropwise_mask mask = {.seed = 77};
         const dropwise_mask mask_before = mask;
-        assert_int_equal(make(&r, &interop), DROPWISE_OK);
+        assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
         const uint64_t size = interop.size;
         assert_int_equal(dropwise_interop_bits(&interop, size, 1, bits), DROPWISE_ERROR_RANGE);
         assert_int_equal(dropwise_interop_bits(&interop, size - 1, 2, bits), DROPWISE_ERROR_RANGE);
@@ -1076,6 +1029,8 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_interop_transformer_engine(&interop, 1, 2, 0.5), DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_interop_torch_cuda(&interop, DROPWISE_F8_E4M3, 8, 256, 4, 1, 0, 0.5),
                      DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_gpu(&interop, DROPWISE_F8_E5M2, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_cpu(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_memory_equal(&interop, &before, sizeof interop);
 
     dropwise_mask mask;

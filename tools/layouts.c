@@ -21,8 +21,8 @@ static const layout_options table[] = {
     {DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET, true, {NULL}, {NULL}},
     {DROPWISE_LAYOUT_TORCH_CUDA, false, {"size", "threads", "vector"}, {"offset", "dtype"}},
     {DROPWISE_LAYOUT_TRITON, false, {NULL}, {NULL}},
-    {DROPWISE_LAYOUT_INDUCTOR_GPU, false, {NULL}, {NULL}},
-    {DROPWISE_LAYOUT_INDUCTOR_CPU, false, {NULL}, {NULL}},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU, false, {NULL}, {"dtype"}},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU, false, {NULL}, {"dtype"}},
     {DROPWISE_LAYOUT_CURAND, false, {NULL}, {"stream", "offset"}},
     {DROPWISE_LAYOUT_CURAND_HOST, false, {NULL}, {"offset"}},
     {DROPWISE_LAYOUT_NUMPY, false, {NULL}, {"dtype"}},
@@ -172,10 +172,10 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
         status = dropwise_interop_triton(interop, seed, p);
         break;
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
-        status = dropwise_interop_inductor_gpu(interop, seed, p);
+        status = dropwise_interop_inductor_gpu(interop, dtype, seed, p);
         break;
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
-        status = dropwise_interop_inductor_cpu(interop, seed, p);
+        status = dropwise_interop_inductor_cpu(interop, dtype, seed, p);
         break;
     case DROPWISE_LAYOUT_CURAND:
         status = dropwise_interop_curand(interop, seed, stream, offset, p);
