@@ -58,22 +58,28 @@ VEC_INLINE void OP(apply_vectors)(bool masked, bool streamed, const uint8_t *bit
     }
 }
 
-/*
- * Part number `part` of so many of n elements that are scaled while something else is computed: so there is
- * time to ask for elements before they are needed.
- */
-VEC_INLINE void OP(apply_part)(dropwise_reach reach, const uint8_t *bits, unsigned n, unsigned part,
-                               unsigned parts, const uint8_t *x, uint8_t *y, OP(factor) factor)
+/* Asks for the lines that vectors `from` to `to` reach in a while. */
+VEC_INLINE void OP(ask_ahead)(dropwise_reach reach, unsigned from, unsigned to, const uint8_t *x,
+                              const uint8_t *y)
 {
-    const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
+    if (reach == DROPWISE_NEAR)
+        return;
     VEC_UNROLL
-    for (unsigned v = from; v < to && reach != DROPWISE_NEAR; v++) {
+    for (unsigned v = from; v < to; v++) {
         const uintptr_t at = v * sizeof(VEC);
         if (at % 64 == 0)
             __builtin_prefetch((const void *)((uintptr_t)x + at + READ_AHEAD), 0, 2);
         if (at % 64 == 0 && reach == DROPWISE_FAR)
             __builtin_prefetch((const void *)((uintptr_t)y + at + WRITE_AHEAD), 1, 3);
     }
+}
+
+/* Part number `part` of so many of n elements that are scaled while something else is computed. */
+VEC_INLINE void OP(apply_part)(dropwise_reach reach, const uint8_t *bits, unsigned n, unsigned part,
+                               unsigned parts, const uint8_t *x, uint8_t *y, OP(factor) factor)
+{
+    const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
+    OP(ask_ahead)(reach, from, to, x, y);
     OP(apply_vectors)(true, reach == DROPWISE_STREAMED, bits, from, to, x, y, factor);
 }
 
