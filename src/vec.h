@@ -125,9 +125,17 @@ enum { READ_AHEAD = 4096, WRITE_AHEAD = 1024 };
 #define GENERATOR_KERNELS(name) {generate_##name, generate_at_##name, prepare_##name, draw_##name, 0, 0, 0, 0}
 #endif
 
-/* Unrolls the loop that follows: its counter selects constants. Not under GCC's sanitizer, whose checks would
- * make minutes of the compilation. */
 #if defined(__SANITIZE_ADDRESS__)
+#define VEC_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VEC_SANITIZED
+#endif
+#endif
+
+/* Unrolls the loop that follows: its counter selects constants. Not under sanitizers, whose checks would make
+ * minutes of the compilation. */
+#if defined(VEC_SANITIZED)
 #define VEC_UNROLL
 #elif defined(__clang__)
 #define VEC_UNROLL _Pragma("clang loop unroll(full)")
