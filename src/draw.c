@@ -10,9 +10,10 @@
 
 /*
  * Elements of a chunk whose byte equals the threshold, waiting for their tie words. A batch has room for
- * the ties of one more word of 64 elements at any time.
+ * the ties of one more word of 64 elements at any time. Blocks are drawn for whole groups, so that a part of
+ * a vector need not wait for all else.
  */
-enum { TIE_BATCH = 128 };
+enum { TIE_BATCH = 128, TIE_GROUP = 8 };
 
 typedef struct tie_batch {
     size_t count;
@@ -63,15 +64,16 @@ static uint32_t tie_threshold(const draw_plan *plan)
     return (uint32_t)plan->keep_threshold;
 }
 
-/* Appends the ties of a word of the chunk, of which it has some. */
-static inline void collect_ties(tie_batch *ties, uint64_t first_block, unsigned w, uint64_t word)
+/* Appends the ties of word w of the chunk, which has some. */
+static inline void collect_ties(tie_batch *ties, const draw_chunk *chunk, unsigned w)
 {
+    uint64_t word = chunk->equal[w];
     do {
         const unsigned place = w * 64 + (unsigned)__builtin_ctzll(word);
-        ties->counters[ties->count] = first_block + place / STREAM_BLOCK_WORDS;
+        ties->counters[ties->count] = stream_tie_block(chunk->start + place);
         ties->place[ties->count++] = (uint16_t)place;
         word &= word - 1;
-    } while (__builtin_expect(word != 0, 0));
+    } while (word != 0);
 }
 
 /* Whether the tie word of an element, in the tie block that was drawn for it, is below the threshold. */
@@ -84,7 +86,10 @@ static inline bool keeps_tie(const draw_plan *plan, uint64_t element, const uint
 static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *ties)
 {
     uint8_t blocks[(TIE_BATCH + 64) * STREAM_BLOCK_BYTES];
-    plan->generator.generate_at(&plan->key, ties->counters, ties->count, blocks);
+    size_t n_blocks = ties->count;
+    for (; n_blocks % TIE_GROUP != 0; n_blocks++)
+        ties->counters[n_blocks] = 0;
+    plan->generator.generate_at(&plan->key, ties->counters, n_blocks, blocks);
     for (size_t t = 0; t < ties->count; t++) {
         const unsigned place = ties->place[t];
         const uint64_t keeps = keeps_tie(plan, place, blocks + t * STREAM_BLOCK_BYTES);
@@ -108,8 +113,7 @@ static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
     tie_batch ties;
     ties.count = 0;
     for (size_t i = 0; i < n_words; i++) {
-        const unsigned w = with_ties[i];
-        collect_ties(&ties, stream_tie_block(chunk->start), w, chunk->equal[w]);
+        collect_ties(&ties, chunk, with_ties[i]);
         if (ties.count >= TIE_BATCH)
             settle_ties(plan, chunk, &ties);
     }
