@@ -5,6 +5,8 @@
  *
  * The second place where two stages meet. Neither knows of the other: a generator, between its rounds, does a
  * part of whatever there is to do meanwhile. Drawing waits for arithmetic, scaling for the caches or memory.
+ * In L2, kernel/draw_scale_philox4x32_10_f32 of the benchmark takes 0.88 (AVX2) and 0.8 (AVX-512) of the time
+ * of kernel/draw_philox4x32_10 and kernel/scale_kept_f32 together.
  */
 #define APPLY(name) CONCAT(name, ELEMENT)
 
