@@ -65,6 +65,8 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
     const dropwise_dtype_kernels f8 = dropwise_dtype_of(kernels, DROPWISE_F8_E4M3);
     const dropwise_dtype_kernels entries = scaled ? dropwise_dtype_of(kernels, dtype) : f8;
     plan->copy_kept = entries.copy_kept;
+    plan->copy_kept_stream = entries.copy_kept_stream;
+    plan->stream = false;
     plan->nonzero = entries.nonzero;
     write_ones(plan, mask, dtype);
     return DROPWISE_OK;
@@ -102,9 +104,11 @@ void dropwise_write_stored(const stored_plan *plan, int64_t place, size_t n, con
         return;
     }
     uint8_t *out = plan->data + place;
+    const bool stream = plan->stream && (uintptr_t)out % DROPWISE_STREAM_ALIGN == 0;
+    dropwise_apply_fn *copy_kept = stream ? plan->copy_kept_stream : plan->copy_kept;
     for (size_t done = 0; done < n; done += STORED_ENTRIES) {
         const size_t len = n - done < STORED_ENTRIES ? n - done : STORED_ENTRIES;
-        plan->copy_kept(bits + done / 8, len, plan->ones, out + done * plan->entry_bytes, NULL);
+        copy_kept(bits + done / 8, len, plan->ones, out + done * plan->entry_bytes, NULL);
     }
 }
 
@@ -137,6 +141,7 @@ dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtyp
     if (status != DROPWISE_OK)
         return status;
 
+    out.stream = dropwise_is_large(out_extent.to - out_extent.from);
     const int64_t in_step = stored_entry_step(&in), out_step = stored_entry_step(&out);
     for (uint64_t row = 0; row < rows; row++) {
         const int64_t in_row = (int64_t)row * stored_row_step(&in);
@@ -148,5 +153,7 @@ dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtyp
             dropwise_write_stored(&out, out_row + (int64_t)at * out_step, len, bits);
         }
     }
+    if (out.stream)
+        kernels->stream_fence();
     return DROPWISE_OK;
 }

@@ -17,8 +17,9 @@ typedef struct stored_plan {
     uint64_t row_step;   /* units from a row to the next */
     uint32_t form;
     size_t entry_bytes;  /* of the other two forms */
-    dropwise_apply_fn *copy_kept;
+    dropwise_apply_fn *copy_kept, *copy_kept_stream;
     dropwise_nonzero_fn *nonzero;
+    bool stream;         /* entries go past the caches where they are aligned; a fence has to follow */
     uint8_t ones[STORED_ENTRIES * sizeof(double)]; /* entries that are kept, as they are written */
 } stored_plan;
 

@@ -706,11 +706,49 @@ static void test_errors(void **state)
     assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 6, &good_stored, &to), DROPWISE_OK);
 }
 
+/* ---- Conversions of large masks, which are written past the caches where they are aligned ---- */
+
+static void check_large(dropwise_isa isa)
+{
+    enum { N = (4 << 20) + 77, ROWS = 3 };
+    dropwise_mask mask;
+    assert_int_equal(dropwise_mask_init(&mask, 0.25, SEED, STREAM), DROPWISE_OK);
+    uint64_t state = (uint64_t)isa;
+    uint8_t *bits = guard_place(&x_arena, ROWS * ((N / ROWS + 7) / 8), true, 0);
+    const uint64_t row_length = N / ROWS, bits_stride = (row_length + 7) / 8;
+    for (size_t i = 0; i < ROWS * bits_stride; i++)
+        bits[i] = (uint8_t)noise(&state);
+    const dropwise_stored packed = {sizeof packed, DROPWISE_FORM_BITS, bits, ROWS * bits_stride, 0, {0, 0}};
+    /* Rows of an odd length are aligned or not; so is the first one. */
+    for (size_t offset = 0; offset < 2; offset++) {
+        const size_t n = (size_t)(ROWS * row_length);
+        uint8_t *bytes = (uint8_t *)guard_at_start(&y_arena, n + offset, 64) + offset;
+        const dropwise_stored spread = {sizeof spread, DROPWISE_FORM_BYTES, bytes, n, 0, {0, 0}};
+        memset(bytes, 0xA7, n);
+        assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, ROWS, row_length, &packed, &spread),
+                         DROPWISE_OK);
+        size_t wrong = 0;
+        for (size_t i = 0; i < n; i++) {
+            const size_t column = i % row_length;
+            wrong += bytes[i] != (bits[i / row_length * bits_stride + column / 8] >> column % 8 & 1);
+        }
+        assert_int_equal(wrong, 0);
+        assert_true(guard_intact(&y_arena));
+    }
+}
+
+static void test_large(void **state)
+{
+    (void)state;
+    for_each_tier(check_large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_helpers), cmocka_unit_test(test_random),  cmocka_unit_test(test_named),
-        cmocka_unit_test(test_shards),  cmocka_unit_test(test_layouts), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_shards),  cmocka_unit_test(test_layouts), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_errors),
     };
     x_arena = guard_new(MAX_BYTES * 8);
     y_arena = guard_new(MAX_BYTES * 8);
