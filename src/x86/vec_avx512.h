@@ -648,15 +648,28 @@ static inline vec_f64 f64_of_f32(const uint8_t *p)
     return _mm512_cvtps_pd(_mm256_loadu_ps((const float *)(const void *)p));
 }
 
+/*
+ * The value, hidden from the compiler but for 0. GCC makes of an exclusive or with all ones, and of all ones
+ * alone, an instruction that reads what its target held before: in a loop with calls, each turn would wait
+ * for the one before.
+ */
+static inline uint32_t opaque_u32(uint32_t u)
+{
+    if (u != 0)
+        __asm__("" : "+r"(u));
+    return u;
+}
+
 static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
 {
-    return _mm512_cvtepu32_ps(_mm512_xor_si512(load_b32(p), _mm512_set1_epi32((int)flip)));
+    const __m512i flips = _mm512_set1_epi32((int)opaque_u32(flip));
+    return _mm512_cvtepu32_ps(_mm512_xor_si512(load_b32(p), flips));
 }
 
 static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
 {
     const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    return _mm512_cvtepu32_pd(_mm256_xor_si256(words, _mm256_set1_epi32((int)flip)));
+    return _mm512_cvtepu32_pd(_mm256_xor_si256(words, _mm256_set1_epi32((int)opaque_u32(flip))));
 }
 
 /* The places of each 128 bits of two vectors: what unpacking puts back. */
