@@ -46,10 +46,12 @@ static inline OP(factor) OP(factor_at)(const void *scale)
 VEC_INLINE void OP(apply_vectors)(bool masked, bool streamed, const uint8_t *bits, unsigned from, unsigned to,
                                   const uint8_t *x, uint8_t *y, OP(factor) factor)
 {
+    uint64_t word = 0;
     VEC_UNROLL
     for (unsigned v = from; v < to; v++) {
         const unsigned at = v * LANES;
-        const uint64_t word = masked ? load_le64(bits + at / 64 * 8) : 0;
+        if (masked && (v == from || at % 64 == 0)) /* once, as a compiler must think that y may be bits */
+            word = load_le64(bits + at / 64 * 8);
         const VEC result = OP(apply_vector)(masked, x + at * OP(BYTES), word, at % 64, factor);
         if (streamed)
             CONCAT(stream, WIDTH)(y + at * OP(BYTES), result);

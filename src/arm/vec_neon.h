@@ -4,7 +4,6 @@
 
 #include <arm_neon.h>
 
-#define VEC_MERGES
 #include "vec.h"
 
 typedef uint32x4_t vword;
