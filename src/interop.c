@@ -446,16 +446,22 @@ static bool is_torch_vector(uint32_t vector)
     return vector == 1 || vector == 2 || vector == 4 || vector == 8 || vector == 16;
 }
 
-dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype, uint64_t numel,
-                                            uint32_t threads, uint32_t vector, uint64_t seed, uint64_t offset,
-                                            double p)
+static dropwise_status check_dropout(const dropwise_interop *interop, dropwise_dtype dtype, double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
     if (!is_probability(p))
         return DROPWISE_ERROR_PROBABILITY;
-    if (!is_float_dtype(dtype))
-        return DROPWISE_ERROR_DTYPE;
+    return is_float_dtype(dtype) ? DROPWISE_OK : DROPWISE_ERROR_DTYPE;
+}
+
+dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype, uint64_t numel,
+                                            uint32_t threads, uint32_t vector, uint64_t seed, uint64_t offset,
+                                            double p)
+{
+    const dropwise_status status = check_dropout(interop, dtype, p);
+    if (status != DROPWISE_OK)
+        return status;
     if (!is_torch_vector(vector) || numel % vector != 0 || numel > DROPWISE_INDEX_LIMIT || threads == 0 ||
         threads > MAX_THREADS || offset % 4 != 0)
         return DROPWISE_ERROR_PARAMETER;
@@ -564,12 +570,9 @@ dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed
 static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
                                 uint64_t seed, reading read, double p)
 {
-    if (interop == NULL)
-        return DROPWISE_ERROR_NULL;
-    if (!is_probability(p))
-        return DROPWISE_ERROR_PROBABILITY;
-    if (!is_float_dtype(dtype))
-        return DROPWISE_ERROR_DTYPE;
+    const dropwise_status status = check_dropout(interop, dtype, p);
+    if (status != DROPWISE_OK)
+        return status;
     const dropwise_dtype computed = dtype == DROPWISE_F64 ? DROPWISE_F64 : DROPWISE_F32;
     *interop = new_interop(layout, seed);
     interop->size = UINT64_C(1) << 32;
