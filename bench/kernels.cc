@@ -377,5 +377,5 @@ void add_kernels(const dropwise_kernels *kernels)
 #undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL
-    add_generator("ars4x32_7", isa_name, dropwise_ars_for(kernels->isa)->generator);
+    add_generator("ars4x32_7", isa_name, dropwise_ars_of(kernels)->generator);
 }

@@ -23,6 +23,9 @@
  *                 outside the arguments is read or written. No pointer needs any alignment.
  *                 Buffers are on the stack, of which calls use up to 32 KiB, those that draw noise,
  *                 fused steps and gradients 64 KiB, and DropConnect 96 KiB.
+ *   Environment   Results do not depend on the caller's floating-point environment: rounding mode,
+ *                 flushing of subnormals, enabled traps. No call traps, and each leaves control bits
+ *                 and exception flags as it found them, also where what it keeps overflows.
  *   Errors        A call returns DROPWISE_OK, or a status that says what is wrong with its
  *                 arguments, and then nothing was written. With n = 0 nothing is read or written
  *                 and the data pointers may be NULL.
@@ -221,8 +224,7 @@ DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint
  *   y[j] = x[j], the same bits                                         with standard scaling, or p = 0
  *
  * Dropped elements are selected away, not multiplied: NaN, infinity and -0.0 become +0.0 too. Kept
- * NaN stay NaN. The product follows the caller's floating-point environment (rounding, flushing of
- * subnormals); the mask does not.
+ * NaN stay NaN.
  *
  * bits  NULL, or where to write the keep bits as dropwise_draw_bits does.
  * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.
@@ -532,6 +534,12 @@ DROPWISE_API const char *dropwise_isa_reason(void);
  * tier: the best that the CPU has, with vectors no wider than the tier's.
  */
 DROPWISE_API const char *dropwise_aes_name(void);
+
+/*
+ * One English phrase that says why it is computed with that; a static string. Instructions that do not give a
+ * known answer, as those of some emulators, are not used.
+ */
+DROPWISE_API const char *dropwise_aes_reason(void);
 
 /*
  * The CPU features that the library looks for and that both CPU and operating system offer: a mask in

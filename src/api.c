@@ -9,6 +9,7 @@
 #include "draw.h"
 #include "dropwise.h"
 #include "dtype.h"
+#include "fp_env.h"
 #include "stream.h"
 
 _Static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
@@ -32,7 +33,7 @@ static uint64_t keep_threshold(double q)
     return whole + (fraction > 0.5 || (fraction == 0.5 && whole % 2 != 0));
 }
 
-dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed, uint64_t stream)
+static FP_ENV_BODY dropwise_status mask_init(dropwise_mask *mask, double p, uint64_t seed, uint64_t stream)
 {
     if (mask == NULL)
         return DROPWISE_ERROR_NULL;
@@ -47,6 +48,12 @@ dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
         .scaling = DROPWISE_SCALING_INVERTED,
     };
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed, uint64_t stream)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, mask_init(mask, p, seed, stream));
 }
 
 const char *dropwise_generator_name(uint32_t generator)
@@ -149,8 +156,8 @@ static void apply_call_of(const dropwise_mask *mask, dropwise_dtype dtype, uint6
     dropwise_apply_call(&call, dropwise_is_large(n * dropwise_dtype_bytes(dtype)));
 }
 
-dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
-                                 size_t n, const void *x, void *y, void *bits)
+static FP_ENV_BODY dropwise_status forward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
+                                           size_t n, const void *x, void *y, void *bits)
 {
     const dropwise_status status = check_apply(mask, dtype, first, n, x, y, bits);
     if (status != DROPWISE_OK || n == 0)
@@ -166,8 +173,15 @@ dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype
     return bits != NULL ? dropwise_draw_bits(mask, first, n, bits) : DROPWISE_OK;
 }
 
-dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
-                                  size_t n, const void *dy, void *dx, const void *bits)
+dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first, size_t n,
+                                 const void *x, void *y, void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, forward(mask, dtype, first, n, x, y, bits));
+}
+
+static FP_ENV_BODY dropwise_status backward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
+                                            size_t n, const void *dy, void *dx, const void *bits)
 {
     if (bits == NULL)
         return dropwise_forward(mask, dtype, first, n, dy, dx, NULL);
@@ -181,8 +195,15 @@ dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtyp
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n,
-                               const void *x, void *y)
+dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first, size_t n,
+                                  const void *dy, void *dx, const void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, backward(mask, dtype, first, n, dy, dx, bits));
+}
+
+static FP_ENV_BODY dropwise_status infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n,
+                                         const void *x, void *y)
 {
     const dropwise_status status = check_apply(mask, dtype, 0, n, x, y, NULL);
     if (status != DROPWISE_OK || n == 0)
@@ -193,6 +214,13 @@ dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, 
     plan.factor = dropwise_factor_of(dtype, (double)mask->keep_threshold * 0x1p-40);
     dropwise_apply_run(&plan, !standard || mask->keep_threshold != 0, n, x, y);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, size_t n, const void *x,
+                               void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, infer(mask, dtype, n, x, y));
 }
 
 /* ---- Words ---- */

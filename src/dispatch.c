@@ -12,14 +12,13 @@
 #include <unistd.h>
 #endif
 
+#include "bytes.h"
 #include "cpu.h"
 #include "dropwise.h"
 
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
-_Atomic(const dropwise_ars_kernels *) dropwise_active_ars_kernels;
 
 static _Atomic(const char *) active_reason;
-static _Atomic bool active_math;
 
 /* What dropwise_cpu_detect answered, and a bit beyond the features' that says that it did. */
 static _Atomic uint64_t known_features;
@@ -38,26 +37,41 @@ static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_VAES] = "vaes",
 };
 
-static const char *const isa_names[DROPWISE_ISA_COUNT] = {
-    [DROPWISE_ISA_SCALAR] = "scalar",
-    [DROPWISE_ISA_NEON] = "neon",
-    [DROPWISE_ISA_AVX2] = "avx2",
-    [DROPWISE_ISA_AVX512] = "avx512",
+typedef struct tier {
+    dropwise_isa isa;
+    const char *name;
+    const dropwise_kernels *kernels; /* NULL: not built; src/meson.build defines DROPWISE_HAVE_... */
+} tier;
+
+/* Each better than those before it, whatever its number in the ABI, which cannot change. */
+static const tier tiers[] = {
+    {DROPWISE_ISA_SCALAR, "scalar", &dropwise_kernels_scalar},
+    {DROPWISE_ISA_NEON, "neon",
+#ifdef DROPWISE_HAVE_NEON
+     &dropwise_kernels_neon
+#else
+     NULL
+#endif
+    },
+    {DROPWISE_ISA_AVX2, "avx2",
+#ifdef DROPWISE_HAVE_AVX2
+     &dropwise_kernels_avx2
+#else
+     NULL
+#endif
+    },
+    {DROPWISE_ISA_AVX512, "avx512",
+#ifdef DROPWISE_HAVE_AVX512
+     &dropwise_kernels_avx512
+#else
+     NULL
+#endif
+    },
 };
 
-/* The tiers of this build; src/meson.build defines DROPWISE_HAVE_... for what it compiled. */
-static const dropwise_kernels *const built[DROPWISE_ISA_COUNT] = {
-    [DROPWISE_ISA_SCALAR] = &dropwise_kernels_scalar,
-#ifdef DROPWISE_HAVE_NEON
-    [DROPWISE_ISA_NEON] = &dropwise_kernels_neon,
-#endif
-#ifdef DROPWISE_HAVE_AVX2
-    [DROPWISE_ISA_AVX2] = &dropwise_kernels_avx2,
-#endif
-#ifdef DROPWISE_HAVE_AVX512
-    [DROPWISE_ISA_AVX512] = &dropwise_kernels_avx512,
-#endif
-};
+enum { N_TIERS = sizeof tiers / sizeof tiers[0] };
+
+_Static_assert(N_TIERS == DROPWISE_ISA_COUNT - 1, "each number of the ABI has a row");
 
 /* The tables of ARS, each better than those before it. */
 static const dropwise_ars_kernels *const built_ars[] = {
@@ -76,6 +90,11 @@ static const dropwise_ars_kernels *const built_ars[] = {
 #endif
 };
 
+enum { N_ARS = sizeof built_ars / sizeof built_ars[0] };
+
+/* The table of ARS that each tier uses, once it was looked for. */
+static _Atomic(const dropwise_ars_kernels *) ars_of_tier[N_TIERS];
+
 uint64_t dropwise_cpu_features(void)
 {
     const uint64_t known = UINT64_C(1) << 63;
@@ -87,36 +106,76 @@ uint64_t dropwise_cpu_features(void)
     return features & ~known;
 }
 
-static int is_isa(int32_t isa)
+static bool cpu_has(uint64_t required)
 {
-    return isa > DROPWISE_ISA_AUTO && isa < DROPWISE_ISA_COUNT;
+    return (required & ~dropwise_cpu_features()) == 0;
+}
+
+/* The place of a tier among the others; N_TIERS for a number that is none. */
+static size_t rank_of(dropwise_isa isa)
+{
+    size_t rank = 0;
+    while (rank < N_TIERS && tiers[rank].isa != isa)
+        rank++;
+    return rank;
+}
+
+static dropwise_status check_rank(size_t rank)
+{
+    if (rank == N_TIERS)
+        return DROPWISE_ERROR_ISA_UNKNOWN;
+    if (tiers[rank].kernels == NULL)
+        return DROPWISE_ERROR_ISA_NOT_BUILT;
+    return cpu_has(tiers[rank].kernels->required) ? DROPWISE_OK : DROPWISE_ERROR_ISA_NOT_USABLE;
 }
 
 dropwise_status dropwise_isa_check(dropwise_isa isa)
 {
-    if (!is_isa(isa))
-        return DROPWISE_ERROR_ISA_UNKNOWN;
-    if (built[isa] == NULL)
-        return DROPWISE_ERROR_ISA_NOT_BUILT;
-    if ((built[isa]->required & ~dropwise_cpu_features()) != 0)
-        return DROPWISE_ERROR_ISA_NOT_USABLE;
-    return DROPWISE_OK;
+    return check_rank(rank_of(isa));
 }
 
 const dropwise_kernels *dropwise_kernels_get(int32_t isa)
 {
-    return dropwise_isa_check(isa) == DROPWISE_OK ? built[isa] : NULL;
+    const size_t rank = rank_of(isa);
+    return check_rank(rank) == DROPWISE_OK ? tiers[rank].kernels : NULL;
 }
 
-const dropwise_ars_kernels *dropwise_ars_for(int32_t isa)
+/* ---- ARS ---- */
+
+/*
+ * Whether a table's instructions compute AES in every lane. Not all that a CPU says to have does what it
+ * should: QEMU 7.2 makes the upper half of a 256-bit VAESENC from the lower one (target/i386/ops_sse.h).
+ */
+static bool knows_its_answer(const dropwise_ars_kernels *ars)
 {
-    const uint64_t features = dropwise_cpu_features();
-    const dropwise_ars_kernels *best = built_ars[0];
-    for (size_t i = 1; i < sizeof built_ars / sizeof built_ars[0]; i++)
-        if (built_ars[i]->isa <= isa && (built_ars[i]->required & ~features) == 0)
-            best = built_ars[i];
-    return best;
+    uint8_t blocks[DROPWISE_ARS_ANSWER_BLOCKS * 16];
+    const dropwise_key key = {{0x243F6A88, 0x85A308D3, 0, 0}, {0x13198A2E, 0x03707344}}; /* digits of pi */
+    ars->generator.generate(&key, 0, DROPWISE_ARS_ANSWER_BLOCKS, blocks);
+    uint64_t digest = 0;
+    for (size_t at = 0; at < sizeof blocks; at += 8)
+        digest = digest * DROPWISE_ARS_ANSWER_FACTOR + load_le64(blocks + at);
+    return digest == DROPWISE_ARS_ANSWER;
 }
+
+static bool is_usable_by(const dropwise_ars_kernels *ars, size_t rank)
+{
+    return rank_of(ars->isa) <= rank && cpu_has(ars->required);
+}
+
+const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels)
+{
+    const size_t rank = rank_of(kernels->isa);
+    const dropwise_ars_kernels *ars = atomic_load_explicit(&ars_of_tier[rank], memory_order_relaxed);
+    if (ars != NULL)
+        return ars;
+    size_t best = N_ARS - 1;
+    while (best > 0 && !(is_usable_by(built_ars[best], rank) && knows_its_answer(built_ars[best])))
+        best--;
+    atomic_store_explicit(&ars_of_tier[rank], built_ars[best], memory_order_relaxed);
+    return built_ars[best];
+}
+
+/* ---- The choice ---- */
 
 /* NULL where the variable is not set, or where the process has more rights than who started it. */
 static const char *wanted_isa(void)
@@ -132,11 +191,7 @@ static const char *wanted_isa(void)
 
 static const dropwise_kernels *publish(const dropwise_kernels *kernels, const char *reason)
 {
-    const uint64_t required = kernels->math_required;
-    const bool math = required == 0 || (required & ~dropwise_cpu_features()) == 0;
     atomic_store_explicit(&active_reason, reason, memory_order_relaxed);
-    atomic_store_explicit(&active_math, math, memory_order_relaxed);
-    atomic_store_explicit(&dropwise_active_ars_kernels, dropwise_ars_for(kernels->isa), memory_order_release);
     atomic_store_explicit(&dropwise_active_kernels, kernels, memory_order_release);
     return kernels;
 }
@@ -144,24 +199,21 @@ static const dropwise_kernels *publish(const dropwise_kernels *kernels, const ch
 const dropwise_kernels *dropwise_resolve(void)
 {
     /* The scalar tier stands even where the whole library was compiled for a later CPU. */
-    const dropwise_kernels *best = &dropwise_kernels_scalar;
-    for (int32_t isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
-        const dropwise_kernels *kernels = dropwise_kernels_get(isa);
-        best = kernels != NULL ? kernels : best; /* later ones are better */
-    }
+    size_t best = N_TIERS - 1;
+    while (best > 0 && check_rank(best) != DROPWISE_OK)
+        best--;
 
     const char *wanted = wanted_isa();
     if (wanted == NULL || wanted[0] == '\0')
-        return publish(best, "the best tier that this CPU and operating system can run");
-    for (int32_t isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
-        if (strcmp(wanted, isa_names[isa]) != 0)
-            continue;
-        const dropwise_kernels *kernels = dropwise_kernels_get(isa);
-        if (kernels != NULL)
-            return publish(kernels, "asked for by the environment variable DROPWISE_ISA");
-        return publish(best, "the best usable tier; DROPWISE_ISA names one that is not usable here");
-    }
-    return publish(best, "the best usable tier; DROPWISE_ISA names no tier");
+        return publish(tiers[best].kernels, "the best tier that this CPU and operating system can run");
+    size_t rank = 0;
+    while (rank < N_TIERS && strcmp(wanted, tiers[rank].name) != 0)
+        rank++;
+    if (check_rank(rank) == DROPWISE_OK)
+        return publish(tiers[rank].kernels, "asked for by the environment variable DROPWISE_ISA");
+    return publish(tiers[best].kernels,
+                   rank < N_TIERS ? "the best usable tier; DROPWISE_ISA names one that is not usable here"
+                                  : "the best usable tier; DROPWISE_ISA names no tier");
 }
 
 /* In this file, as an archive member with nothing but a constructor would not be linked. */
@@ -176,9 +228,10 @@ dropwise_status dropwise_isa_select(dropwise_isa isa)
         dropwise_resolve();
         return DROPWISE_OK;
     }
-    const dropwise_status status = dropwise_isa_check(isa);
+    const size_t rank = rank_of(isa);
+    const dropwise_status status = check_rank(rank);
     if (status == DROPWISE_OK)
-        publish(built[isa], "asked for by dropwise_isa_select");
+        publish(tiers[rank].kernels, "asked for by dropwise_isa_select");
     return status;
 }
 
@@ -193,20 +246,32 @@ const char *dropwise_isa_reason(void)
     return atomic_load_explicit(&active_reason, memory_order_relaxed);
 }
 
-bool dropwise_active_has_math(void)
+bool dropwise_has_math(const dropwise_kernels *kernels)
 {
-    const dropwise_kernels *kernels = dropwise_active();
-    return kernels->row_exp_f32 != NULL && atomic_load_explicit(&active_math, memory_order_relaxed);
+    return kernels->row_exp_f32 != NULL && cpu_has(kernels->math_required);
 }
 
 const char *dropwise_aes_name(void)
 {
-    return dropwise_active_ars()->name;
+    return dropwise_ars_of(dropwise_active())->name;
+}
+
+const char *dropwise_aes_reason(void)
+{
+    const dropwise_kernels *kernels = dropwise_active();
+    const dropwise_ars_kernels *used = dropwise_ars_of(kernels);
+    const size_t rank = rank_of(kernels->isa);
+    size_t best = N_ARS - 1;
+    while (best > 0 && !is_usable_by(built_ars[best], rank))
+        best--;
+    return built_ars[best] == used ? "the best that this CPU has for the tier"
+                                   : "better ones that this CPU reports failed their known answer";
 }
 
 const char *dropwise_isa_name(dropwise_isa isa)
 {
-    return is_isa(isa) ? isa_names[isa] : NULL;
+    const size_t rank = rank_of(isa);
+    return rank < N_TIERS ? tiers[rank].name : NULL;
 }
 
 const char *dropwise_cpu_feature_name(uint32_t k)

@@ -34,7 +34,7 @@ static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t
     case DROPWISE_THREEFRY4X32_20:
         return kernels->threefry4x32_20;
     case DROPWISE_ARS4X32_7:
-        return dropwise_active_ars()->generator;
+        return dropwise_ars_of(kernels)->generator;
     default:
         return kernels->philox4x32_10;
     }

@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "bits.h"
 #include "dispatch.h"
+#include "fp_env.h"
 #include "walk.h"
 
 /* A dimension of the mask: how many bits apart its neighbours are, and mask indices. */
@@ -390,8 +391,8 @@ dropwise_status dropwise_dropblock_init(dropwise_dropblock *block, const dropwis
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropblock_gamma(const dropwise_dropblock *block, const dropwise_view *view, double p,
-                                         double *gamma)
+static FP_ENV_BODY dropwise_status dropblock_gamma(const dropwise_dropblock *block, const dropwise_view *view,
+                                                   double p, double *gamma)
 {
     bool empty;
     dropwise_status status = check_block(block);
@@ -416,6 +417,13 @@ dropwise_status dropwise_dropblock_gamma(const dropwise_dropblock *block, const 
     }
     *gamma = p * elements / blocks;
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_dropblock_gamma(const dropwise_dropblock *block, const dropwise_view *view, double p,
+                                         double *gamma)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropblock_gamma(block, view, p, gamma));
 }
 
 dropwise_status dropwise_dropblock_entries(const dropwise_view *view, uint64_t *entries)
@@ -464,8 +472,8 @@ dropwise_status dropwise_dropblock_draw(const dropwise_mask *mask, const dropwis
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropblock_apply(dropwise_dtype dtype, const dropwise_view *view, double scale,
-                                         const void *bits, const void *x, void *y)
+static FP_ENV_BODY dropwise_status dropblock_apply(dropwise_dtype dtype, const dropwise_view *view,
+                                                   double scale, const void *bits, const void *x, void *y)
 {
     bool empty;
     dropwise_status status = dropwise_dtype_bytes(dtype) == 0 ? DROPWISE_ERROR_DTYPE : DROPWISE_OK;
@@ -481,9 +489,17 @@ dropwise_status dropwise_dropblock_apply(dropwise_dtype dtype, const dropwise_vi
     return status;
 }
 
-dropwise_status dropwise_dropblock_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                           const dropwise_dropblock *block, const dropwise_view *view,
-                                           const void *x, void *y, void *bits)
+dropwise_status dropwise_dropblock_apply(dropwise_dtype dtype, const dropwise_view *view, double scale,
+                                         const void *bits, const void *x, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropblock_apply(dtype, view, scale, bits, x, y));
+}
+
+static FP_ENV_BODY dropwise_status dropblock_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                     const dropwise_dropblock *block,
+                                                     const dropwise_view *view, const void *x, void *y,
+                                                     void *bits)
 {
     bool empty;
     dropwise_status status = check_draw(mask, block, view, &empty);
@@ -501,6 +517,14 @@ dropwise_status dropwise_dropblock_forward(const dropwise_mask *mask, dropwise_d
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_dropblock_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_dropblock *block, const dropwise_view *view,
+                                           const void *x, void *y, void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropblock_forward(mask, dtype, block, view, x, y, bits));
+}
+
 /* The kept ones of n entries; unused bits of the last byte do not count. */
 static uint64_t count_kept(const dropwise_kernels *kernels, const uint8_t *bits, uint64_t n)
 {
@@ -509,9 +533,9 @@ static uint64_t count_kept(const dropwise_kernels *kernels, const uint8_t *bits,
     return kernels->count_bits((size_t)(n / 8), bits) + kernels->count_bits(1, &last);
 }
 
-dropwise_status dropwise_dropblock_backward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                            const dropwise_view *view, const void *dy, void *dx,
-                                            const void *bits)
+static FP_ENV_BODY dropwise_status dropblock_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                      const dropwise_view *view, const void *dy, void *dx,
+                                                      const void *bits)
 {
     bool empty;
     dropwise_status status = dropwise_check_mask(mask);
@@ -529,4 +553,12 @@ dropwise_status dropwise_dropblock_backward(const dropwise_mask *mask, dropwise_
     const uint64_t kept = count_kept(kernels, bits, entries);
     apply_bits(kernels, dtype, view, scale_of(mask, entries, kept), bits, dy, dx);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_dropblock_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                            const dropwise_view *view, const void *dy, void *dx,
+                                            const void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropblock_backward(mask, dtype, view, dy, dx, bits));
 }

@@ -7,6 +7,7 @@
 #include "bits.h"
 #include "check.h"
 #include "dispatch.h"
+#include "fp_env.h"
 #include "noise.h"
 
 enum {
@@ -485,9 +486,9 @@ dropwise_status dropwise_dropconnect_init(dropwise_dropconnect *layer, uint64_t 
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropconnect_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                             const dropwise_dropconnect *layer, const void *w, const void *x,
-                                             const void *bias, void *y)
+static FP_ENV_BODY dropwise_status dropconnect_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                       const dropwise_dropconnect *layer, const void *w,
+                                                       const void *x, const void *bias, void *y)
 {
     dropwise_status status = check_call(mask, dtype, layer);
     if (status != DROPWISE_OK || layer->samples == 0)
@@ -507,9 +508,18 @@ dropwise_status dropwise_dropconnect_forward(const dropwise_mask *mask, dropwise
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropconnect_backward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                              const dropwise_dropconnect *layer, const void *w, const void *x,
-                                              const void *dy, void *dx, void *dw, void *db)
+dropwise_status dropwise_dropconnect_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                             const dropwise_dropconnect *layer, const void *w, const void *x,
+                                             const void *bias, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropconnect_forward(mask, dtype, layer, w, x, bias, y));
+}
+
+static FP_ENV_BODY dropwise_status dropconnect_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                        const dropwise_dropconnect *layer, const void *w,
+                                                        const void *x, const void *dy, void *dx, void *dw,
+                                                        void *db)
 {
     dropwise_status status = check_call(mask, dtype, layer);
     if (status != DROPWISE_OK || layer->samples == 0)
@@ -541,9 +551,18 @@ dropwise_status dropwise_dropconnect_backward(const dropwise_mask *mask, dropwis
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropconnect_moments(const dropwise_mask *mask, dropwise_dtype dtype,
-                                             const dropwise_dropconnect *layer, const void *w, const void *x,
-                                             const void *bias, void *mean, void *variance)
+dropwise_status dropwise_dropconnect_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                              const dropwise_dropconnect *layer, const void *w, const void *x,
+                                              const void *dy, void *dx, void *dw, void *db)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropconnect_backward(mask, dtype, layer, w, x, dy, dx, dw, db));
+}
+
+static FP_ENV_BODY dropwise_status dropconnect_moments(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                       const dropwise_dropconnect *layer, const void *w,
+                                                       const void *x, const void *bias, void *mean,
+                                                       void *variance)
 {
     dropwise_status status = check_call(mask, dtype, layer);
     if (status != DROPWISE_OK || layer->samples == 0)
@@ -573,9 +592,19 @@ dropwise_status dropwise_dropconnect_moments(const dropwise_mask *mask, dropwise
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_dropconnect_sample(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
-                                            size_t n, const void *mean, const void *variance, void *y)
+dropwise_status dropwise_dropconnect_moments(const dropwise_mask *mask, dropwise_dtype dtype,
+                                             const dropwise_dropconnect *layer, const void *w, const void *x,
+                                             const void *bias, void *mean, void *variance)
 {
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropconnect_moments(mask, dtype, layer, w, x, bias, mean, variance));
+}
+
+static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                      uint64_t first, size_t n, const void *mean,
+                                                      const void *variance, void *y)
+{
+    const dropwise_kernels *kernels = dropwise_active();
     dropwise_status status = dropwise_check_mask(mask);
     const size_t bytes = dropwise_dtype_bytes(dtype);
     if (status == DROPWISE_OK && bytes == 0)
@@ -587,8 +616,8 @@ dropwise_status dropwise_dropconnect_sample(const dropwise_mask *mask, dropwise_
         status = dropwise_check_range(first, n);
     if (status == DROPWISE_OK && n != 0 && (mean == NULL || variance == NULL || y == NULL))
         status = DROPWISE_ERROR_NULL;
-    if (status == DROPWISE_OK && !dropwise_active_has_math())
-        status = DROPWISE_ERROR_MATH;
+    if (status == DROPWISE_OK)
+        status = dropwise_check_math(kernels);
     if (status != DROPWISE_OK || n == 0)
         return status;
     const void *const moments[] = {mean, variance};
@@ -598,7 +627,6 @@ dropwise_status dropwise_dropconnect_sample(const dropwise_mask *mask, dropwise_
             dropwise_overlap(dropwise_extent_of(moments[i], n * number_bytes), of_y))
             return DROPWISE_ERROR_OVERLAP;
 
-    const dropwise_kernels *kernels = dropwise_active();
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
     const connect_kernels k = kernels_for(kernels, dtype == DROPWISE_F64);
     dropwise_narrow_fn *narrow = dropwise_dtype_of(kernels, dtype).narrow;
@@ -615,4 +643,11 @@ dropwise_status dropwise_dropconnect_sample(const dropwise_mask *mask, dropwise_
             narrow(len, wide, out);
     }
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_dropconnect_sample(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
+                                            size_t n, const void *mean, const void *variance, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, dropconnect_sample(mask, dtype, first, n, mean, variance, y));
 }

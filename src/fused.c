@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "fp_env.h"
 #include "rows.h"
 
 enum {
@@ -56,10 +57,12 @@ static fused_kernels kernels_for(const dropwise_kernels *k, bool is_f64)
                            .row_grad = k->row_grad_f32};
 }
 
-/* GELU, SiLU and softmax need SLEEF, and that the CPU can run what SLEEF has for this tier. */
-static dropwise_status check_math(void)
+static dropwise_status begin(fused *f, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                             dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
+                             size_t n_operands, const dropwise_stored *stored, bool draws)
 {
-    return dropwise_active_has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH;
+    f->kernels = kernels_for(kernels, dtype == DROPWISE_F64);
+    return dropwise_begin_rows(&f->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
 }
 
 /* ---- Residual and activations ---- */
@@ -169,9 +172,10 @@ static void row_strides(const dropwise_view *view, int64_t *stride)
     stride[view->rank - 1] = 1;
 }
 
-static dropwise_status forward(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *view,
-                               dropwise_activation activation, const void *x, const void *bias,
-                               const void *residual, void *y, const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status forward(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                           dropwise_dtype dtype, const dropwise_view *view,
+                                           dropwise_activation activation, const void *x, const void *bias,
+                                           const void *residual, void *y, const dropwise_stored *stored)
 {
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
@@ -187,16 +191,17 @@ static dropwise_status forward(const dropwise_mask *mask, dropwise_dtype dtype, 
                                                 {residual, view->y_stride, bytes, false},
                                                 {y, view->y_stride, bytes, true}};
     fused f;
-    status = dropwise_begin_rows(&f.rows, mask, dtype, view, operands, FORWARD_OPERANDS, stored, true);
-    f.kernels = kernels_for(dropwise_active(), dtype == DROPWISE_F64);
+    status = begin(&f, kernels, mask, dtype, view, operands, FORWARD_OPERANDS, stored, true);
     if (status == DROPWISE_OK)
         run_forward(&f, activation, &operands[0], &operands[1], &operands[2], &operands[3]);
     return status;
 }
 
-static dropwise_status backward(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *view,
-                                dropwise_activation activation, const void *dy, const void *x,
-                                const void *bias, void *dx, void *dbias, const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                            dropwise_dtype dtype, const dropwise_view *view,
+                                            dropwise_activation activation, const void *dy, const void *x,
+                                            const void *bias, void *dx, void *dbias,
+                                            const dropwise_stored *stored)
 {
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
@@ -219,34 +224,38 @@ static dropwise_status backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                                  {dx, view->y_stride, bytes, true},
                                                  {dbias, along, number_bytes, true}};
     fused f;
-    status = dropwise_begin_rows(&f.rows, mask, dtype, view, operands, BACKWARD_OPERANDS, stored, false);
-    f.kernels = kernels_for(dropwise_active(), dtype == DROPWISE_F64);
+    status = begin(&f, kernels, mask, dtype, view, operands, BACKWARD_OPERANDS, stored, false);
     if (status == DROPWISE_OK)
         run_backward(&f, activation, &operands[0], &operands[1], &operands[2], &operands[3], dbias);
     return status;
 }
 
-static dropwise_status check_activation(dropwise_activation activation)
+/* GELU, SiLU and softmax need SLEEF. */
+static dropwise_status check_activation(const dropwise_kernels *kernels, dropwise_activation activation)
 {
     if (activation < DROPWISE_RELU || activation > DROPWISE_SILU)
         return DROPWISE_ERROR_ACTIVATION;
     if (activation == DROPWISE_RELU)
         return DROPWISE_OK;
-    return check_math();
+    return dropwise_check_math(kernels);
 }
 
 dropwise_status dropwise_residual_forward(const dropwise_mask *mask, dropwise_dtype dtype,
                                           const dropwise_view *view, const void *x, const void *bias,
                                           const void *residual, void *y, const dropwise_stored *stored)
 {
-    return forward(mask, dtype, view, 0, x, bias, residual, y, stored);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, forward(dropwise_active(), mask, dtype, view, 0, x, bias, residual, y, stored));
 }
 
 dropwise_status dropwise_residual_backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                            const dropwise_view *view, const void *dy, void *dx, void *dbias,
                                            const dropwise_stored *stored)
 {
-    return backward(mask, dtype, view, 0, dy, NULL, NULL, dx, dbias, stored);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, backward(dropwise_active(), mask, dtype, view, 0, dy, NULL, NULL, dx, dbias, stored));
 }
 
 dropwise_status dropwise_activation_forward(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -254,10 +263,12 @@ dropwise_status dropwise_activation_forward(const dropwise_mask *mask, dropwise_
                                             const void *x, const void *bias, void *y,
                                             const dropwise_stored *stored)
 {
-    const dropwise_status status = check_activation(activation);
+    const dropwise_kernels *kernels = dropwise_active();
+    const dropwise_status status = check_activation(kernels, activation);
     if (status != DROPWISE_OK)
         return status;
-    return forward(mask, dtype, view, activation, x, bias, NULL, y, stored);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, forward(kernels, mask, dtype, view, activation, x, bias, NULL, y, stored));
 }
 
 dropwise_status dropwise_activation_backward(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -265,15 +276,18 @@ dropwise_status dropwise_activation_backward(const dropwise_mask *mask, dropwise
                                              const void *dy, const void *x, const void *bias, void *dx,
                                              void *dbias, const dropwise_stored *stored)
 {
-    const dropwise_status status = check_activation(activation);
+    const dropwise_kernels *kernels = dropwise_active();
+    const dropwise_status status = check_activation(kernels, activation);
     if (status != DROPWISE_OK)
         return status;
-    return backward(mask, dtype, view, activation, dy, x, bias, dx, dbias, stored);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, backward(kernels, mask, dtype, view, activation, dy, x, bias, dx, dbias, stored));
 }
 
 /* ---- Attention ---- */
 
-dropwise_status dropwise_softmax_init(dropwise_softmax *softmax, double scale)
+static FP_ENV_BODY dropwise_status softmax_init(dropwise_softmax *softmax, double scale)
 {
     if (softmax == NULL)
         return DROPWISE_ERROR_NULL;
@@ -285,8 +299,14 @@ dropwise_status dropwise_softmax_init(dropwise_softmax *softmax, double scale)
     return DROPWISE_OK;
 }
 
-static dropwise_status check_softmax(const dropwise_softmax *softmax, const dropwise_view *view,
-                                     bool forward)
+dropwise_status dropwise_softmax_init(dropwise_softmax *softmax, double scale)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, softmax_init(softmax, scale));
+}
+
+static dropwise_status check_softmax(const dropwise_kernels *kernels, const dropwise_softmax *softmax,
+                                     const dropwise_view *view, bool forward)
 {
     if (softmax == NULL)
         return DROPWISE_ERROR_NULL;
@@ -301,7 +321,7 @@ static dropwise_status check_softmax(const dropwise_softmax *softmax, const drop
         return DROPWISE_ERROR_SHAPE;
     if (forward && softmax->add != NULL && view->size[last] != 1 && softmax->add_stride[last] != 1)
         return DROPWISE_ERROR_SHAPE;
-    return check_math();
+    return dropwise_check_math(kernels);
 }
 
 /* Columns of a row that the causal mask lets through: the first so many. */
@@ -390,15 +410,16 @@ static void softmax_forward_row(fused *f, const dropwise_softmax *softmax, const
     clear_columns(f, y, r, visible);
 }
 
-dropwise_status dropwise_softmax_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                         const dropwise_view *view, const dropwise_softmax *softmax,
-                                         const void *x, void *probabilities, void *y,
-                                         const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status softmax_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                   const dropwise_view *view, const dropwise_softmax *softmax,
+                                                   const void *x, void *probabilities, void *y,
+                                                   const dropwise_stored *stored)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
     if (status == DROPWISE_OK)
-        status = check_softmax(softmax, view, true);
+        status = check_softmax(kernels, softmax, view, true);
     if (status == DROPWISE_OK && !empty && (x == NULL || y == NULL))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK || empty)
@@ -409,8 +430,7 @@ dropwise_status dropwise_softmax_forward(const dropwise_mask *mask, dropwise_dty
                                 {probabilities, view->y_stride, bytes, true},
                                 {y, view->y_stride, bytes, true}};
     fused f;
-    status = dropwise_begin_rows(&f.rows, mask, dtype, view, operands, 4, stored, true);
-    f.kernels = kernels_for(dropwise_active(), dtype == DROPWISE_F64);
+    status = begin(&f, kernels, mask, dtype, view, operands, 4, stored, true);
     if (status != DROPWISE_OK)
         return status;
     row r = first_row(&f.rows);
@@ -418,6 +438,15 @@ dropwise_status dropwise_softmax_forward(const dropwise_mask *mask, dropwise_dty
         softmax_forward_row(&f, softmax, &r, &operands[0], &operands[1], &operands[2], &operands[3]);
     while (dropwise_next_row(&f.rows, &r));
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_softmax_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                         const dropwise_view *view, const dropwise_softmax *softmax,
+                                         const void *x, void *probabilities, void *y,
+                                         const dropwise_stored *stored)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, softmax_forward(mask, dtype, view, softmax, x, probabilities, y, stored));
 }
 
 static void softmax_backward_row(fused *f, const dropwise_softmax *softmax, const row *r, const operand *dy,
@@ -448,15 +477,17 @@ static void softmax_backward_row(fused *f, const dropwise_softmax *softmax, cons
     clear_columns(f, dx, r, visible);
 }
 
-dropwise_status dropwise_softmax_backward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                          const dropwise_view *view, const dropwise_softmax *softmax,
-                                          const void *dy, const void *probabilities, void *dx,
-                                          const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status softmax_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                    const dropwise_view *view,
+                                                    const dropwise_softmax *softmax, const void *dy,
+                                                    const void *probabilities, void *dx,
+                                                    const dropwise_stored *stored)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
     if (status == DROPWISE_OK)
-        status = check_softmax(softmax, view, false);
+        status = check_softmax(kernels, softmax, view, false);
     if (status == DROPWISE_OK && !empty && (dy == NULL || probabilities == NULL || dx == NULL))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK || empty)
@@ -466,8 +497,7 @@ dropwise_status dropwise_softmax_backward(const dropwise_mask *mask, dropwise_dt
                                 {probabilities, view->y_stride, bytes, false},
                                 {dx, view->y_stride, bytes, true}};
     fused f;
-    status = dropwise_begin_rows(&f.rows, mask, dtype, view, operands, 3, stored, false);
-    f.kernels = kernels_for(dropwise_active(), dtype == DROPWISE_F64);
+    status = begin(&f, kernels, mask, dtype, view, operands, 3, stored, false);
     if (status != DROPWISE_OK)
         return status;
     row r = first_row(&f.rows);
@@ -475,4 +505,13 @@ dropwise_status dropwise_softmax_backward(const dropwise_mask *mask, dropwise_dt
         softmax_backward_row(&f, softmax, &r, &operands[0], &operands[1], &operands[2]);
     while (dropwise_next_row(&f.rows, &r));
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_softmax_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                          const dropwise_view *view, const dropwise_softmax *softmax,
+                                          const void *dy, const void *probabilities, void *dx,
+                                          const dropwise_stored *stored)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, softmax_backward(mask, dtype, view, softmax, dy, probabilities, dx, stored));
 }

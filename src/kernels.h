@@ -298,7 +298,4 @@ extern const dropwise_ars_kernels dropwise_ars7_aesni;
 extern const dropwise_ars_kernels dropwise_ars7_vaes256;
 extern const dropwise_ars_kernels dropwise_ars7_vaes512;
 
-/* The table that a tier uses. */
-const dropwise_ars_kernels *dropwise_ars_for(int32_t isa);
-
 #endif

@@ -87,11 +87,10 @@ static bool outputs_are_apart(const operand *operands, size_t n)
     return true;
 }
 
-dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
-                                    const dropwise_view *view, const operand *operands, size_t n_operands,
-                                    const dropwise_stored *stored, bool draws)
+dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                    dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
+                                    size_t n_operands, const dropwise_stored *stored, bool draws)
 {
-    const dropwise_kernels *kernels = dropwise_active();
     dropwise_extent extents[MAX_OPERANDS];
     dropwise_status status = check_operands(view, operands, n_operands, extents);
     if (status != DROPWISE_OK)

@@ -68,9 +68,9 @@ dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dt
  * Checks the operands, those with a NULL pointer left out, and fills the call. If `draws`, writes the stored
  * mask, which is read from then on.
  */
-dropwise_status dropwise_begin_rows(row_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
-                                    const dropwise_view *view, const operand *operands, size_t n_operands,
-                                    const dropwise_stored *stored, bool draws);
+dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                    dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
+                                    size_t n_operands, const dropwise_stored *stored, bool draws);
 
 /*
  * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short

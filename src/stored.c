@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "dispatch.h"
+#include "fp_env.h"
 
 dropwise_status dropwise_check_stored(const dropwise_stored *stored)
 {
@@ -112,9 +113,9 @@ void dropwise_write_stored(const stored_plan *plan, int64_t place, size_t n, con
     }
 }
 
-dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t rows,
-                                        uint64_t row_length, const dropwise_stored *from,
-                                        const dropwise_stored *to)
+static FP_ENV_BODY dropwise_status convert_stored(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                  uint64_t rows, uint64_t row_length,
+                                                  const dropwise_stored *from, const dropwise_stored *to)
 {
     dropwise_status status = dropwise_check_mask(mask);
     if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
@@ -156,4 +157,12 @@ dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtyp
     if (out.stream)
         kernels->stream_fence();
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t rows,
+                                        uint64_t row_length, const dropwise_stored *from,
+                                        const dropwise_stored *to)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, convert_stored(mask, dtype, rows, row_length, from, to));
 }

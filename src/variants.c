@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "fp_env.h"
 #include "noise.h"
 #include "rows.h"
 
@@ -116,8 +117,9 @@ static dropwise_status check_call(const dropwise_mask *mask, dropwise_dtype dtyp
     return DROPWISE_OK;
 }
 
-static dropwise_status alpha(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *view,
-                             const void *x, void *y, const dropwise_stored *stored, bool forward)
+static FP_ENV_BODY dropwise_status alpha(const dropwise_mask *mask, dropwise_dtype dtype,
+                                         const dropwise_view *view, const void *x, void *y,
+                                         const dropwise_stored *stored, bool forward)
 {
     bool empty;
     dropwise_view merged;
@@ -136,7 +138,7 @@ static dropwise_status alpha(const dropwise_mask *mask, dropwise_dtype dtype, co
     const size_t bytes = dropwise_dtype_bytes(dtype);
     const operand operands[] = {{x, merged.x_stride, bytes, false}, {y, merged.y_stride, bytes, true}};
     row_call c;
-    status = dropwise_begin_rows(&c, mask, dtype, &merged, operands, 2, stored, forward);
+    status = dropwise_begin_rows(&c, dropwise_active(), mask, dtype, &merged, operands, 2, stored, forward);
     if (status != DROPWISE_OK)
         return status;
     const alpha_params p = alpha_of(mask);
@@ -151,14 +153,16 @@ dropwise_status dropwise_alpha_forward(const dropwise_mask *mask, dropwise_dtype
                                        const dropwise_view *view, const void *x, void *y,
                                        const dropwise_stored *stored)
 {
-    return alpha(mask, dtype, view, x, y, stored, true);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, alpha(mask, dtype, view, x, y, stored, true));
 }
 
 dropwise_status dropwise_alpha_backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                         const dropwise_view *view, const void *dy, void *dx,
                                         const dropwise_stored *stored)
 {
-    return alpha(mask, dtype, view, dy, dx, stored, false);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, alpha(mask, dtype, view, dy, dx, stored, false));
 }
 
 /* ---- Zoneout ---- */
@@ -237,16 +241,17 @@ static dropwise_status begin_zoneout(zoneout_call *c, const dropwise_mask *mask,
     for (int i = 0; i < 3; i++)
         c->operands[i] = (operand){tensors[i], i == 0 ? c->view.x_stride : c->view.y_stride,
                                    dropwise_dtype_bytes(dtype), i >= 3 - outputs};
-    status = dropwise_begin_rows(&c->rows, mask, dtype, &c->view, c->operands, 3, stored, draws);
+    status = dropwise_begin_rows(&c->rows, dropwise_active(), mask, dtype, &c->view, c->operands,
+                                 3, stored, draws);
     /* As nothing is scaled, a stored mask counts for p = 1 too. */
     if (status == DROPWISE_OK)
         c->rows.reads_stored = stored != NULL;
     return status;
 }
 
-dropwise_status dropwise_zoneout_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                         const dropwise_view *view, const void *h, const void *before,
-                                         void *y, const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status zoneout_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                   const dropwise_view *view, const void *h,
+                                                   const void *before, void *y, const dropwise_stored *stored)
 {
     zoneout_call c;
     bool empty;
@@ -257,9 +262,17 @@ dropwise_status dropwise_zoneout_forward(const dropwise_mask *mask, dropwise_dty
     return status;
 }
 
-dropwise_status dropwise_zoneout_backward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                          const dropwise_view *view, const void *dy, void *dh, void *dbefore,
-                                          const dropwise_stored *stored)
+dropwise_status dropwise_zoneout_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                         const dropwise_view *view, const void *h, const void *before,
+                                         void *y, const dropwise_stored *stored)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, zoneout_forward(mask, dtype, view, h, before, y, stored));
+}
+
+static FP_ENV_BODY dropwise_status zoneout_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                    const dropwise_view *view, const void *dy, void *dh,
+                                                    void *dbefore, const dropwise_stored *stored)
 {
     zoneout_call c;
     bool empty;
@@ -268,6 +281,14 @@ dropwise_status dropwise_zoneout_backward(const dropwise_mask *mask, dropwise_dt
     if (status == DROPWISE_OK && !empty)
         run_split(&c.rows, &c.operands[0], &c.operands[1], &c.operands[2]);
     return status;
+}
+
+dropwise_status dropwise_zoneout_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                          const dropwise_view *view, const void *dy, void *dh, void *dbefore,
+                                          const dropwise_stored *stored)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, zoneout_backward(mask, dtype, view, dy, dh, dbefore, stored));
 }
 
 /* ---- Two operands that are combined ---- */
@@ -308,8 +329,9 @@ static void run_mix(row_call *c, const dropwise_params *weights, const operand *
     end_call(c);
 }
 
-dropwise_status dropwise_zoneout_infer(const dropwise_mask *mask, dropwise_dtype dtype,
-                                       const dropwise_view *view, const void *h, const void *before, void *y)
+static FP_ENV_BODY dropwise_status zoneout_infer(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                 const dropwise_view *view, const void *h, const void *before,
+                                                 void *y)
 {
     if (dropwise_check_mask(mask) == DROPWISE_OK && dropwise_is_constant(mask->keep_threshold))
         return dropwise_zoneout_forward(mask, dtype, view, h, before, y, NULL);
@@ -325,6 +347,13 @@ dropwise_status dropwise_zoneout_infer(const dropwise_mask *mask, dropwise_dtype
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_zoneout_infer(const dropwise_mask *mask, dropwise_dtype dtype,
+                                       const dropwise_view *view, const void *h, const void *before, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, zoneout_infer(mask, dtype, view, h, before, y));
+}
+
 /* ---- Noise ---- */
 
 /* A call that draws numbers for x, which may be NULL, and writes y. */
@@ -334,12 +363,6 @@ typedef struct noise_call {
     operand x, y;
     noise_source source;
 } noise_call;
-
-/* Normal numbers and relaxed masks need SLEEF, and that the CPU can run what SLEEF has for this tier. */
-static dropwise_status check_math(void)
-{
-    return dropwise_active_has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH;
-}
 
 /* The numbers of a piece; the buffer has room for PIECE of them. */
 static const void *noise_of(noise_call *c, const row *r, row_piece p, void *buffer)
@@ -369,8 +392,9 @@ static void run_noise(noise_call *c, combine_kernels kernels, const dropwise_par
 }
 
 /* Checks a call and begins it; x is NULL, and not checked, in calls that write numbers alone. */
-static dropwise_status begin_noise(noise_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
-                                   const dropwise_view *view, bool has_x, const void *x, void *y, bool *empty)
+static dropwise_status begin_noise(noise_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                   dropwise_dtype dtype, const dropwise_view *view, bool has_x, const void *x,
+                                   void *y, bool *empty)
 {
     dropwise_status status = check_call(mask, dtype, view, NULL, &c->view, empty);
     if (status == DROPWISE_OK && !*empty && (y == NULL || (has_x && x == NULL)))
@@ -381,7 +405,7 @@ static dropwise_status begin_noise(noise_call *c, const dropwise_mask *mask, dro
     const operand operands[] = {{x, c->view.x_stride, bytes, false}, {y, c->view.y_stride, bytes, true}};
     c->x = operands[0];
     c->y = operands[1];
-    return dropwise_begin_rows(&c->rows, mask, dtype, &c->view, operands, 2, NULL, false);
+    return dropwise_begin_rows(&c->rows, kernels, mask, dtype, &c->view, operands, 2, NULL, false);
 }
 
 static void draw_uniform_words(noise_call *c, dropwise_noise_fn *noise, const dropwise_params *p)
@@ -400,8 +424,8 @@ static void draw_normal_words(noise_call *c)
 /* ---- Random numbers ---- */
 
 /* Begins a call that writes numbers: the strides of x do not count. */
-static dropwise_status begin_draw(noise_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
-                                  const dropwise_view *view, void *y, bool *empty)
+static dropwise_status begin_draw(noise_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                  dropwise_dtype dtype, const dropwise_view *view, void *y, bool *empty)
 {
     dropwise_status status = dropwise_check_mask(mask);
     if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
@@ -412,7 +436,7 @@ static dropwise_status begin_draw(noise_call *c, const dropwise_mask *mask, drop
         return status;
     dropwise_view of_y = *view;
     memcpy(of_y.x_stride, of_y.y_stride, sizeof of_y.x_stride);
-    return begin_noise(c, mask, dtype, &of_y, false, NULL, y, empty);
+    return begin_noise(c, kernels, mask, dtype, &of_y, false, NULL, y, empty);
 }
 
 static void run_draw(noise_call *c)
@@ -432,12 +456,12 @@ static void run_draw(noise_call *c)
     } while (dropwise_next_row(rows, &r));
 }
 
-dropwise_status dropwise_draw_uniform(const dropwise_mask *mask, dropwise_dtype dtype,
-                                      const dropwise_view *view, void *y)
+static FP_ENV_BODY dropwise_status draw_uniform(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                const dropwise_view *view, void *y)
 {
     noise_call c;
     bool empty;
-    const dropwise_status status = begin_draw(&c, mask, dtype, view, y, &empty);
+    const dropwise_status status = begin_draw(&c, dropwise_active(), mask, dtype, view, y, &empty);
     if (status != DROPWISE_OK || empty)
         return status;
     const dropwise_kernels *k = c.rows.kernels;
@@ -447,14 +471,22 @@ dropwise_status dropwise_draw_uniform(const dropwise_mask *mask, dropwise_dtype 
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_draw_normal(const dropwise_mask *mask, dropwise_dtype dtype,
-                                     const dropwise_view *view, void *y)
+dropwise_status dropwise_draw_uniform(const dropwise_mask *mask, dropwise_dtype dtype,
+                                      const dropwise_view *view, void *y)
 {
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, draw_uniform(mask, dtype, view, y));
+}
+
+static FP_ENV_BODY dropwise_status draw_normal(const dropwise_mask *mask, dropwise_dtype dtype,
+                                               const dropwise_view *view, void *y)
+{
+    const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = begin_draw(&c, mask, dtype, view, y, &empty);
+    dropwise_status status = begin_draw(&c, kernels, mask, dtype, view, y, &empty);
     if (status == DROPWISE_OK)
-        status = check_math();
+        status = dropwise_check_math(kernels);
     if (status != DROPWISE_OK || empty)
         return status;
     draw_normal_words(&c);
@@ -462,18 +494,26 @@ dropwise_status dropwise_draw_normal(const dropwise_mask *mask, dropwise_dtype d
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_draw_normal(const dropwise_mask *mask, dropwise_dtype dtype,
+                                     const dropwise_view *view, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, draw_normal(mask, dtype, view, y));
+}
+
 /* ---- Normal noise ---- */
 
-dropwise_status dropwise_gaussian_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                          const dropwise_view *view, const void *x, void *y)
+static FP_ENV_BODY dropwise_status gaussian_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                    const dropwise_view *view, const void *x, void *y)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = begin_noise(&c, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status = begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
     if (status == DROPWISE_OK && mask->keep_threshold == 0)
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
-        status = check_math();
+        status = dropwise_check_math(kernels);
     if (status != DROPWISE_OK || empty)
         return status;
     const double q = keep_probability(mask);
@@ -483,28 +523,44 @@ dropwise_status dropwise_gaussian_forward(const dropwise_mask *mask, dropwise_dt
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_gaussian_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                          const dropwise_view *view, const void *x, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, gaussian_forward(mask, dtype, view, x, y));
+}
+
 dropwise_status dropwise_gaussian_backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                            const dropwise_view *view, const void *dy, void *dx)
 {
     return dropwise_gaussian_forward(mask, dtype, view, dy, dx);
 }
 
-dropwise_status dropwise_gaussian_noise(const dropwise_mask *mask, dropwise_dtype dtype,
-                                        const dropwise_view *view, double sigma, const void *x, void *y)
+static FP_ENV_BODY dropwise_status gaussian_noise(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                  const dropwise_view *view, double sigma, const void *x,
+                                                  void *y)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = begin_noise(&c, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status = begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
     if (status == DROPWISE_OK && !(sigma >= 0 && dropwise_is_finite(sigma)))
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
-        status = check_math();
+        status = dropwise_check_math(kernels);
     if (status != DROPWISE_OK || empty)
         return status;
     const dropwise_params p = params_of(&c.rows, 1, sigma, 0);
     draw_normal_words(&c);
     run_noise(&c, mix_of(&c.rows), &p);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_gaussian_noise(const dropwise_mask *mask, dropwise_dtype dtype,
+                                        const dropwise_view *view, double sigma, const void *x, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, gaussian_noise(mask, dtype, view, sigma, x, y));
 }
 
 /* ---- Concrete dropout ---- */
@@ -515,7 +571,7 @@ static dropwise_status check_logit(double logit, double temperature)
     return inside ? DROPWISE_OK : DROPWISE_ERROR_PARAMETER;
 }
 
-static dropwise_status check_concrete(const dropwise_concrete *concrete)
+static dropwise_status check_concrete(const dropwise_kernels *kernels, const dropwise_concrete *concrete)
 {
     if (concrete == NULL)
         return DROPWISE_ERROR_NULL;
@@ -528,10 +584,11 @@ static dropwise_status check_concrete(const dropwise_concrete *concrete)
         !dropwise_is_finite(concrete->dropout_regularizer))
         return DROPWISE_ERROR_PARAMETER;
     const dropwise_status status = check_logit(concrete->logit, concrete->temperature);
-    return status == DROPWISE_OK ? check_math() : status;
+    return status == DROPWISE_OK ? dropwise_check_math(kernels) : status;
 }
 
-dropwise_status dropwise_concrete_init(dropwise_concrete *concrete, double logit, double temperature)
+static FP_ENV_BODY dropwise_status concrete_init(dropwise_concrete *concrete, double logit,
+                                                 double temperature)
 {
     if (concrete == NULL)
         return DROPWISE_ERROR_NULL;
@@ -543,6 +600,12 @@ dropwise_status dropwise_concrete_init(dropwise_concrete *concrete, double logit
     concrete->logit = logit;
     concrete->temperature = temperature;
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_concrete_init(dropwise_concrete *concrete, double logit, double temperature)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, concrete_init(concrete, logit, temperature));
 }
 
 /* p and 1 / (1 - p). */
@@ -557,15 +620,22 @@ static probability probability_of(const dropwise_kernels *kernels, double logit)
     return (probability){1.0 / (1.0 + e[0]), 1.0 + e[1]};
 }
 
-dropwise_status dropwise_concrete_probability(const dropwise_concrete *concrete, double *p)
+static FP_ENV_BODY dropwise_status concrete_probability(const dropwise_concrete *concrete, double *p)
 {
-    const dropwise_status status = check_concrete(concrete);
+    const dropwise_kernels *kernels = dropwise_active();
+    const dropwise_status status = check_concrete(kernels, concrete);
     if (status != DROPWISE_OK)
         return status;
     if (p == NULL)
         return DROPWISE_ERROR_NULL;
-    *p = probability_of(dropwise_active(), concrete->logit).p;
+    *p = probability_of(kernels, concrete->logit).p;
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_concrete_probability(const dropwise_concrete *concrete, double *p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, concrete_probability(concrete, p));
 }
 
 /* Numbers will be the kept parts of the relaxed mask. */
@@ -575,15 +645,16 @@ static void draw_relaxed(noise_call *c, const dropwise_params *p)
     draw_uniform_words(c, c->rows.is_f64 ? k->noise_relaxed_f64 : k->noise_relaxed_f32, p);
 }
 
-dropwise_status dropwise_concrete_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                          const dropwise_view *view, const dropwise_concrete *concrete,
-                                          const void *x, void *y)
+static FP_ENV_BODY dropwise_status concrete_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                    const dropwise_view *view,
+                                                    const dropwise_concrete *concrete, const void *x, void *y)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = begin_noise(&c, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status = begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
     if (status == DROPWISE_OK)
-        status = check_concrete(concrete);
+        status = check_concrete(kernels, concrete);
     if (status != DROPWISE_OK || empty)
         return status;
     const probability of = probability_of(c.rows.kernels, concrete->logit);
@@ -592,6 +663,14 @@ dropwise_status dropwise_concrete_forward(const dropwise_mask *mask, dropwise_dt
     draw_relaxed(&c, &relaxed);
     run_noise(&c, modulate_of(&c.rows), &scale);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_concrete_forward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                          const dropwise_view *view, const dropwise_concrete *concrete,
+                                          const void *x, void *y)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, concrete_forward(mask, dtype, view, concrete, x, y));
 }
 
 static void run_concrete_backward(noise_call *c, const dropwise_params *p, const operand *dy,
@@ -617,14 +696,16 @@ static void run_concrete_backward(noise_call *c, const dropwise_params *p, const
     } while (dropwise_next_row(rows, &r));
 }
 
-dropwise_status dropwise_concrete_backward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                           const dropwise_view *view, const dropwise_concrete *concrete,
-                                           const void *dy, const void *x, void *dx, double *dlogit)
+static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                                     const dropwise_view *view,
+                                                     const dropwise_concrete *concrete, const void *dy,
+                                                     const void *x, void *dx, double *dlogit)
 {
+    const dropwise_kernels *kernels = dropwise_active();
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, NULL, &empty);
     if (status == DROPWISE_OK)
-        status = check_concrete(concrete);
+        status = check_concrete(kernels, concrete);
     if (status == DROPWISE_OK && (dlogit == NULL || (!empty && (dy == NULL || x == NULL || dx == NULL))))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK)
@@ -642,7 +723,7 @@ dropwise_status dropwise_concrete_backward(const dropwise_mask *mask, dropwise_d
                                 {x, c.view.y_stride, bytes, false},
                                 {dx, c.view.y_stride, bytes, true},
                                 {dlogit, alone, sizeof *dlogit, true}};
-    status = dropwise_begin_rows(&c.rows, mask, dtype, &c.view, operands, 4, NULL, false);
+    status = dropwise_begin_rows(&c.rows, kernels, mask, dtype, &c.view, operands, 4, NULL, false);
     if (status != DROPWISE_OK)
         return status;
     const probability of = probability_of(c.rows.kernels, concrete->logit);
@@ -653,6 +734,14 @@ dropwise_status dropwise_concrete_backward(const dropwise_mask *mask, dropwise_d
     run_concrete_backward(&c, &slope, &operands[0], &operands[1], &operands[2], sums);
     *dlogit = dropwise_sum_tree(true, sums, 1).f64;
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_concrete_backward(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_view *view, const dropwise_concrete *concrete,
+                                           const void *dy, const void *x, void *dx, double *dlogit)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, concrete_backward(mask, dtype, view, concrete, dy, x, dx, dlogit));
 }
 
 static double sum_of_squares(const dropwise_kernels *kernels, dropwise_dtype dtype, size_t n,
@@ -687,11 +776,12 @@ static dropwise_status check_results(dropwise_extent of_weights, const double *v
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_concrete_regularizer(const dropwise_concrete *concrete, dropwise_dtype dtype,
-                                              uint64_t n, const void *weights, double *value, double *dlogit,
-                                              double *decay)
+static FP_ENV_BODY dropwise_status concrete_regularizer(const dropwise_concrete *concrete,
+                                                        dropwise_dtype dtype, uint64_t n, const void *weights,
+                                                        double *value, double *dlogit, double *decay)
 {
-    dropwise_status status = check_concrete(concrete);
+    const dropwise_kernels *kernels = dropwise_active();
+    dropwise_status status = check_concrete(kernels, concrete);
     const size_t bytes = dropwise_dtype_bytes(dtype);
     if (status == DROPWISE_OK && bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
@@ -704,7 +794,6 @@ dropwise_status dropwise_concrete_regularizer(const dropwise_concrete *concrete,
         status = check_results(dropwise_extent_of(weights, (size_t)n * bytes), value, dlogit, decay);
     if (status != DROPWISE_OK)
         return status;
-    const dropwise_kernels *kernels = dropwise_active();
     const double a = concrete->logit;
     const probability of = probability_of(kernels, a);
     double ln_inverse_keep;
@@ -717,4 +806,12 @@ dropwise_status dropwise_concrete_regularizer(const dropwise_concrete *concrete,
     *dlogit = by_weights * squares * of.p + by_dropout * a * of.p / of.inverse_keep;
     *decay = 2.0 * by_weights;
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_concrete_regularizer(const dropwise_concrete *concrete, dropwise_dtype dtype,
+                                              uint64_t n, const void *weights, double *value, double *dlogit,
+                                              double *decay)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, concrete_regularizer(concrete, dtype, n, weights, value, dlogit, decay));
 }

@@ -5,6 +5,7 @@
 #include "apply.h"
 #include "bits.h"
 #include "dispatch.h"
+#include "fp_env.h"
 
 /* ---- Checks ---- */
 
@@ -597,8 +598,9 @@ static dropwise_status check_arguments(const dropwise_mask *mask, dropwise_dtype
     return status;
 }
 
-static dropwise_status apply_view(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *view,
-                                  const void *x, void *y, const dropwise_stored *stored, bool draws)
+static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwise_dtype dtype,
+                                              const dropwise_view *view, const void *x, void *y,
+                                              const dropwise_stored *stored, bool draws)
 {
     bool empty;
     dropwise_status status = check_arguments(mask, dtype, view, stored, &empty);
@@ -650,18 +652,20 @@ dropwise_status dropwise_forward_view(const dropwise_mask *mask, dropwise_dtype 
                                       const dropwise_view *view, const void *x, void *y,
                                       const dropwise_stored *stored)
 {
-    return apply_view(mask, dtype, view, x, y, stored, true);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, apply_view(mask, dtype, view, x, y, stored, true));
 }
 
 dropwise_status dropwise_backward_view(const dropwise_mask *mask, dropwise_dtype dtype,
                                        const dropwise_view *view, const void *dy, void *dx,
                                        const dropwise_stored *stored)
 {
-    return apply_view(mask, dtype, view, dy, dx, stored, false);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, apply_view(mask, dtype, view, dy, dx, stored, false));
 }
 
-dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropwise_dtype dtype,
-                                   const dropwise_view *view, const dropwise_stored *stored)
+static FP_ENV_BODY dropwise_status draw_view(const dropwise_mask *mask, dropwise_dtype dtype,
+                                             const dropwise_view *view, const dropwise_stored *stored)
 {
     bool empty;
     dropwise_status status = check_arguments(mask, dtype, view, stored, &empty);
@@ -679,4 +683,11 @@ dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropwise_dtype dty
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
     dropwise_draw_rows(&draw, view, &rows, &plan);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *view,
+                                   const dropwise_stored *stored)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, draw_view(mask, dtype, view, stored));
 }

@@ -53,6 +53,19 @@ void fill_noise(void *p, size_t n, uint64_t seed)
         out[i] = (unsigned char)noise(&seed);
 }
 
+void put_le32(void *p, uint32_t word)
+{
+    unsigned char *out = p;
+    for (int i = 0; i < 4; i++)
+        out[i] = (unsigned char)(word >> 8 * i);
+}
+
+uint32_t get_le32(const void *p)
+{
+    const unsigned char *in = p;
+    return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
 dropwise_dtype dtype_number(ref_dtype dtype)
 {
     static const dropwise_dtype numbers[REF_DTYPES] = {

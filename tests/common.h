@@ -34,6 +34,10 @@ bool quick(void);
 uint64_t noise(uint64_t *state);
 void fill_noise(void *p, size_t n, uint64_t seed);
 
+/* Words in little-endian bytes, as kernels read and write them on any host. */
+void put_le32(void *p, uint32_t word);
+uint32_t get_le32(const void *p);
+
 /* n elements with NaN (quiet and signalling, payloads), infinities, subnormals, zeros, the largest. */
 void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed);
 

@@ -180,15 +180,14 @@ void check_noise(dropwise_noise_fn *make, const char *name)
             for (size_t i = 0; i < n; i += 2) { /* each extreme word with each other */
                 const uint32_t first = extreme[i / 2 % 8], other = extreme[(i / 2 / 8 + i) % 8];
                 if (i / 128 % 2 == 1) {
-                    memcpy(words + 4 * i, &first, 4);
-                    memcpy(words + 4 * i + 4, &other, 4);
+                    put_le32(words + 4 * i, first);
+                    put_le32(words + 4 * i + 4, other);
                 }
             }
             make(n, words, &p.params, numbers);
             for (size_t i = 0; i < n; i++) {
-                uint32_t pair[2], word;
-                memcpy(pair, words + i / 2 * 8, 8);
-                memcpy(&word, words + 4 * i, 4);
+                const uint32_t pair[2] = {get_le32(words + i / 2 * 8), get_le32(words + i / 2 * 8 + 4)};
+                const uint32_t word = get_le32(words + 4 * i);
                 const double actual = get(c->dtype, numbers, i);
                 if (strstr(name, "uniform") != NULL) {
                     assert_close(actual, ref_uniform(c->dtype, word), 0, name, i, n);

@@ -130,8 +130,12 @@ static void test_range(void **state)
     assert_refused(&good, limit - N + 1, N, DROPWISE_ERROR_RANGE);
     assert_refused(&good, UINT64_MAX, 1, DROPWISE_ERROR_RANGE);
     assert_refused(&good, UINT64_MAX - 10, N, DROPWISE_ERROR_RANGE);
+#if SIZE_MAX > UINT32_MAX /* smaller sizes do not get there */
     assert_refused(&good, 0, (size_t)limit + 1, DROPWISE_ERROR_RANGE);
     assert_refused(&good, 1, (size_t)limit, DROPWISE_ERROR_RANGE);
+    assert_int_equal(dropwise_draw_bits(&good, 0, SIZE_MAX, bits), DROPWISE_ERROR_RANGE);
+    assert_untouched();
+#endif
 
     uint8_t last[16];
     assert_int_equal(dropwise_draw_bytes(&good, UINT64_MAX, 16, last), DROPWISE_OK);
@@ -152,7 +156,6 @@ static void test_size(void **state)
         assert_int_equal(dropwise_backward_f32(&good, 0, huge[i], x, y, bits), DROPWISE_ERROR_SIZE);
         assert_int_equal(dropwise_infer_f32(&good, huge[i], x, y), DROPWISE_ERROR_SIZE);
     }
-    assert_int_equal(dropwise_draw_bits(&good, 0, SIZE_MAX, bits), DROPWISE_ERROR_RANGE);
     assert_int_equal(dropwise_draw_bytes(&good, 0, SIZE_MAX, bits), DROPWISE_ERROR_SIZE);
     assert_untouched();
 }

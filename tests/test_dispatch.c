@@ -68,6 +68,42 @@ static void test_required_features(void **state)
     }
 }
 
+static uint64_t load_le64_of(const uint8_t *p)
+{
+    uint64_t v = 0;
+    for (int i = 7; i >= 0; i--)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* The oracle's blocks for the key and the counters that dispatch.c tries a table of ARS with. */
+static void test_that_the_known_answer_of_ars_is_the_oracles(void **state)
+{
+    (void)state;
+    uint64_t digest = 0;
+    for (uint64_t counter = 0; counter < DROPWISE_ARS_ANSWER_BLOCKS; counter++) {
+        uint8_t block[16];
+        ref_generate(REF_ARS4X32_7, UINT64_C(0x85A308D3243F6A88), UINT64_C(0x0370734413198A2E), counter, block);
+        digest = digest * DROPWISE_ARS_ANSWER_FACTOR + load_le64_of(block);
+        digest = digest * DROPWISE_ARS_ANSWER_FACTOR + load_le64_of(block + 8);
+    }
+    if (digest != DROPWISE_ARS_ANSWER)
+        fail_msg("DROPWISE_ARS_ANSWER has to be UINT64_C(0x%016llX)", (unsigned long long)digest);
+}
+
+/* What CI knows of the machine, and that the choice has its reason. */
+static void test_what_ars_is_computed_with(void **state)
+{
+    (void)state;
+    const char *expected = getenv("DROPWISE_TEST_EXPECT_AES");
+    printf("ars4x32 by %s: %s\n", dropwise_aes_name(), dropwise_aes_reason());
+    if (expected == NULL)
+        skip();
+    assert_string_equal(dropwise_aes_name(), expected);
+    if (getenv("DROPWISE_TEST_EXPECT_AES_FAULT") != NULL)
+        assert_non_null(strstr(dropwise_aes_reason(), "failed their known answer"));
+}
+
 /* This program, started again, prints its tier and why. */
 static void ask_child(const char *program, const char *wanted, char *answer, size_t size)
 {
@@ -177,6 +213,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_automatic),
         cmocka_unit_test(test_select),
         cmocka_unit_test(test_required_features),
+        cmocka_unit_test(test_that_the_known_answer_of_ars_is_the_oracles),
+        cmocka_unit_test(test_what_ars_is_computed_with),
         cmocka_unit_test(test_environment_variable),
         cmocka_unit_test(test_concurrent_first_call),
     };

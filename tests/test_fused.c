@@ -170,7 +170,7 @@ static void check_elementwise(dropwise_isa isa)
 {
     begin_tier(isa);
     static const double probabilities[] = {0.1, 0.5, 0.0, 1.0};
-    const dropwise_activation last = dropwise_active_has_math() ? DROPWISE_SILU : DROPWISE_RELU;
+    const dropwise_activation last = dropwise_has_math(dropwise_active()) ? DROPWISE_SILU : DROPWISE_RELU;
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
         fill_operands(dtype);
         for (size_t v = 0; v < N_VIEWS; v++)
@@ -299,7 +299,7 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
 
 static void check_softmax(dropwise_isa isa)
 {
-    if (!dropwise_active_has_math())
+    if (!dropwise_has_math(dropwise_active()))
         return;
     begin_tier(isa);
     static const uint64_t square[2] = {40, 40}, heads[3] = {3, 17, 65}, one[1] = {1000};
@@ -388,8 +388,8 @@ static void check_gradients(dropwise_isa isa)
     fill(REF_F64, (uint8_t *)x, GRAD_N, 1);
     fill(REF_F64, (uint8_t *)b, GRAD_COLUMNS, 2);
     fill(REF_F64, (uint8_t *)weights, GRAD_N, 3);
-    const int last = dropwise_active_has_math() ? DROPWISE_SILU : DROPWISE_RELU;
-    for (int what = dropwise_active_has_math() ? SOFTMAX : RESIDUAL; what <= last; what++) {
+    const int last = dropwise_has_math(dropwise_active()) ? DROPWISE_SILU : DROPWISE_RELU;
+    for (int what = dropwise_has_math(dropwise_active()) ? SOFTMAX : RESIDUAL; what <= last; what++) {
         if (what == SOFTMAX) {
             assert_int_equal(dropwise_softmax_forward(&mask, DROPWISE_F64, &v, &softmax, x, p, y, NULL),
                              DROPWISE_OK);
@@ -458,7 +458,7 @@ static void check_in_place(dropwise_isa isa)
     assert_int_equal(dropwise_activation_backward(&mask, F, &v, DROPWISE_RELU, x, z, b, z, NULL, NULL),
                      DROPWISE_OK);
     assert_same_bytes(z, y, sizeof z, "backward over x");
-    if (!dropwise_active_has_math())
+    if (!dropwise_has_math(dropwise_active()))
         return;
     assert_int_equal(dropwise_softmax_forward(&mask, F, &v, &softmax, x, p, y, NULL), DROPWISE_OK);
     memcpy(z, x, sizeof z);
@@ -499,7 +499,7 @@ static void assert_refused(const dropwise_mask *mask, dropwise_dtype dtype, cons
                      status);
     assert_int_equal(
         dropwise_activation_backward(mask, dtype, v, DROPWISE_RELU, ex, es, eb, ey, ep, stored), status);
-    if (dropwise_active_has_math()) {
+    if (dropwise_has_math(dropwise_active())) {
         assert_int_equal(dropwise_softmax_forward(mask, dtype, v, &softmax, ex, ep, ey, stored), status);
         assert_int_equal(dropwise_softmax_backward(mask, dtype, v, &softmax, ex, es, ey, stored), status);
     }
@@ -586,7 +586,7 @@ static void test_errors(void **state)
     static const uint64_t flat[1] = {64};
     v = view_of(1, flat, 0);
     assert_int_equal(dropwise_softmax_forward(&mask, f32, &v, &s, ex, ep, ey, NULL), DROPWISE_ERROR_SHAPE);
-    if (dropwise_active_has_math()) {
+    if (dropwise_has_math(dropwise_active())) {
         s = softmax;
         s.add = ey;
         s.add_stride[1] = 1;
@@ -617,7 +617,7 @@ static void test_without_math(void **state)
     static const uint64_t size[1] = {8};
     const dropwise_view v = view_of(1, size, 0);
     const dropwise_mask mask = mask_of(0.5);
-    const bool math = dropwise_active_has_math();
+    const bool math = dropwise_has_math(dropwise_active());
     assert_int_equal(
         dropwise_activation_forward(&mask, DROPWISE_F32, &v, DROPWISE_GELU, ex, NULL, ey, NULL),
         math ? DROPWISE_OK : DROPWISE_ERROR_MATH);

@@ -11,7 +11,7 @@ static void check_kernels(dropwise_isa isa)
     const dropwise_kernels *kernels = dropwise_kernels_get(isa);
     assert_non_null(kernels);
     assert_int_equal(kernels->isa, isa);
-    const bool has_math = dropwise_active_has_math();
+    const bool has_math = dropwise_has_math(dropwise_active());
     if (!has_math)
         printf("tier %s: no SLEEF functions here\n", dropwise_isa_name(isa));
 #define DROPWISE_GENERATOR(name) check_generator(&kernels->name, #name);

@@ -492,6 +492,15 @@ static void test_shards(void **state)
 
 /* ---- Layouts of other systems, written word by word ---- */
 
+/*
+ * Sets bit `bit` of word `word` if the element is kept: words of 8 * word_bytes bits that lie as on the
+ * systems' own hosts, which are little-endian.
+ */
+static void set_bit_of_word(uint8_t *words, size_t word_bytes, size_t word, unsigned bit, int kept)
+{
+    words[word * word_bytes + bit / 8] |= (uint8_t)(kept << bit % 8);
+}
+
 static void test_layouts(void **state)
 {
     (void)state;
@@ -503,10 +512,10 @@ static void test_layouts(void **state)
     /* libxsmm: rows of bits, padded to a multiple of 16. */
     static const uint64_t matrix[2] = {ROWS, N};
     const dropwise_view rows = view_of(2, matrix, 0);
-    uint16_t expected16[ROWS][(N + 15) / 16] = {{0}}, words16[ROWS][(N + 15) / 16] = {{0}};
+    uint8_t expected16[ROWS][(N + 15) / 16 * 2] = {{0}}, words16[ROWS][(N + 15) / 16 * 2] = {{0}};
     for (unsigned r = 0; r < ROWS; r++)
         for (unsigned i = 0; i < N; i++)
-            expected16[r][i / 16] |= (uint16_t)(ref_keep(&ref, r * N + i) << i % 16);
+            set_bit_of_word(expected16[r], 2, i / 16, i % 16, ref_keep(&ref, r * N + i));
     dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, words16, sizeof words16,
                               sizeof words16[0], {0, 0}};
     assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &rows, &stored), DROPWISE_OK);
@@ -515,18 +524,18 @@ static void test_layouts(void **state)
     /* ONNX Runtime: the whole tensor in 32-bit words, element i is bit i % 32 of word i / 32. */
     static const uint64_t flat[1] = {ROWS * N};
     const dropwise_view all = view_of(1, flat, 0);
-    uint32_t expected32[(ROWS * N + 31) / 32] = {0}, words32[(ROWS * N + 31) / 32] = {0};
+    uint8_t expected32[(ROWS * N + 31) / 32 * 4] = {0}, words32[(ROWS * N + 31) / 32 * 4] = {0};
     for (unsigned i = 0; i < ROWS * N; i++)
-        expected32[i / 32] |= (uint32_t)ref_keep(&ref, i) << i % 32;
+        set_bit_of_word(expected32, 4, i / 32, i % 32, ref_keep(&ref, i));
     stored = (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words32, sizeof words32,
                                sizeof words32, {0, 0}};
     assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
     assert_same_bytes(words32, expected32, sizeof words32, "32-bit words");
 
     /* TransformerEngine: 16 elements a 16-bit word, the first one in bit 0. */
-    uint16_t expected_te[(ROWS * N + 15) / 16] = {0}, words_te[(ROWS * N + 15) / 16] = {0};
+    uint8_t expected_te[(ROWS * N + 15) / 16 * 2] = {0}, words_te[(ROWS * N + 15) / 16 * 2] = {0};
     for (unsigned i = 0; i < ROWS * N; i++)
-        expected_te[i / 16] |= (uint16_t)(ref_keep(&ref, i) << i % 16);
+        set_bit_of_word(expected_te, 2, i / 16, i % 16, ref_keep(&ref, i));
     stored = (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words_te, sizeof words_te, 0, {0, 0}};
     assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
     assert_same_bytes(words_te, expected_te, sizeof words_te, "16-bit words");
