@@ -320,13 +320,39 @@ def test_apply(folder):
     check_failure("no such folder", "No such file", *base, source, os.path.join(folder, "a", "b"))
 
 
+def test_seeds():
+    """Negative ones are those of signed integers: half of the seeds that torch.compile draws."""
+    base = ["--p", 0.5, "--first", 3, "--n", 100]
+    for seed in (-7, -1, -2**63, "-0x7", "-0"):
+        value = int(str(seed), 0) % 2**64
+        line = digits(value, 5, 0.5, 3, 100) + "\n"
+        check_output(f"--seed {seed}", line.encode(), "mask", f"--seed={seed}", "--stream", 5, *base)
+        check_output(f"--stream {seed}", (digits(5, value, 0.5, 3, 100) + "\n").encode(), "mask", "--seed", 5,
+                     "--stream", seed, *base)
+        check_output(f"bytes --seed {seed}", philox(value, value, 9), "bytes", "--seed", seed, "--stream",
+                     seed, "--first-block", 9, "--n", 16)
+    for layout, bits in (("triton", 64), ("inductor-cpu", 64), ("onednn-3.6", 32), ("onemkl", 32)):
+        mask = lambda seed: run("mask", "--layout", layout, "--seed", seed, *base)
+        for seed in (-7, -2**(bits - 1)):
+            check(f"{layout} --seed {seed}", len(mask(seed).stdout) == 101 and
+                  mask(seed).stdout == mask(seed % 2**bits).stdout)
+        for seed in (-2**(bits - 1) - 1, 2**bits):
+            check(f"{layout} --seed {seed}", mask(seed).returncode == 2 and
+                  f"-2^{bits - 1} to 2^{bits} - 1".encode() in mask(seed).stderr)
+    tf = lambda seed: run("mask", "--layout", "tf", "--seed", 1, "--stream", seed, *base).stdout
+    check("tf --stream -3", len(tf(-3)) == 101 and tf(-3) == tf(2**64 - 3))
+
+
 def test_usage():
     full = {"--seed": 1, "--stream": 2, "--p": 0.5, "--first": 0, "--n": 4}
     flat = lambda options: [w for o in options.items() for w in o]
     for name in full:
         check_usage(f"mask without {name}", "mask", *flat({k: v for k, v in full.items() if k != name}))
     for name in ("--seed", "--stream", "--first", "--n"):
-        for value in ("", "-1", "+1", " 1", "1 ", "1x", "0x", "0xg", "1.5", "1e3", 2**64, "0x1" + "0" * 16):
+        if name not in ("--seed", "--stream"):
+            check_usage(f"mask {name} -1", "mask", *flat({**full, name: -1}))
+        for value in ("", "+1", "-", "--1", "-+1", "- 1", "-1x", "-0x", -2**63 - 1, "-0x8000000000000001",
+                      " 1", "1 ", "1x", "0x", "0xg", "1.5", "1e3", 2**64, "0x1" + "0" * 16):
             check_usage(f"mask {name} {value!r}", "mask", *flat({**full, name: value}))
     for value in ("", "nan", "-0.1", "1.1", "inf", "0.5x", " 0.5", "half"):
         check_usage(f"mask --p {value!r}", "mask", *flat({**full, "--p": value}))
@@ -352,6 +378,7 @@ def test_usage():
 
 
 test_mask()
+test_seeds()
 test_layouts()
 test_isa()
 test_bytes()

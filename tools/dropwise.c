@@ -106,6 +106,17 @@ static bool read_u64(const command *self, const option_values *given, const char
     return false;
 }
 
+/* Likewise a seed or stream, which may be negative. */
+static bool read_seed(const command *self, const option_values *given, const char *name, uint64_t *out)
+{
+    const char *text = value_of(self, given, name);
+    if (text == NULL || parse_seed(text, 64, out))
+        return true;
+    fprintf(stderr, "dropwise: --%s takes a whole number from -2^63 to 2^64 - 1, decimal or 0x, not '%s'\n",
+            name, text);
+    return false;
+}
+
 /* Reads one of two words: *out becomes 0 for the first, which is the default, and 1 for the second. */
 static bool read_choice(const command *self, const option_values *given, const char *name,
                         const char *zero, const char *one, int *out)
@@ -175,7 +186,7 @@ static int read_mask(const command *self, const option_values *given, dropwise_m
 {
     uint64_t seed = 0, stream = 0;
     double p = 0;
-    if (!read_u64(self, given, "seed", &seed) || !read_u64(self, given, "stream", &stream))
+    if (!read_seed(self, given, "seed", &seed) || !read_seed(self, given, "stream", &stream))
         return EXIT_USAGE;
     const char *text = value_of(self, given, "p");
     if (text != NULL && !parse_double(text, &p)) {
@@ -471,7 +482,7 @@ static void print_command_help(const command *self)
                self->options[i].help);
     printf("  --help           this text\n");
     if (self->n_options != 0)
-        printf("\nWhole numbers have 64 bits, decimal or 0x.\n");
+        printf("\nWhole numbers have 64 bits, decimal or 0x. S and T may be negative: -7 is 2^64 - 7.\n");
 }
 
 static void print_help(void)

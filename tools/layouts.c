@@ -81,7 +81,7 @@ static bool check_options(const layout_options *layout, const option_spec *specs
     return true;
 }
 
-/* Numbers of the options, 0 where one was not given; `bits` of them at most. */
+/* Numbers of the options, 0 where one was not given. */
 typedef struct reader {
     const option_spec *specs;
     int n_specs;
@@ -96,6 +96,19 @@ static uint64_t number(reader *r, const char *name, unsigned bits)
     if (text != NULL && (!parse_u64(text, &value) || value > UINT64_MAX >> (64 - bits))) {
         fprintf(stderr, "dropwise: --%s takes a whole number below 2^%u here, decimal or 0x, not '%s'\n",
                 name, bits, text);
+        r->failed = true;
+    }
+    return value;
+}
+
+/* A seed of `bits` bits, which may be negative. */
+static uint64_t seed_number(reader *r, const char *name, unsigned bits)
+{
+    uint64_t value = 0;
+    const char *text = options_value(r->specs, r->n_specs, r->given, name);
+    if (text != NULL && !parse_seed(text, bits, &value)) {
+        fprintf(stderr, "dropwise: --%s takes a whole number from -2^%u to 2^%u - 1 here, decimal or 0x, "
+                "not '%s'\n", name, bits - 1, bits, text);
         r->failed = true;
     }
     return value;
@@ -126,8 +139,8 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
     if (layout == NULL || !check_options(layout, specs, n_specs, given))
         return false;
     reader r = {specs, n_specs, given, false};
-    const uint64_t seed = number(&r, "seed", layout->seed_has_32_bits ? 32 : 64);
-    const uint64_t stream = number(&r, "stream", 64), offset = number(&r, "offset", 64);
+    const uint64_t seed = seed_number(&r, "seed", layout->seed_has_32_bits ? 32 : 64);
+    const uint64_t stream = seed_number(&r, "stream", 64), offset = number(&r, "offset", 64);
     const uint64_t size = number(&r, "size", 64);
     const uint64_t rows = number(&r, "rows", 64), columns = number(&r, "columns", 64);
     const uint32_t threads = (uint32_t)number(&r, "threads", 32), vector = (uint32_t)number(&r, "vector", 32);

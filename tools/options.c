@@ -89,6 +89,17 @@ bool parse_u64(const char *text, uint64_t *out)
     return true;
 }
 
+bool parse_seed(const char *text, unsigned bits, uint64_t *out)
+{
+    const bool negative = text[0] == '-';
+    const uint64_t most = UINT64_MAX >> (64 - bits), half = most / 2 + 1;
+    uint64_t value;
+    if (!parse_u64(text + negative, &value) || value > (negative ? half : most))
+        return false;
+    *out = negative ? (0 - value) & most : value;
+    return true;
+}
+
 bool parse_double(const char *text, double *out)
 {
     if (text[0] == '\0' || isspace((unsigned char)text[0]))
