@@ -1,6 +1,7 @@
 #include "npy.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -158,7 +159,10 @@ static const char *parse_dictionary(const char *text, npy_header *header)
 const char *npy_read_header(FILE *in, npy_header *header)
 {
     uint8_t *raw = header->raw;
-    if (fread(raw, 1, 8, in) != 8 || memcmp(raw, "\x93NUMPY", 6) != 0)
+    const size_t begin = fread(raw, 1, 8, in);
+    if (ferror(in))
+        return complain(strerror(errno), "");
+    if (begin != 8 || memcmp(raw, "\x93NUMPY", 6) != 0)
         return complain("this is no file of NumPy's format (.npy)", "");
     if (raw[6] < 1 || raw[6] > 3 || raw[7] != 0) {
         char version[16];
