@@ -3,6 +3,7 @@
 
 The expected masks come from a Philox of this file's own.
 """
+import io
 import os
 import resource
 import select
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 # Names of files with their folders, as some runs are in folders of their own.
 command = [os.path.abspath(word) if os.path.exists(word) else word for word in sys.argv[1:]]
@@ -312,7 +314,8 @@ def test_apply(folder):
     bad = {
         "dtype <i4": npy("'<i4'", "(120,)", data),
         "dtype <f16": npy("'<f16'", "(30,)", data),
-        "dtype >f4": npy("'>f4'", "(120,)", data),
+        "dtype |b1": npy("'|b1'", "(480,)", data),
+        "dtype <c8": npy("'<c8'", "(60,)", data),
         "dtype |O": npy("'|O'", "(120,)", data),
         "structured": npy("[('a', '<f4')]", "(120,)", data),
         "cut off": npy("'<f4'", "(121,)", data),
@@ -359,6 +362,224 @@ def test_seeds():
                   f"-2^{bits - 1} to 2^{bits} - 1".encode() in mask(seed).stderr)
     tf = lambda seed: run("mask", "--layout", "tf", "--seed", 1, "--stream", seed, *base).stdout
     check("tf --stream -3", len(tf(-3)) == 101 and tf(-3) == tf(2**64 - 3))
+
+
+# ---- Headers ----
+
+PLAIN = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"
+
+# What NumPy reads, with the elements: (header, versions).
+GOOD_HEADERS = [
+    *((PLAIN % shape, (1, 2, 3), n) for shape, n in (
+        ("()", 1), ("(60,)", 60), ("(6, 10)", 60), ("(6,10,)", 60), ("( 6\n,\t10 )", 60), ("(0, 3)", 0),
+        ("(00, 3)", 0), ("(0, 2305843009213693951)", 0), ("(2, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 10)", 60))),
+    # Long integers of Python 2, which newer versions of the format do not know.
+    *((PLAIN % shape, (1, 2), n) for shape, n in (
+        ("(6L, 10L)", 60), ("(60L,)", 60), ("(6L, 10)", 60), ("(0L,)", 0), ("(6 L, 10 L,)", 60))),
+    ("{\"shape\": (60,), \"fortran_order\": True, \"descr\": \"<f4\"}", (1, 2, 3), 60),
+    ("{'descr':'<f4','fortran_order':False,'shape':(60,)}", (1, 2, 3), 60),
+    (" \t" + PLAIN % "(60,)" + " \f\n\n", (1, 2, 3), 60),
+    ((PLAIN % "(60,)").ljust(10000), (1, 2, 3), 60),
+    ("{'descr': '<f8', 'descr': '<f4', 'fortran_order': False, 'shape': (9,), 'shape': (60,)}", (1, 2), 60),
+    *(("{'descr': '%s', 'fortran_order': False, 'shape': (60,)}" % descr, (1, 2, 3), 60)
+      for descr in ("=f4", "|f4", "f4", "f", "<f", ">f4", "float32", "single")),
+]
+
+# What NumPy refuses.
+BAD_HEADERS = [
+    *((PLAIN % shape, (1, 2, 3)) for shape in (
+        "(60)", "((60))", "60", "[60]", "(,)", "(60,,)", "(6 10)", "(06, 10)", "(6, 010)", "(006L,)",
+        "(60.,)", "(6e1,)", "(60j,)", "(-60,)", "(-1,)", "(6l, 10l)", "(6LL, 10)", "(6L0,)", "(60L)",
+        "(60,)L", "(60,", "60,)", "('60',)", "(6\v, 10)", "(6_,)", "(0, 2305843009213693952)",
+        "(0, 9223372036854775808)", "(18446744073709551676,)", "(4294967296, 4294967296)", "None", "")),
+    *((PLAIN % shape, (3,)) for shape in ("(6L, 10L)", "(60L,)")),
+    ("{'descr': '<f4', 'fortran_order': 0, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': false, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': Falsehood, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': 'False', 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,), 'x': 1}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,),,}", (1, 2, 3)),
+    ("{'descr': '<f4' 'fortran_order': False, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,)", (1, 2, 3)),
+    ("{'descr': <f4, 'fortran_order': False, 'shape': (60,)}", (1, 2, 3)),
+    ("{}", (1, 2, 3)),
+    ("{,}", (1, 2, 3)),
+    ("", (1, 2, 3)),
+    (PLAIN % "(60,)" + "}", (1, 2, 3)),
+    (PLAIN % "(60,)" + "\v", (1, 2, 3)),
+    (PLAIN % "(60,)" + "\0", (1, 2, 3)),
+    ("\n " + PLAIN % "(60,)", (1, 2, 3)),
+    ((PLAIN % "(60,)").ljust(10001), (1, 2, 3)),
+    *(("{'descr': '%s', 'fortran_order': False, 'shape': (60,)}" % descr, (1, 2, 3))
+      for descr in ("<float32", "F4", "f4 ", " f4", "<f3", "<<f4", "")),
+]
+
+# What NumPy reads as Python's expressions, and nobody writes: refused.
+UNUSUAL_HEADERS = [PLAIN % shape for shape in ("((60,))", "(+60,)", "(0x3c,)", "(6_0,)")] + [
+    "\n" + PLAIN % "(60,)", "(" + PLAIN % "(60,)" + ")", PLAIN % "(60,)" + "# comment",
+    "{u'descr': '<f4', 'fortran_order': False, 'shape': (60,)}",
+    "{'des' 'cr': '<f4', 'fortran_order': False, 'shape': (60,)}",
+]
+
+
+def test_headers():
+    apply = lambda header, n, version: run("apply", "--seed", 1, "--stream", 2, "--p", 1, "-", "-",
+                                           stdin=npy_file(header, b"\1" * 4 * n, version))
+    for header, versions, n in GOOD_HEADERS:
+        for version in versions:
+            result = apply(header, n, version)
+            check(f"good header {header[:80]!r}, version {version}: {result.stderr.decode()!r}",
+                  result.returncode == 0 and result.stdout == npy_file(header, bytes(4 * n), version))
+    for header, versions in BAD_HEADERS + [(header, (1, 2, 3)) for header in UNUSUAL_HEADERS]:
+        for version in versions:
+            result = apply(header, 60, version)
+            check(f"bad header {header[:80]!r}, version {version}: status {result.returncode}",
+                  result.returncode == 1 and result.stdout == b"" and
+                  result.stderr.startswith(b"dropwise: standard input: "))
+    for rank, status in ((64, 0), (65, 1)):  # as NumPy 2 holds; NumPy 1 held 32
+        check(f"rank {rank}", apply(PLAIN % ("(" + "1," * rank + ")"), 1, 1).returncode == status)
+
+    # The tables are right about NumPy: 2.4.6 and 1.24.2 were tried.
+    try:
+        import numpy.lib.format
+    except ImportError as e:
+        return skip("headers held against numpy.lib.format", e)
+
+    def numpy_reads(header, n, version):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                file = io.BytesIO(npy_file(header, b"\1" * 4 * n, version))
+                array = numpy.lib.format.read_array(file)
+            return array.size == n and array.dtype.itemsize == 4
+        except Exception:  # of the tokenizer's, too
+            return False
+    for header, versions, n in GOOD_HEADERS:
+        for version in versions:
+            check(f"NumPy reads {header[:80]!r}, version {version}", numpy_reads(header, n, version))
+    for header, versions in BAD_HEADERS:
+        for version in versions:
+            check(f"NumPy refuses {header[:80]!r}, version {version}", not numpy_reads(header, 60, version))
+    for header in UNUSUAL_HEADERS:
+        check(f"NumPy reads {header[:80]!r}", numpy_reads(header, 60, 1))
+
+
+# ---- Elements ----
+
+def test_dtypes():
+    """With p = 0.5 the scale is 2: one is added to the exponent."""
+    def apply(descr, dtype, data, order="False"):
+        n = len(data) // int(descr[-1])
+        words = ["--dtype", dtype] if dtype else []
+        return run("apply", "--seed", 5, "--stream", 6, "--p", 0.5, *words, "-", "-",
+                   stdin=npy(f"'{descr}'", f"({n},)", data, order))
+
+    # name: bytes, the bits of 1.0, of 2.0, of the largest number, and of its double
+    types = {
+        "f64": (8, 0x3FF << 52, 1 << 62, (0x7FF << 52) - 1, 0x7FF << 52),
+        "f32": (4, 0x3F800000, 0x40000000, 0x7F7FFFFF, 0x7F800000),
+        "f16": (2, 0x3C00, 0x4000, 0x7BFF, 0x7C00),
+        "bf16": (2, 0x3F80, 0x4000, 0x7F7F, 0x7F80),
+        "f8_e4m3": (1, 0x38, 0x40, 0x7E, 0x7F),
+        "f8_e4m3_sat": (1, 0x38, 0x40, 0x7E, 0x7E),
+        "f8_e5m2": (1, 0x3C, 0x40, 0x7B, 0x7C),
+        "f8_e5m2_sat": (1, 0x3C, 0x40, 0x7B, 0x7B),
+    }
+    own = {"f64": "f8", "f32": "f4", "f16": "f2"}
+    host = "<" if read(command[-1])[5] == 1 else ">"  # as ELF says, of a program of another machine too
+    kept = [keep(5, 6, 0.5, i) for i in range(200)]
+    for name, (size, one, two, most, double) in types.items():
+        for order in "<>":
+            pack = lambda values: b"".join(v.to_bytes(size, "little" if order == "<" else "big")
+                                           for v in values)
+            source = pack([one, most] * 100)
+            expected = pack([v if k else 0 for v, k in zip([two, double] * 100, kept)])
+            descrs = [f"{order}{kind}{size}" for kind in "uiV"]
+            if size == 1:
+                descrs = ["|V1", "<V1", "<f1", "|u1", "|i1", "u1", "=u1", ">f1"]
+            if order == "<" and size > 1:
+                descrs += [f"|V{size}", f"V{size}"]  # from little-endian machines
+            if order == host and size > 1:
+                descrs += [f"=u{size}", f"u{size}"]
+            if name in own:
+                descrs.append(order + own[name])
+                result = apply(order + own[name], None, source)
+                check(f"{order + own[name]} without --dtype", result.stdout[128:] == expected)
+            for descr in descrs:
+                result = apply(descr, name, source)
+                check(f"{descr} --dtype {name}: {result.stderr.decode()!r}", result.stdout ==
+                      npy(f"'{descr}'", "(200,)", expected))
+    for descr in ("<V2", "|V2", "|V1", "<u2", "<i2", "|u1", "|i1", "<f1", "<i4", "<u8"):
+        result = apply(descr, None, bytes(64))
+        check(f"{descr} without --dtype: {result.stderr.decode()!r}", result.returncode == 1 and
+              b"--dtype" in result.stderr and f"dtype {descr}\n".encode() in result.stderr)
+    for descr, dtype in (("<V2", "f32"), ("|V1", "bf16"), ("<u4", "bf16"), ("<f4", "bf16"), ("<f2", "bf16"),
+                         ("<f4", "f64"), ("<f8", "f32"), ("<u8", "f8_e5m2"), ("<f2", "f8_e4m3")):
+        result = apply(descr, dtype, bytes(64))
+        check(f"{descr} --dtype {dtype}: {result.stderr.decode()!r}", result.returncode == 1 and
+              result.stdout == b"" and b"--dtype names" in result.stderr)
+    for descr in ("|b1", "|S1", "|S2", "<U1", "<c8", "<M8", "<m8", "<V3", "|V0", "|O8", "<f16"):
+        for dtype in ("bf16", "f8_e4m3", "f32", "f64"):
+            result = apply(descr, dtype, bytes(64)) if descr[-1] != "0" else run(
+                "apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype, "-", "-",
+                stdin=npy(f"'{descr}'", "(1,)", b""))
+            check(f"{descr} --dtype {dtype}", result.returncode == 1 and b"cannot be read" in result.stderr)
+    for dtype in ("", "f8", "float32", "F32", "bfloat16", "f32 "):
+        check_usage(f"--dtype {dtype!r}", "apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype,
+                    "-", "-")
+
+    # ml_dtypes 0.6.0 writes bfloat16 as <V2, float8_e4m3fn as <V1 and float8_e5m2 as <f1.
+    try:
+        import ml_dtypes
+        import numpy
+    except ImportError as e:
+        return skip("files of ml_dtypes", e)
+    for name, dtype in (("bfloat16", "bf16"), ("float8_e4m3fn", "f8_e4m3"), ("float8_e5m2", "f8_e5m2")):
+        for order in "<>":
+            array = numpy.ones((10, 20)).astype(numpy.dtype(getattr(ml_dtypes, name)).newbyteorder(order))
+            file = io.BytesIO()
+            numpy.save(file, array)
+            result = run("apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype, "-", "-",
+                         stdin=file.getvalue())
+            data = numpy.frombuffer(result.stdout[128:], array.dtype)
+            check(f"{name} of ml_dtypes, {order}: {result.stderr.decode()!r}", result.returncode == 0 and
+                  data.astype(numpy.float32).tolist() == [2.0 if k else 0.0 for k in kept])
+
+
+def test_orders(folder):
+    """One array, saved in both orders, has one mask: elements are counted in C order."""
+    source, target = os.path.join(folder, "in.npy"), os.path.join(folder, "out.npy")
+    shapes = [(1,), (7,), (3, 5), (1, 7, 1), (5, 1, 4), (2, 3, 4, 5), (4, 3, 2, 1, 2, 3, 4), (0, 3),
+              (3, 0, 2), (1,) * 12, (2, 3) * 5, (2,) * 16, (600, 700), (2, 200001), (300001, 2), (1, 300001),
+              # more axes and elements than a view, or memory, takes at a time
+              (2,) * 19, (3,) * 10 + (5,), (7, 2, 2, 2, 2, 2, 2, 2, 2, 999)]
+    for shape in shapes:
+        strides, n = [], 1
+        for size in reversed(shape):
+            strides.insert(0, n)
+            n *= size
+        places = [0]  # in C order, of the elements as they lie in Fortran order
+        for size, stride in zip(reversed(shape), reversed(strides)):
+            places = [p + c * stride for p in places for c in range(size)]
+        values = [float(i % 65521 + 1) for i in range(n)]
+        for first in (0, 12345):
+            for descr, code in (("<f4", "<%df"), (">f4", ">%df"), ("<f8", "<%dd")):
+                if descr != "<f4" and n > 70000:
+                    continue
+                write(source, npy(f"'{descr}'", str(shape), struct.pack(code % n, *values)))
+                base = ["apply", "--seed", 5, "--stream", 6, "--p", 0.25, "--first", first]
+                run(*base, source, target)
+                in_c = struct.unpack(code % n, read(target)[128:])
+                check(f"{descr} {shape}: C order", [x != 0 for x in in_c[:50]] ==
+                      [keep(5, 6, 0.25, first + i) for i in range(min(n, 50))])
+                data = struct.pack(code % n, *(values[p] for p in places))
+                write(source, npy(f"'{descr}'", str(shape), data, "True"))
+                check_output(f"{descr} {shape}: Fortran order", b"", *base, source, target)
+                result = read(target)
+                check(f"{descr} {shape}: header", b"'fortran_order': True" in result[:128])
+                check(f"{descr} {shape}: Fortran order, elements",
+                      struct.unpack(code % n, result[128:]) == tuple(in_c[p] for p in places))
 
 
 # ---- Where results go ----
@@ -845,6 +1066,9 @@ test_bytes()
 test_generators()
 with tempfile.TemporaryDirectory() as temporary:
     test_apply(temporary)
+    test_orders(temporary)
+test_headers()
+test_dtypes()
 test_files()
 test_links()
 test_pipes()

@@ -25,27 +25,83 @@ typedef struct apply_job {
 /* What became of the input, or of the library's call; errors of the output it keeps itself. */
 typedef enum { DONE, NOT_WRITTEN, NOT_READ } outcome;
 
-/* Dropout of what follows the header. *wrong: why it could not be had. */
-static outcome apply_elements(apply_job *job, uint64_t first, const char **wrong)
+static void swap_bytes(uint8_t *elements, size_t n, size_t bytes)
+{
+    for (uint8_t *e = elements; e < elements + n * bytes; e += bytes) {
+        for (size_t i = 0; i < bytes / 2; i++) {
+            const uint8_t byte = e[i];
+            e[i] = e[bytes - 1 - i];
+            e[bytes - 1 - i] = byte;
+        }
+    }
+}
+
+/* The next elements of the file, which are those of the view. *wrong: why they could not be had. */
+static outcome apply_slab(apply_job *job, const dropwise_view *view, size_t n, const char **wrong)
 {
     static uint8_t elements[CHUNK * sizeof(double)];
     const npy_header *header = &job->header;
     const size_t bytes = header->element_bytes;
-    for (uint64_t done = 0; done < header->n;) {
-        const size_t len = header->n - done < CHUNK ? (size_t)(header->n - done) : CHUNK;
-        if (fread(elements, bytes, len, job->in) != len) {
-            *wrong = ferror(job->in) ? strerror(errno) : "the data is cut off";
-            return NOT_READ;
+    if (fread(elements, bytes, n, job->in) != n) {
+        *wrong = ferror(job->in) ? strerror(errno) : "the data is cut off";
+        return NOT_READ;
+    }
+    if (header->swapped)
+        swap_bytes(elements, n, bytes);
+    const dropwise_status status =
+        dropwise_forward_view(job->mask, header->dtype, view, elements, elements, NULL);
+    if (status != DROPWISE_OK) {
+        *wrong = dropwise_status_string(status);
+        return NOT_READ;
+    }
+    if (header->swapped)
+        swap_bytes(elements, n, bytes);
+    return output_write(&job->out, elements, n * bytes) ? DONE : NOT_WRITTEN;
+}
+
+/*
+ * Dropout of what follows the header, in the order of the file. A slab is as many of the fastest axes as fit,
+ * and a part of the next one; the others are counted as on an odometer.
+ */
+static outcome apply_elements(apply_job *job, uint64_t first, const char **wrong)
+{
+    const npy_header *header = &job->header;
+    const npy_axis *axis = header->axis;
+    int whole = 0;
+    uint64_t inner = 1;
+    while (whole + 1 < header->n_axes && whole + 1 < DROPWISE_MAX_RANK && axis[whole].size <= CHUNK / inner)
+        inner *= axis[whole++].size;
+    const npy_axis *cut = &axis[whole];
+    const uint64_t most = CHUNK / inner;
+
+    uint64_t size[DROPWISE_MAX_RANK];
+    for (int i = 0; i <= whole; i++)
+        size[whole - i] = i < whole ? axis[i].size : 1;
+    dropwise_view view;
+    const dropwise_status status = dropwise_view_init(&view, (uint32_t)whole + 1, size);
+    if (status != DROPWISE_OK) {
+        *wrong = dropwise_status_string(status);
+        return NOT_READ;
+    }
+    for (int i = 0; i <= whole; i++)
+        view.mask_stride[whole - i] = (int64_t)axis[i].stride;
+
+    uint64_t at[NPY_MAX_AXES] = {0};
+    for (int a = whole; header->n != 0 && a < header->n_axes;) {
+        for (uint64_t done = 0; done < cut->size; done += view.size[0]) {
+            view.size[0] = cut->size - done < most ? cut->size - done : most;
+            view.first = first + done * cut->stride;
+            const outcome slab = apply_slab(job, &view, (size_t)(inner * view.size[0]), wrong);
+            if (slab != DONE)
+                return slab;
         }
-        const dropwise_status status =
-            dropwise_forward(job->mask, header->dtype, first + done, len, elements, elements, NULL);
-        if (status != DROPWISE_OK) {
-            *wrong = dropwise_status_string(status);
-            return NOT_READ;
+        for (a = whole + 1; a < header->n_axes; a++) {
+            first += axis[a].stride;
+            if (++at[a] < axis[a].size)
+                break;
+            first -= axis[a].size * axis[a].stride;
+            at[a] = 0;
         }
-        if (!output_write(&job->out, elements, len * bytes))
-            return NOT_WRITTEN;
-        done += len;
     }
     return DONE;
 }
@@ -66,10 +122,11 @@ static const char *check_end(const apply_job *job)
     return NULL;
 }
 
-static int apply_stream(apply_job *job, uint64_t first, const char *in_name, const char *out_name)
+static int apply_stream(apply_job *job, uint64_t first, dropwise_dtype dtype, const char *in_name,
+                        const char *out_name)
 {
     npy_header *header = &job->header;
-    const char *wrong = fstat(fileno(job->in), &job->before) == 0 ? npy_read_header(job->in, header)
+    const char *wrong = fstat(fileno(job->in), &job->before) == 0 ? npy_read_header(job->in, dtype, header)
                                                                   : strerror(errno);
     if (wrong != NULL)
         return fail("%s: %s", in_name, wrong);
@@ -92,7 +149,8 @@ static int apply_stream(apply_job *job, uint64_t first, const char *in_name, con
     return wrong == NULL ? 0 : fail("%s: %s", job->out.name, wrong);
 }
 
-int apply_file(const dropwise_mask *mask, uint64_t first, const char *in_name, const char *out_name)
+int apply_file(const dropwise_mask *mask, uint64_t first, dropwise_dtype dtype, const char *in_name,
+               const char *out_name)
 {
     static apply_job job;
     const bool standard = strcmp(in_name, "-") == 0;
@@ -100,7 +158,7 @@ int apply_file(const dropwise_mask *mask, uint64_t first, const char *in_name, c
     job.in = standard ? stdin : fopen(in_name, "rb");
     if (job.in == NULL)
         return fail("%s: %s", in_name, strerror(errno));
-    const int status = apply_stream(&job, first, standard ? "standard input" : in_name, out_name);
+    const int status = apply_stream(&job, first, dtype, standard ? "standard input" : in_name, out_name);
     if (!standard)
         fclose(job.in);
     return status;

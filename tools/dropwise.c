@@ -59,6 +59,8 @@ static const option_spec apply_options[] = {
     SEED, STREAM, PROBABILITY,
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
+    {"dtype", "D", false,
+     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, f8_e5m2, both also with _sat, ..."},
     GENERATOR,
     ISA,
 };
@@ -353,7 +355,14 @@ static int run_apply(const command *self, const option_values *given)
         return EXIT_USAGE;
     mask.scaling = standard ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED;
 
-    return apply_file(&mask, first, given->operand[0], given->operand[1]);
+    const char *name = value_of(self, given, "dtype");
+    dropwise_dtype dtype = 0;
+    if (name != NULL && !parse_dtype(name, &dtype)) {
+        fprintf(stderr, "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
+                "f8_e5m2_sat, not '%s'\n", name);
+        return EXIT_USAGE;
+    }
+    return apply_file(&mask, first, dtype, given->operand[0], given->operand[1]);
 }
 
 /* ---- Main ---- */
@@ -367,7 +376,7 @@ static const command commands[] = {
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
     {"apply", " IN.npy OUT.npy",
-     "dropout of a float16, float32 or float64 tensor in NumPy's format; - is standard input or output",
+     "dropout of a tensor in NumPy's format; - is standard input or output",
      apply_options, COUNT(apply_options), 2, run_apply},
 };
 

@@ -116,17 +116,12 @@ static uint64_t seed_number(reader *r, const char *name, unsigned bits)
 
 static dropwise_dtype dtype_of(reader *r, dropwise_dtype otherwise)
 {
-    static const struct {
-        const char *name;
-        dropwise_dtype dtype;
-    } dtypes[] = {
-        {"f32", DROPWISE_F32}, {"f64", DROPWISE_F64}, {"f16", DROPWISE_F16}, {"bf16", DROPWISE_BF16}};
     const char *text = options_value(r->specs, r->n_specs, r->given, "dtype");
     if (text == NULL)
         return otherwise;
-    for (int i = 0; i < COUNT(dtypes); i++)
-        if (strcmp(dtypes[i].name, text) == 0)
-            return dtypes[i].dtype;
+    dropwise_dtype dtype;
+    if (parse_dtype(text, &dtype) && dtype <= DROPWISE_BF16)
+        return dtype;
     fprintf(stderr, "dropwise: --dtype takes f32, f64, f16 or bf16, not '%s'\n", text);
     r->failed = true;
     return otherwise;

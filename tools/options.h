@@ -3,7 +3,10 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "dropwise.h"
 
 typedef struct option_spec {
     const char *name;  /* without the dashes */
@@ -40,6 +43,12 @@ bool parse_u64(const char *text, uint64_t *out);
  * stands for 2^bits less that number, as in a signed integer.
  */
 bool parse_seed(const char *text, unsigned bits, uint64_t *out);
+
+/* The name of a dtype, as f32, bf16 or f8_e4m3. */
+bool parse_dtype(const char *text, dropwise_dtype *out);
+
+/* Bytes of an element. */
+size_t dtype_bytes(dropwise_dtype dtype);
 
 /* A decimal or hexadecimal floating-point number and nothing else; NaN and infinity are read too. */
 bool parse_double(const char *text, double *out);
