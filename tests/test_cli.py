@@ -3,13 +3,23 @@
 
 The expected masks come from a Philox of this file's own.
 """
+import io
 import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import stat
 import struct
 import subprocess
 import sys
 import tempfile
+import time
+import warnings
 
-command = sys.argv[1:]
+# Names of files with their folders, as some runs are in folders of their own.
+command = [os.path.abspath(word) if os.path.exists(word) else word for word in sys.argv[1:]]
 failures = []
 checks = 0
 
@@ -37,9 +47,10 @@ def digits(seed, stream, p, first, n):
     return "".join("01"[keep(seed, stream, p, i)] for i in range(first, first + n))
 
 
-def run(*args, stdin=b"", env=None, stdout=subprocess.PIPE):
+def run(*args, stdin=b"", env=None, stdout=subprocess.PIPE, **kw):
+    """Without a limit of time: who runs the tests sets one."""
     return subprocess.run([*command, *map(str, args)], input=stdin, stdout=stdout,
-                          stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, timeout=60)
+                          stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, **kw)
 
 
 def check(what, condition):
@@ -48,6 +59,10 @@ def check(what, condition):
     if not condition:
         failures.append(what)
         print("FAILED:", what)
+
+
+def skip(what, why):
+    print(f"SKIPPED: {what}: {why}")
 
 
 def check_output(what, expected, *args, **kw):
@@ -69,12 +84,24 @@ def check_failure(what, message, *args, **kw):
     check(f"{what}: {result.stderr.decode()!r} lacks {message!r}", message.encode() in result.stderr)
 
 
+def npy_file(header, data, version=1):
+    size = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + header.encode("latin1") + data
+
+
 def npy(descr, shape, data, order="False", version=1):
     header = "{'descr': %s, 'fortran_order': %s, 'shape': %s, }" % (descr, order, shape)
-    length = 2 if version == 1 else 4
-    header = header.ljust(119 - length) + "\n"
-    size = struct.pack("<H" if version == 1 else "<I", len(header))
-    return b"\x93NUMPY" + bytes([version, 0]) + size + header.encode() + data
+    return npy_file(header.ljust(119 - (2 if version == 1 else 4)) + "\n", data, version)
+
+
+def write(name, content):
+    with open(name, "wb") as f:
+        f.write(content)
+
+
+def read(name):
+    with open(name, "rb") as f:
+        return f.read()
 
 
 def test_mask():
@@ -105,7 +132,7 @@ def test_mask():
                                stderr=subprocess.PIPE)
     head = endless.stdout.read(100000)
     endless.stdout.close()
-    endless.wait(timeout=60)
+    endless.wait()
     endless.stderr.close()
     check_output("2^60 elements stream", head, *base, "--p", 0.1, "--first", 0, "--n", 800000,
                  "--format", "raw")
@@ -248,54 +275,47 @@ def test_apply(folder):
     data = struct.pack("<120f", *values)
     base = ["apply", "--seed", 5, "--stream", 6, "--p", 0.25]
 
-    def write(content):
-        with open(source, "wb") as f:
-            f.write(content)
-
-    def read(name=target):
-        with open(name, "rb") as f:
-            return f.read()
-
     def expected(first, scale):
         return struct.pack("<120f", *(v * scale if keep(5, 6, 0.25, first + i) else 0.0
                                       for i, v in enumerate(values)))
 
     third = struct.unpack("<f", struct.pack("<f", 4 / 3))[0]
     # Products in double, rounded to single by struct: exact, as both factors have 24 bits.
-    for shape, order, version in (("(120,)", "False", 1), ("(4, 5, 6)", "True", 2), ("(120, 1)", "False", 3)):
+    for shape, order, version in (("(120,)", "False", 1), ("(4, 5, 6)", "False", 2), ("(120, 1)", "True", 3)):
         content = npy("'<f4'", shape, data, order, version)
-        write(content)
+        write(source, content)
         check_output(f"apply {shape}", b"", *base, source, target)
-        check(f"apply {shape}: header kept", read()[:-480] == content[:-480])
-        check(f"apply {shape}: elements", read()[-480:] == expected(0, third))
+        check(f"apply {shape}: header kept", read(target)[:-480] == content[:-480])
+        check(f"apply {shape}: elements", read(target)[-480:] == expected(0, third))
     check_output("apply --first", b"", *base, "--first", 100, source, target)
-    check("apply --first: elements", read()[-480:] == expected(100, third))
+    check("apply --first: elements", read(target)[-480:] == expected(100, third))
     check_output("apply standard", b"", *base, "--scaling", "standard", source, target)
-    check("apply standard: elements", read()[-480:] == expected(0, 1.0))
+    check("apply standard: elements", read(target)[-480:] == expected(0, 1.0))
     piped = run(*base, "-", "-", stdin=content)
     check("apply - -", piped.returncode == 0 and piped.stdout[-480:] == expected(0, third))
     check_output("apply in place", b"", *base, source, source)
     check("apply in place: elements", read(source)[-480:] == expected(0, third))
     for shape, payload in (("()", data[:4]), ("(0,)", b""), ("(3, 0, 2)", b"")):
-        write(npy("'<f4'", shape, payload))
+        write(source, npy("'<f4'", shape, payload))
         check_output(f"apply {shape}", b"", *base, source, target)
-        check(f"apply {shape}: size", len(read()) == 128 + len(payload))
+        check(f"apply {shape}: size", len(read(target)) == 128 + len(payload))
 
     scale = 2**40 / round(0.75 * 2**40)
     single = lambda v: struct.unpack("<f", struct.pack("<f", v))[0]
     for descr, code, factor in (("'<f8'", "d", scale), ("'<f2'", "e", third)):
-        write(npy(descr, "(120,)", struct.pack(f"<120{code}", *values)))
+        write(source, npy(descr, "(120,)", struct.pack(f"<120{code}", *values)))
         check_output(f"apply {descr}", b"", *base, source, target)
         results = [v * factor if keep(5, 6, 0.25, i) else 0.0 for i, v in enumerate(values)]
         if code == "e":
             results = [single(v) for v in results]  # the product is rounded to float32 first
-        check(f"apply {descr}: elements", read()[128:] == struct.pack(f"<120{code}", *results))
+        check(f"apply {descr}: elements", read(target)[128:] == struct.pack(f"<120{code}", *results))
 
     os.remove(target)
     bad = {
         "dtype <i4": npy("'<i4'", "(120,)", data),
         "dtype <f16": npy("'<f16'", "(30,)", data),
-        "dtype >f4": npy("'>f4'", "(120,)", data),
+        "dtype |b1": npy("'|b1'", "(480,)", data),
+        "dtype <c8": npy("'<c8'", "(60,)", data),
         "dtype |O": npy("'|O'", "(120,)", data),
         "structured": npy("[('a', '<f4')]", "(120,)", data),
         "cut off": npy("'<f4'", "(121,)", data),
@@ -312,12 +332,699 @@ def test_apply(folder):
         "NUL": npy("'<f4'", "(120,)", data).replace(b"}", b"\0", 1),
     }
     for message, content in bad.items():
-        write(content)
+        write(source, content)
         check_failure(f"bad file: {message}", message, *base, source, target)
+        check(f"bad file: {message}: its name", f"{source}: ".encode() in run(*base, source, target).stderr)
         check(f"bad file: {message}: no output", sorted(os.listdir(folder)) == ["in put.npy"])
     check_failure("no such file", "No such file", *base, os.path.join(folder, "missing"), target)
-    write(npy("'<f4'", "(120,)", data))
+    write(source, npy("'<f4'", "(120,)", data))
     check_failure("no such folder", "No such file", *base, source, os.path.join(folder, "a", "b"))
+
+
+def test_seeds():
+    """Negative ones are those of signed integers: half of the seeds that torch.compile draws."""
+    base = ["--p", 0.5, "--first", 3, "--n", 100]
+    for seed in (-7, -1, -2**63, "-0x7", "-0"):
+        value = int(str(seed), 0) % 2**64
+        line = digits(value, 5, 0.5, 3, 100) + "\n"
+        check_output(f"--seed {seed}", line.encode(), "mask", f"--seed={seed}", "--stream", 5, *base)
+        check_output(f"--stream {seed}", (digits(5, value, 0.5, 3, 100) + "\n").encode(), "mask", "--seed", 5,
+                     "--stream", seed, *base)
+        check_output(f"bytes --seed {seed}", philox(value, value, 9), "bytes", "--seed", seed, "--stream",
+                     seed, "--first-block", 9, "--n", 16)
+    for layout, bits in (("triton", 64), ("inductor-cpu", 64), ("onednn-3.6", 32), ("onemkl", 32)):
+        mask = lambda seed: run("mask", "--layout", layout, "--seed", seed, *base)
+        for seed in (-7, -2**(bits - 1)):
+            check(f"{layout} --seed {seed}", len(mask(seed).stdout) == 101 and
+                  mask(seed).stdout == mask(seed % 2**bits).stdout)
+        for seed in (-2**(bits - 1) - 1, 2**bits):
+            check(f"{layout} --seed {seed}", mask(seed).returncode == 2 and
+                  f"-2^{bits - 1} to 2^{bits} - 1".encode() in mask(seed).stderr)
+    tf = lambda seed: run("mask", "--layout", "tf", "--seed", 1, "--stream", seed, *base).stdout
+    check("tf --stream -3", len(tf(-3)) == 101 and tf(-3) == tf(2**64 - 3))
+
+
+# ---- Headers ----
+
+PLAIN = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"
+
+# What NumPy reads, with the elements: (header, versions).
+GOOD_HEADERS = [
+    *((PLAIN % shape, (1, 2, 3), n) for shape, n in (
+        ("()", 1), ("(60,)", 60), ("(6, 10)", 60), ("(6,10,)", 60), ("( 6\n,\t10 )", 60), ("(0, 3)", 0),
+        ("(00, 3)", 0), ("(0, 2305843009213693951)", 0), ("(2, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 10)", 60))),
+    # Long integers of Python 2, which newer versions of the format do not know.
+    *((PLAIN % shape, (1, 2), n) for shape, n in (
+        ("(6L, 10L)", 60), ("(60L,)", 60), ("(6L, 10)", 60), ("(0L,)", 0), ("(6 L, 10 L,)", 60))),
+    ("{\"shape\": (60,), \"fortran_order\": True, \"descr\": \"<f4\"}", (1, 2, 3), 60),
+    ("{'descr':'<f4','fortran_order':False,'shape':(60,)}", (1, 2, 3), 60),
+    (" \t" + PLAIN % "(60,)" + " \f\n\n", (1, 2, 3), 60),
+    ((PLAIN % "(60,)").ljust(10000), (1, 2, 3), 60),
+    ("{'descr': '<f8', 'descr': '<f4', 'fortran_order': False, 'shape': (9,), 'shape': (60,)}", (1, 2), 60),
+    *(("{'descr': '%s', 'fortran_order': False, 'shape': (60,)}" % descr, (1, 2, 3), 60)
+      for descr in ("=f4", "|f4", "f4", "f", "<f", ">f4", "float32", "single")),
+]
+
+# What NumPy refuses.
+BAD_HEADERS = [
+    *((PLAIN % shape, (1, 2, 3)) for shape in (
+        "(60)", "((60))", "60", "[60]", "(,)", "(60,,)", "(6 10)", "(06, 10)", "(6, 010)", "(006L,)",
+        "(60.,)", "(6e1,)", "(60j,)", "(-60,)", "(-1,)", "(6l, 10l)", "(6LL, 10)", "(6L0,)", "(60L)",
+        "(60,)L", "(60,", "60,)", "('60',)", "(6\v, 10)", "(6_,)", "(0, 2305843009213693952)",
+        "(0, 9223372036854775808)", "(18446744073709551676,)", "(4294967296, 4294967296)", "None", "")),
+    *((PLAIN % shape, (3,)) for shape in ("(6L, 10L)", "(60L,)")),
+    ("{'descr': '<f4', 'fortran_order': 0, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': false, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': Falsehood, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': 'False', 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,), 'x': 1}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,),,}", (1, 2, 3)),
+    ("{'descr': '<f4' 'fortran_order': False, 'shape': (60,)}", (1, 2, 3)),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (60,)", (1, 2, 3)),
+    ("{'descr': <f4, 'fortran_order': False, 'shape': (60,)}", (1, 2, 3)),
+    ("{}", (1, 2, 3)),
+    ("{,}", (1, 2, 3)),
+    ("", (1, 2, 3)),
+    (PLAIN % "(60,)" + "}", (1, 2, 3)),
+    (PLAIN % "(60,)" + "\v", (1, 2, 3)),
+    (PLAIN % "(60,)" + "\0", (1, 2, 3)),
+    ("\n " + PLAIN % "(60,)", (1, 2, 3)),
+    ((PLAIN % "(60,)").ljust(10001), (1, 2, 3)),
+    *(("{'descr': '%s', 'fortran_order': False, 'shape': (60,)}" % descr, (1, 2, 3))
+      for descr in ("<float32", "F4", "f4 ", " f4", "<f3", "<<f4", "")),
+]
+
+# What NumPy reads as Python's expressions, and nobody writes: refused.
+UNUSUAL_HEADERS = [PLAIN % shape for shape in ("((60,))", "(+60,)", "(0x3c,)", "(6_0,)")] + [
+    "\n" + PLAIN % "(60,)", "(" + PLAIN % "(60,)" + ")", PLAIN % "(60,)" + "# comment",
+    "{u'descr': '<f4', 'fortran_order': False, 'shape': (60,)}",
+    "{'des' 'cr': '<f4', 'fortran_order': False, 'shape': (60,)}",
+]
+
+
+def test_headers():
+    apply = lambda header, n, version: run("apply", "--seed", 1, "--stream", 2, "--p", 1, "-", "-",
+                                           stdin=npy_file(header, b"\1" * 4 * n, version))
+    for header, versions, n in GOOD_HEADERS:
+        for version in versions:
+            result = apply(header, n, version)
+            check(f"good header {header[:80]!r}, version {version}: {result.stderr.decode()!r}",
+                  result.returncode == 0 and result.stdout == npy_file(header, bytes(4 * n), version))
+    for header, versions in BAD_HEADERS + [(header, (1, 2, 3)) for header in UNUSUAL_HEADERS]:
+        for version in versions:
+            result = apply(header, 60, version)
+            check(f"bad header {header[:80]!r}, version {version}: status {result.returncode}",
+                  result.returncode == 1 and result.stdout == b"" and
+                  result.stderr.startswith(b"dropwise: standard input: "))
+    for rank, status in ((64, 0), (65, 1)):  # as NumPy 2 holds; NumPy 1 held 32
+        check(f"rank {rank}", apply(PLAIN % ("(" + "1," * rank + ")"), 1, 1).returncode == status)
+
+    # The tables are right about NumPy: 2.4.6 and 1.24.2 were tried.
+    try:
+        import numpy.lib.format
+    except ImportError as e:
+        return skip("headers held against numpy.lib.format", e)
+
+    def numpy_reads(header, n, version):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                file = io.BytesIO(npy_file(header, b"\1" * 4 * n, version))
+                array = numpy.lib.format.read_array(file)
+            return array.size == n and array.dtype.itemsize == 4
+        except Exception:  # of the tokenizer's, too
+            return False
+    for header, versions, n in GOOD_HEADERS:
+        for version in versions:
+            check(f"NumPy reads {header[:80]!r}, version {version}", numpy_reads(header, n, version))
+    for header, versions in BAD_HEADERS:
+        for version in versions:
+            check(f"NumPy refuses {header[:80]!r}, version {version}", not numpy_reads(header, 60, version))
+    for header in UNUSUAL_HEADERS:
+        check(f"NumPy reads {header[:80]!r}", numpy_reads(header, 60, 1))
+
+
+# ---- Elements ----
+
+def test_dtypes():
+    """With p = 0.5 the scale is 2: one is added to the exponent."""
+    def apply(descr, dtype, data, order="False"):
+        n = len(data) // int(descr[-1])
+        words = ["--dtype", dtype] if dtype else []
+        return run("apply", "--seed", 5, "--stream", 6, "--p", 0.5, *words, "-", "-",
+                   stdin=npy(f"'{descr}'", f"({n},)", data, order))
+
+    # name: bytes, the bits of 1.0, of 2.0, of the largest number, and of its double
+    types = {
+        "f64": (8, 0x3FF << 52, 1 << 62, (0x7FF << 52) - 1, 0x7FF << 52),
+        "f32": (4, 0x3F800000, 0x40000000, 0x7F7FFFFF, 0x7F800000),
+        "f16": (2, 0x3C00, 0x4000, 0x7BFF, 0x7C00),
+        "bf16": (2, 0x3F80, 0x4000, 0x7F7F, 0x7F80),
+        "f8_e4m3": (1, 0x38, 0x40, 0x7E, 0x7F),
+        "f8_e4m3_sat": (1, 0x38, 0x40, 0x7E, 0x7E),
+        "f8_e5m2": (1, 0x3C, 0x40, 0x7B, 0x7C),
+        "f8_e5m2_sat": (1, 0x3C, 0x40, 0x7B, 0x7B),
+    }
+    own = {"f64": "f8", "f32": "f4", "f16": "f2"}
+    host = "<" if read(command[-1])[5] == 1 else ">"  # as ELF says, of a program of another machine too
+    kept = [keep(5, 6, 0.5, i) for i in range(200)]
+    for name, (size, one, two, most, double) in types.items():
+        for order in "<>":
+            pack = lambda values: b"".join(v.to_bytes(size, "little" if order == "<" else "big")
+                                           for v in values)
+            source = pack([one, most] * 100)
+            expected = pack([v if k else 0 for v, k in zip([two, double] * 100, kept)])
+            descrs = [f"{order}{kind}{size}" for kind in "uiV"]
+            if size == 1:
+                descrs = ["|V1", "<V1", "<f1", "|u1", "|i1", "u1", "=u1", ">f1"]
+            if order == "<" and size > 1:
+                descrs += [f"|V{size}", f"V{size}"]  # from little-endian machines
+            if order == host and size > 1:
+                descrs += [f"=u{size}", f"u{size}"]
+            if name in own:
+                descrs.append(order + own[name])
+                result = apply(order + own[name], None, source)
+                check(f"{order + own[name]} without --dtype", result.stdout[128:] == expected)
+            for descr in descrs:
+                result = apply(descr, name, source)
+                check(f"{descr} --dtype {name}: {result.stderr.decode()!r}", result.stdout ==
+                      npy(f"'{descr}'", "(200,)", expected))
+    for descr in ("<V2", "|V2", "|V1", "<u2", "<i2", "|u1", "|i1", "<f1", "<i4", "<u8"):
+        result = apply(descr, None, bytes(64))
+        check(f"{descr} without --dtype: {result.stderr.decode()!r}", result.returncode == 1 and
+              b"--dtype" in result.stderr and f"dtype {descr}\n".encode() in result.stderr)
+    for descr, dtype in (("<V2", "f32"), ("|V1", "bf16"), ("<u4", "bf16"), ("<f4", "bf16"), ("<f2", "bf16"),
+                         ("<f4", "f64"), ("<f8", "f32"), ("<u8", "f8_e5m2"), ("<f2", "f8_e4m3")):
+        result = apply(descr, dtype, bytes(64))
+        check(f"{descr} --dtype {dtype}: {result.stderr.decode()!r}", result.returncode == 1 and
+              result.stdout == b"" and b"--dtype names" in result.stderr)
+    for descr in ("|b1", "|S1", "|S2", "<U1", "<c8", "<M8", "<m8", "<V3", "|V0", "|O8", "<f16"):
+        for dtype in ("bf16", "f8_e4m3", "f32", "f64"):
+            result = apply(descr, dtype, bytes(64)) if descr[-1] != "0" else run(
+                "apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype, "-", "-",
+                stdin=npy(f"'{descr}'", "(1,)", b""))
+            check(f"{descr} --dtype {dtype}", result.returncode == 1 and b"cannot be read" in result.stderr)
+    for dtype in ("", "f8", "float32", "F32", "bfloat16", "f32 "):
+        check_usage(f"--dtype {dtype!r}", "apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype,
+                    "-", "-")
+
+    # ml_dtypes 0.6.0 writes bfloat16 as <V2, float8_e4m3fn as <V1 and float8_e5m2 as <f1.
+    try:
+        import ml_dtypes
+        import numpy
+    except ImportError as e:
+        return skip("files of ml_dtypes", e)
+    for name, dtype in (("bfloat16", "bf16"), ("float8_e4m3fn", "f8_e4m3"), ("float8_e5m2", "f8_e5m2")):
+        for order in "<>":
+            array = numpy.ones((10, 20)).astype(numpy.dtype(getattr(ml_dtypes, name)).newbyteorder(order))
+            file = io.BytesIO()
+            numpy.save(file, array)
+            result = run("apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype, "-", "-",
+                         stdin=file.getvalue())
+            data = numpy.frombuffer(result.stdout[128:], array.dtype)
+            check(f"{name} of ml_dtypes, {order}: {result.stderr.decode()!r}", result.returncode == 0 and
+                  data.astype(numpy.float32).tolist() == [2.0 if k else 0.0 for k in kept])
+
+
+def test_orders(folder):
+    """One array, saved in both orders, has one mask: elements are counted in C order."""
+    source, target = os.path.join(folder, "in.npy"), os.path.join(folder, "out.npy")
+    shapes = [(1,), (7,), (3, 5), (1, 7, 1), (5, 1, 4), (2, 3, 4, 5), (4, 3, 2, 1, 2, 3, 4), (0, 3),
+              (3, 0, 2), (1,) * 12, (2, 3) * 5, (2,) * 16, (600, 700), (2, 200001), (300001, 2), (1, 300001),
+              # more axes and elements than a view, or memory, takes at a time
+              (2,) * 19, (3,) * 10 + (5,), (7, 2, 2, 2, 2, 2, 2, 2, 2, 999)]
+    for shape in shapes:
+        strides, n = [], 1
+        for size in reversed(shape):
+            strides.insert(0, n)
+            n *= size
+        places = [0]  # in C order, of the elements as they lie in Fortran order
+        for size, stride in zip(reversed(shape), reversed(strides)):
+            places = [p + c * stride for p in places for c in range(size)]
+        values = [float(i % 65521 + 1) for i in range(n)]
+        for first in (0, 12345):
+            for descr, code in (("<f4", "<%df"), (">f4", ">%df"), ("<f8", "<%dd")):
+                if descr != "<f4" and n > 70000:
+                    continue
+                write(source, npy(f"'{descr}'", str(shape), struct.pack(code % n, *values)))
+                base = ["apply", "--seed", 5, "--stream", 6, "--p", 0.25, "--first", first]
+                run(*base, source, target)
+                in_c = struct.unpack(code % n, read(target)[128:])
+                check(f"{descr} {shape}: C order", [x != 0 for x in in_c[:50]] ==
+                      [keep(5, 6, 0.25, first + i) for i in range(min(n, 50))])
+                data = struct.pack(code % n, *(values[p] for p in places))
+                write(source, npy(f"'{descr}'", str(shape), data, "True"))
+                check_output(f"{descr} {shape}: Fortran order", b"", *base, source, target)
+                result = read(target)
+                check(f"{descr} {shape}: header", b"'fortran_order': True" in result[:128])
+                check(f"{descr} {shape}: Fortran order, elements",
+                      struct.unpack(code % n, result[128:]) == tuple(in_c[p] for p in places))
+
+
+# ---- Where results go ----
+
+APPLY = ["apply", "--seed", 5, "--stream", 6, "--p", 0.25]
+N = 120
+SOURCE = npy("'<f4'", f"({N},)", struct.pack(f"<{N}f", *range(1, N + 1)))
+SCALE = struct.unpack("<f", struct.pack("<f", 4 / 3))[0]
+RESULT = SOURCE[:128] + struct.pack(f"<{N}f", *((i + 1) * SCALE * keep(5, 6, 0.25, i) for i in range(N)))
+ROOT = os.geteuid() == 0
+OTHER = 65534
+
+
+class Folder:
+    """A new folder with in.npy, to be looked at after a run."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp()
+        self.source = self.file("in.npy", SOURCE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+    def __call__(self, *names):
+        return os.path.join(self.path, *names)
+
+    def file(self, name, content, mode=0o644):
+        write(self(name), content)
+        os.chmod(self(name), mode)
+        return self(name)
+
+    def holds(self, what, *names):
+        found = sorted(os.listdir(self.path))
+        check(f"{what}: the folder holds {found}", found == sorted(["in.npy", *names]))
+
+
+def check_result(what, name):
+    check(f"{what}: the result", read(name) == RESULT)
+
+
+def test_files():
+    with Folder() as f:
+        out = f("out.npy")
+        check_output("a new file", b"", *APPLY, f.source, out, umask=0o027)
+        check_result("a new file", out)
+        check("a new file: mode", stat.S_IMODE(os.stat(out).st_mode) == 0o640)
+        for mode in (0o600, 0o644, 0o751, 0o2660):
+            f.file("out.npy", b"old", mode)
+            with open(out, "rb") as reader:
+                check_output(f"mode {mode:o}", b"", *APPLY, f.source, out, umask=0o022)
+                check(f"mode {mode:o} is kept", stat.S_IMODE(os.stat(out).st_mode) == mode)
+                check_result(f"mode {mode:o}", out)
+                check("who reads the old file keeps it", reader.read() == b"old")
+        f.holds("files", "out.npy")
+
+        # Names of the user's are the user's.
+        f.file("out.npy.dropwise-part", b"mine")
+        check_output("beside a part", b"", *APPLY, f.source, out)
+        f.file("bad", SOURCE[:-1])
+        check_failure("beside a part", f"{f('bad')}: the data is cut off", *APPLY, f("bad"), out)
+        check("another's part stays", read(f("out.npy.dropwise-part")) == b"mine")
+        check_result("a failed run", out)
+        os.remove(f("out.npy.dropwise-part"))
+        os.remove(f("bad"))
+        os.remove(out)
+
+        long = "x" * 255
+        check_output("a long name", b"", *APPLY, f.source, f(long))
+        check_result("a long name", f(long))
+        os.remove(f(long))
+        check_output("a relative name", b"", *APPLY, "in.npy", "out.npy", cwd=f.path)
+        check_result("a relative name", out)
+
+        # One file with two names stays one.
+        f.file("out.npy", b"old", 0o640)
+        os.link(out, f("other.npy"))
+        check_output("hard links", b"", *APPLY, f.source, out)
+        check_result("hard links", f("other.npy"))
+        check("hard links: one file, its mode", os.path.samefile(out, f("other.npy")) and
+              stat.S_IMODE(os.stat(out).st_mode) == 0o640)
+        f.file("out.npy", b"a longer file" * 999, 0o640)
+        check_output("hard links, shorter", b"", *APPLY, f.source, out)
+        check_result("hard links, shorter", f("other.npy"))
+        os.remove(f("other.npy"))
+
+        for what, name in (("one file", f.source), ("another name", f("link.npy"))):
+            write(f.source, SOURCE)
+            os.link(f.source, f("link.npy"))
+            check_output(f"in place, {what}", b"", *APPLY, f.source, name)
+            check_result(f"in place, {what}", f.source)
+            os.remove(f("link.npy"))
+        write(f.source, SOURCE)
+        check_failure("a folder", f"{f.path}: Is a directory", *APPLY, f.source, f.path)
+        check_failure("no folder", "No such file", *APPLY, f.source, f("a", "out.npy"))
+        check_failure("a file as a folder", "Not a directory", *APPLY, f.source, f("in.npy", "out.npy"))
+        f.holds("files", "out.npy")
+
+        # Access control lists.
+        try:
+            acl = struct.pack("<I", 2) + b"".join(
+                struct.pack("<HHI", tag, bits, who) for tag, bits, who in (
+                    (1, 6, 2**32 - 1), (2, 6, 1), (4, 4, 2**32 - 1), (16, 6, 2**32 - 1), (32, 0, 2**32 - 1)))
+            os.setxattr(out, "system.posix_acl_access", acl)
+        except (AttributeError, OSError) as e:
+            return skip("access control lists", e)
+        check_output("access control lists", b"", *APPLY, f.source, out)
+        check_result("access control lists", out)
+        check("access control lists stay", os.getxattr(out, "system.posix_acl_access") == acl)
+
+
+def test_links():
+    with Folder() as f:
+        os.mkdir(f("a"))
+        os.mkdir(f("b"))
+        out = f("b", "out.npy")
+        write(out, b"old")
+        os.chmod(out, 0o600)
+        os.symlink("../b/out.npy", f("a", "link"))
+        os.symlink(f("a", "link"), f("link"))
+        for what, name in (("link", f("a", "link")), ("link to a link", f("link"))):
+            check_output(what, b"", *APPLY, f.source, name)
+            check_result(what, out)
+            check(f"{what}: links stay", all(map(os.path.islink, (f("link"), f("a", "link")))))
+            check(f"{what}: mode", stat.S_IMODE(os.lstat(out).st_mode) == 0o600)
+            os.remove(out)
+            check_output(f"dangling {what}", b"", *APPLY, f.source, name)
+            check_result(f"dangling {what}", out)
+            check(f"dangling {what}: links stay", all(map(os.path.islink, (f("link"), f("a", "link")))))
+            write(out, b"old")
+            os.chmod(out, 0o600)
+        check_output("relative link", b"", *APPLY, "../in.npy", "link", cwd=f("a"))
+        check_result("relative link", out)
+        write(out, SOURCE)
+        check_output("in place by a link", b"", *APPLY, f("link"), f("a", "link"))
+        check_result("in place by a link", out)
+        check("nothing else is there", os.listdir(f("a")) == ["link"] and os.listdir(f("b")) == ["out.npy"])
+
+        os.symlink("loop2", f("loop"))
+        os.symlink("loop", f("loop2"))
+        check_failure("a loop of links", f"{f('loop')}: Too many levels", *APPLY, f.source, f("loop"))
+        os.symlink("missing/out.npy", f("nowhere"))
+        check_failure("a link to nowhere", f"{f('nowhere')}: No such file", *APPLY, f.source, f("nowhere"))
+        check("links stay", os.path.islink(f("loop")) and os.path.islink(f("nowhere")))
+        f.holds("links", "a", "b", "link", "loop", "loop2", "nowhere")
+
+
+def start(*args, **kw):
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*command, *map(str, args)], **{**streams, **kw})
+
+
+def finish(what, process, status, message=""):
+    out, err = process.communicate()
+    check(f"{what}: status {process.returncode} instead of {status}, {err.decode()!r}",
+          process.returncode == status and message.encode() in err)
+    return out
+
+
+def test_pipes():
+    with Folder() as f:
+        fifo = f("fifo")
+        os.mkfifo(fifo)
+        os.symlink("fifo", f("link"))
+        for name in (fifo, f("link")):
+            # Both ends, so that a program that makes a file instead leaves nobody waiting.
+            ends = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+            finish("a FIFO", start(*APPLY, f.source, name), 0)
+            try:
+                got = os.read(ends, 1 << 16)
+            except BlockingIOError:
+                got = b""
+            os.close(ends)
+            check("a FIFO's reader gets the result", got == RESULT)
+            check("a FIFO stays one", stat.S_ISFIFO(os.lstat(fifo).st_mode) and os.path.islink(f("link")))
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(f("socket"))
+        check_failure("a socket", f"{f('socket')}: No such device", *APPLY, f.source, f("socket"))
+        check("a socket stays one", stat.S_ISSOCK(os.lstat(f("socket")).st_mode))
+        server.close()
+
+        # Links to standard output and to other open files, as /dev/stdout is one.
+        os.symlink("/proc/self/fd/1", f("stdout"))
+        os.symlink("stdout", f("link to stdout"))
+        names = [f("stdout"), f("link to stdout"), "-"]
+        if not ROOT:  # who might remove them, if the program is wrong
+            names += ["/dev/stdout", "/dev/fd/1"]
+        for name in names:
+            check_output(f"{name}, a pipe", RESULT, *APPLY, f.source, name)
+            with open(f("file"), "wb") as file:
+                file.write(b"before")
+                file.flush()
+                finish(f"{name}, a file", start(*APPLY, f.source, name, stdout=file), 0)
+                file.seek(0, os.SEEK_END)
+                file.write(b"after")
+            check(f"{name}, a file: the result", read(f("file")) == b"before" + RESULT + b"after")
+            write(f("file"), SOURCE)
+            with open(f("file"), "ab") as file:
+                result = run(*APPLY, f("file"), name, stdout=file)
+            check(f"{name}, the input: {result.stderr!r}", result.returncode == 1 and
+                  b"the input too" in result.stderr and read(f("file")) == SOURCE)
+        with open(f("file"), "wb") as file:
+            os.symlink(f"/proc/self/fd/{file.fileno()}", f("open"))
+            file.write(b"before")
+            file.flush()
+            check_output("an open file", b"", *APPLY, f.source, f("open"), pass_fds=[file.fileno()])
+        check("an open file: the result", read(f("file")) == b"before" + RESULT)
+        check("links stay", all(os.path.islink(f(name)) for name in ("stdout", "link to stdout", "open")))
+        f.holds("pipes", "fifo", "link", "socket", "stdout", "link to stdout", "file", "open")
+
+
+def test_devices():
+    if ROOT:
+        with Folder() as f:
+            for what, minor in (("null", 3), ("full", 7)):
+                try:
+                    os.mknod(f(what), 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+                    open(f(what), "wb").close()
+                except OSError as e:
+                    return skip("devices as root", e)
+            check_output("a device", b"", *APPLY, f.source, f("null"))
+            check_failure("a full device", f"{f('full')}: No space left", *APPLY, f.source, f("full"))
+            check("devices stay", all(stat.S_ISCHR(os.lstat(f(name)).st_mode) for name in ("null", "full")))
+            f.holds("devices", "null", "full")
+    else:
+        with Folder() as f:
+            check_output("/dev/null", b"", *APPLY, f.source, "/dev/null")
+            check_failure("/dev/full", "/dev/full: No space left", *APPLY, f.source, "/dev/full")
+
+
+def test_owners():
+    if not ROOT:
+        skip("owners", "not root")
+    else:
+        with Folder() as f:
+            f.file("out.npy", b"old", 0o640)
+            os.chown(f("out.npy"), OTHER, OTHER)
+            check_output("another's file", b"", *APPLY, f.source, f("out.npy"))
+            status = os.stat(f("out.npy"))
+            check("another's file: owner", (status.st_uid, status.st_gid) == (OTHER, OTHER))
+            check("another's file: mode", stat.S_IMODE(status.st_mode) == 0o640)
+            check_result("another's file", f("out.npy"))
+    # Someone who is not root, whom modes mean something to.
+    other = {"user": OTHER, "group": OTHER, "extra_groups": []} if ROOT else {}
+    with Folder() as f:
+        os.chmod(f.path, 0o755)
+        try:
+            info = run("info", **other)
+        except OSError as e:
+            return skip("folders that cannot be written to", e)
+        if info.returncode != 0:
+            return skip("folders that cannot be written to", info.stderr)
+        os.mkdir(f("folder"))
+        out = f("folder", "out.npy")
+        write(out, b"old")
+        os.chmod(out, 0o666)
+        os.chmod(f("folder"), 0o555)
+        number = os.stat(out).st_ino
+        check_output("a closed folder", b"", *APPLY, f.source, out, **other)
+        check_result("a closed folder", out)
+        check("a closed folder: the same file", os.stat(out).st_ino == number)
+        check_failure("a closed folder, a new file", "Permission denied", *APPLY, f.source,
+                      f("folder", "new"), **other)
+        check_failure("no place to wait", f"the temporary file in {f('none')}: No such file", *APPLY,
+                      f.source, out, env={"TMPDIR": f("none")}, **other)
+        check_result("no place to wait", out)
+        check("a closed folder: nothing else", os.listdir(f("folder")) == ["out.npy"])
+        os.chmod(out, 0o444)
+        os.chmod(f("folder"), 0o777)
+        check_failure("a file that cannot be written to", f"{out}: Permission denied", *APPLY, f.source, out,
+                      **other)
+        if ROOT:
+            os.chmod(out, 0o646)
+            write(out, b"old")
+            check_output("root's file", b"", *APPLY, f.source, out, **other)
+            status = os.stat(out)
+            check_result("root's file", out)
+            check("root's file: owner and mode", (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o646))
+        check("an open folder: nothing else", os.listdir(f("folder")) == ["out.npy"])
+        os.chmod(f("folder"), 0o755)
+
+
+def test_mounts():
+    """In a namespace of mounts of its own, which ends with it."""
+    with Folder() as f:
+        os.mkdir(f("disk"))
+        inside = lambda script, *args: subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh", *map(str, args)], cwd=f.path, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        mount = "mount -t tmpfs -o size=64k none disk && cp in.npy disk/out.npy && "
+        try:
+            probe = inside(mount + "true")
+        except OSError as e:
+            return skip("full disks", e)
+        if probe.returncode != 0:
+            return skip("full disks", probe.stderr.decode().strip())
+        program = [*command, *APPLY]
+        state = "; echo $?; ls -A disk; cmp disk/out.npy in.npy && echo same"
+        write(f("big.npy"), npy("'<f4'", "(50000,)", bytes(200000)))
+        result = inside(mount + '"$@"' + state, *program, f("big.npy"), f("disk", "out.npy"))
+        check(f"a full disk: {result.stdout}", result.stdout == b"1\nout.npy\nsame\n")
+        check(f"a full disk: {result.stderr}",
+              f"{f('disk', 'out.npy')}: No space left".encode() in result.stderr)
+        # A file with two names is written to in place: its room is taken before its data go.
+        write(f("big.npy"), npy("'<f4'", "(10000,)", bytes(40000)))
+        result = inside(mount + 'ln disk/out.npy disk/too; "$@"' + state, *program, f("big.npy"),
+                        f("disk", "out.npy"))
+        check(f"a full disk in place: {result.stdout}", result.stdout == b"1\nout.npy\ntoo\nsame\n")
+        check(f"a full disk in place: {result.stderr}", b"out.npy: No space left" in result.stderr)
+        # What is mounted on a file cannot be replaced.
+        write(f("out.npy"), b"old")
+        write(f("below"), b"below")
+        result = inside('mount --bind out.npy below && "$@"', *program, f.source, f("below"))
+        check(f"a file that is mounted: {result.stderr}", result.returncode == 0)
+        check_result("a file that is mounted", f("out.npy"))
+        check("a file that is mounted on", read(f("below")) == b"below")
+
+
+def parts(folder):
+    return [name for name in os.listdir(folder.path) if ".dropwise-" in name]
+
+
+def start_half(folder, number=0, hangup=signal.SIG_DFL):
+    """A run that has begun its output and waits for its input: the process, and where the rest is to go."""
+    fifo, before = folder(f"fifo{number}"), len(parts(folder))
+    os.mkfifo(fifo)
+    # Both ends, so that opening does not wait; closed in the child, it is ours alone.
+    ends = os.open(fifo, os.O_RDWR)
+    process = start(*APPLY, fifo, folder("out.npy"), preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup))
+    os.write(ends, SOURCE[:200])
+    while process.poll() is None and len(parts(folder)) == before:
+        time.sleep(0.01)
+    return process, ends
+
+
+def test_signals():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for old in (None, b"old"):
+            with Folder() as f:
+                if old is not None:
+                    f.file("out.npy", old)
+                process, ends = start_half(f)
+                check(f"{number!r}: a file is begun", len(parts(f)) == 1)
+                check(f"{number!r}: for nobody else", all(stat.S_IMODE(os.stat(f(part)).st_mode) == 0o600
+                                                          for part in parts(f)))
+                process.send_signal(number)
+                finish(f"{number!r}", process, -number)
+                os.close(ends)
+                f.holds(f"{number!r}", "fifo0", *(["out.npy"] if old else []))
+                check(f"{number!r}: the old file", old is None or read(f("out.npy")) == old)
+    if len(command) > 1:
+        skip("an ignored signal", "it interrupts calls under qemu-user")
+    else:
+        with Folder() as f:  # as nohup does it
+            process, ends = start_half(f, hangup=signal.SIG_IGN)
+            process.send_signal(signal.SIGHUP)
+            os.write(ends, SOURCE[200:])
+            os.close(ends)
+            finish("an ignored signal", process, 0)
+            check_result("an ignored signal", f("out.npy"))
+    with Folder() as f:
+        f.file("out.npy", b"old", 0o600)
+        runs = [start_half(f, i) for i in range(3)]
+        check("two runs have a file each", len(parts(f)) == 3)
+        os.write(runs[0][1], SOURCE[200:-1])
+        os.write(runs[1][1], SOURCE[200:])
+        os.write(runs[2][1], SOURCE[200:])
+        for status, (process, ends) in zip((1, 0, 0), runs):
+            os.close(ends)
+            finish("runs at once", process, status)
+        check_result("runs at once", f("out.npy"))
+        f.holds("runs at once", "fifo0", "fifo1", "fifo2", "out.npy")
+
+
+def test_errors():
+    with Folder() as f:
+        out = f.file("out.npy", b"old")
+        # A disk that takes 4,096 bytes of a file.
+        big = f.file("big.npy", npy("'<f4'", "(5000,)", bytes(20000)))
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        check_failure("a limit", f"{out}: File too large", *APPLY, big, out, preexec_fn=limit)
+        check("a limit: the old file", read(out) == b"old")
+        f.holds("a limit", "big.npy", "out.npy")
+
+        check_failure("a folder is read", f"{f.path}: Is a directory", *APPLY, f.path, out)
+        check_failure("what cannot be read", "/proc/self/mem: Input/output error", *APPLY, "/proc/self/mem",
+                      out)
+        check_failure("a folder on standard input", "standard input: Is a directory", *APPLY, "-", out,
+                      stdin=None, preexec_fn=lambda: os.dup2(os.open(f.path, os.O_RDONLY), 0))
+        check("what cannot be read: the old file", read(out) == b"old")
+
+        # While the pipe is full, the input changes.
+        big = f.file("big.npy", npy("'<f4'", "(1000000,)", bytes(4000000)))
+        os.utime(big, (1, 1))
+        os.mkfifo(f("fifo"))
+        ends = os.open(f("fifo"), os.O_RDWR)
+        process = start(*APPLY, big, f("fifo"))
+        while process.poll() is None and not select.select([ends], [], [], 0.01)[0]:
+            pass
+        reader = os.open(f("fifo"), os.O_RDONLY)
+        os.close(ends)
+        with open(big, "r+b") as file:
+            file.seek(3000000)
+            file.write(b"x")
+        while os.read(reader, 1 << 20):
+            pass
+        finish("a changed input", process, 1, f"{big}: it was changed")
+        os.close(reader)
+
+
+COMMANDS = [["--help"], ["--version"], ["info"], ["mask", "--help"],
+            ["mask", "--seed", 1, "--stream", 2, "--p", 0.5, "--first", 0, "--n", 10],
+            ["mask", "--seed", 1, "--stream", 2, "--p", 0.5, "--first", 0, "--n", 9999999],
+            ["mask", "--seed", 1, "--stream", 2, "--p", 0.5, "--first", 0, "--n", 99, "--format", "raw"],
+            ["bytes", "--seed", 1, "--stream", 2, "--first-block", 0, "--n", 10],
+            ["bytes", "--seed", 1, "--stream", 2, "--first-block", 0, "--n", 9999999],
+            ["apply", "--seed", 1, "--stream", 2, "--p", 0.5, "-", "-"]]
+
+
+def test_standard_output():
+    for args in COMMANDS:
+        what = " ".join(map(str, args))
+        with open("/dev/full", "wb") as full:
+            check_failure(f"{what} > /dev/full", "standard output: No space left", *args, stdin=SOURCE,
+                          stdout=full)
+        reading, writing = os.pipe()
+        os.close(reading)
+        check_failure(f"{what} into a closed pipe", "standard output: Broken pipe", *args, stdin=SOURCE,
+                      stdout=writing)
+        os.close(writing)
+        check_failure(f"{what} >&-", "standard output: Bad file descriptor", *args, stdin=SOURCE, stdout=None,
+                      preexec_fn=lambda: os.close(1))
+    with Folder() as f:
+        result = run(*APPLY, f.source, f("out.npy"), preexec_fn=lambda: [os.close(fd) for fd in range(3)])
+        check("without standard streams", result.returncode == 0)
+        check_result("without standard streams", f("out.npy"))
+        if len(command) == 1:  # an emulator might take the number for a file of its own
+            os.symlink("/proc/self/fd/1", f("stdout"))
+            result = run(*APPLY, f.source, f("stdout"), preexec_fn=lambda: os.close(1))
+            check(f"a link to nothing: {result.stderr}", result.returncode == 1 and read(f.source) == SOURCE)
+        result = run(*APPLY, "-", f("out.npy"), preexec_fn=lambda: os.close(0))
+        check(f"without standard input: {result.stderr}", result.returncode == 1 and
+              b"standard input: Bad file" in result.stderr)
 
 
 def test_usage():
@@ -326,7 +1033,10 @@ def test_usage():
     for name in full:
         check_usage(f"mask without {name}", "mask", *flat({k: v for k, v in full.items() if k != name}))
     for name in ("--seed", "--stream", "--first", "--n"):
-        for value in ("", "-1", "+1", " 1", "1 ", "1x", "0x", "0xg", "1.5", "1e3", 2**64, "0x1" + "0" * 16):
+        if name not in ("--seed", "--stream"):
+            check_usage(f"mask {name} -1", "mask", *flat({**full, name: -1}))
+        for value in ("", "+1", "-", "--1", "-+1", "- 1", "-1x", "-0x", -2**63 - 1, "-0x8000000000000001",
+                      " 1", "1 ", "1x", "0x", "0xg", "1.5", "1e3", 2**64, "0x1" + "0" * 16):
             check_usage(f"mask {name} {value!r}", "mask", *flat({**full, name: value}))
     for value in ("", "nan", "-0.1", "1.1", "inf", "0.5x", " 0.5", "half"):
         check_usage(f"mask --p {value!r}", "mask", *flat({**full, "--p": value}))
@@ -346,18 +1056,28 @@ def test_usage():
         result = run(*words)
         check(f"{words}: status", result.returncode == 0 and result.stderr == b"")
         check(f"{words}: text", b"dropwise" in result.stdout)
-    with open("/dev/full", "wb") as full_disk:
-        result = run("mask", *flat(full), stdout=full_disk)
-        check("a full disk is an error", result.returncode == 1)
 
 
 test_mask()
+test_seeds()
 test_layouts()
 test_isa()
 test_bytes()
 test_generators()
 with tempfile.TemporaryDirectory() as temporary:
     test_apply(temporary)
+    test_orders(temporary)
+test_headers()
+test_dtypes()
+test_files()
+test_links()
+test_pipes()
+test_devices()
+test_owners()
+test_mounts()
+test_signals()
+test_errors()
+test_standard_output()
 test_usage()
 print(f"{checks - len(failures)} checks passed, {len(failures)} failed")
 sys.exit(len(failures) != 0)

@@ -1,37 +1,23 @@
 /*
  * The program dropwise: what the library sees and chooses, masks and random bytes on standard output, and
- * dropout of NumPy files. Exit status: 0; 1 for data that cannot be read or written; 2 for wrong usage.
+ * dropout of NumPy files.
  */
-#include <errno.h>
+#define _XOPEN_SOURCE 700 /* SIGXFSZ under -std=c11 */
 #include <inttypes.h>
-#include <stdarg.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "apply.h"
 #include "dropwise.h"
 #include "layouts.h"
-#include "npy.h"
+#include "message.h"
 #include "options.h"
-
-enum { EXIT_DATA = 1, EXIT_USAGE = 2 };
+#include "output.h"
 
 /* Elements, or bytes, that go through memory at a time. */
 enum { CHUNK = 1 << 18 };
-
-static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("dropwise: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return EXIT_DATA;
-}
 
 /* ---- Commands and their options ---- */
 
@@ -73,6 +59,8 @@ static const option_spec apply_options[] = {
     SEED, STREAM, PROBABILITY,
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
+    {"dtype", "D", false,
+     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, f8_e5m2, both also with _sat, ..."},
     GENERATOR,
     ISA,
 };
@@ -103,6 +91,17 @@ static bool read_u64(const command *self, const option_values *given, const char
         return true;
     fprintf(stderr, "dropwise: --%s takes a whole number below 2^64, decimal or 0x, not '%s'\n", name,
             text);
+    return false;
+}
+
+/* Likewise a seed or stream, which may be negative. */
+static bool read_seed(const command *self, const option_values *given, const char *name, uint64_t *out)
+{
+    const char *text = value_of(self, given, name);
+    if (text == NULL || parse_seed(text, 64, out))
+        return true;
+    fprintf(stderr, "dropwise: --%s takes a whole number from -2^63 to 2^64 - 1, decimal or 0x, not '%s'\n",
+            name, text);
     return false;
 }
 
@@ -175,7 +174,7 @@ static int read_mask(const command *self, const option_values *given, dropwise_m
 {
     uint64_t seed = 0, stream = 0;
     double p = 0;
-    if (!read_u64(self, given, "seed", &seed) || !read_u64(self, given, "stream", &stream))
+    if (!read_seed(self, given, "seed", &seed) || !read_seed(self, given, "stream", &stream))
         return EXIT_USAGE;
     const char *text = value_of(self, given, "p");
     if (text != NULL && !parse_double(text, &p)) {
@@ -193,16 +192,17 @@ static int read_mask(const command *self, const option_values *given, dropwise_m
 
 /* ---- Output ---- */
 
-static bool write_all(FILE *out, const void *data, size_t n)
+static int finish(output *out)
 {
-    return fwrite(data, 1, n, out) == n;
+    const char *wrong = output_finish(out);
+    return wrong == NULL ? 0 : fail("%s: %s", out->name, wrong);
 }
 
-static int finish_stdout(bool written)
+/* What printf wrote. */
+static int finish_stdout(void)
 {
-    if (fflush(stdout) != 0 || !written)
-        return fail("standard output: %s", strerror(errno));
-    return 0;
+    output out = output_standard();
+    return finish(&out);
 }
 
 static size_t chunk_of(uint64_t left)
@@ -230,7 +230,7 @@ static int run_info(const command *self, const option_values *given)
     printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()),
            dropwise_isa_reason());
     printf("AES           %s, for ars4x32-7\n", dropwise_aes_name());
-    return finish_stdout(true);
+    return finish_stdout();
 }
 
 /* ---- mask ---- */
@@ -288,6 +288,7 @@ static int run_mask(const command *self, const option_values *given)
 
     static uint8_t bits[CHUNK / 8];
     static char digits[CHUNK];
+    output out = output_standard();
     bool written = true;
     for (uint64_t done = 0; written && done < n;) {
         const size_t len = chunk_of(n - done);
@@ -297,15 +298,17 @@ static int run_mask(const command *self, const option_values *given)
         if (drawn != DROPWISE_OK)
             return fail("%s", dropwise_status_string(drawn));
         if (raw) {
-            written = write_all(stdout, bits, (len + 7) / 8);
+            written = output_write(&out, bits, (len + 7) / 8);
         } else {
             for (size_t i = 0; i < len; i++)
                 digits[i] = (char)('0' + (bits[i / 8] >> i % 8 & 1));
-            written = write_all(stdout, digits, len);
+            written = output_write(&out, digits, len);
         }
         done += len;
     }
-    return finish_stdout(written && (raw || putchar('\n') != EOF));
+    if (written && !raw)
+        (void)output_write(&out, "\n", 1);
+    return finish(&out);
 }
 
 /* ---- bytes ---- */
@@ -324,95 +327,20 @@ static int run_bytes(const command *self, const option_values *given)
                     n, block);
 
     static uint8_t bytes[CHUNK];
+    output out = output_standard();
     bool written = true;
     for (uint64_t done = 0; written && done < n;) {
         const size_t len = chunk_of(n - done);
         const dropwise_status drawn = dropwise_draw_bytes(&mask, block + done / 16, len, bytes);
         if (drawn != DROPWISE_OK)
             return fail("%s", dropwise_status_string(drawn));
-        written = write_all(stdout, bytes, len);
+        written = output_write(&out, bytes, len);
         done += len;
     }
-    return finish_stdout(written);
+    return finish(&out);
 }
 
 /* ---- apply ---- */
-
-/* Dropout of what follows the header of `in`; NULL, or what went wrong. */
-static const char *apply_elements(dropwise_mask *mask, uint64_t first, const npy_header *header,
-                                  FILE *in, FILE *out)
-{
-    static uint8_t elements[CHUNK * sizeof(double)];
-    const size_t bytes = header->element_bytes;
-    for (uint64_t done = 0; done < header->n;) {
-        const size_t len = chunk_of(header->n - done);
-        if (fread(elements, bytes, len, in) != len)
-            return ferror(in) ? strerror(errno) : "the data is cut off";
-        const dropwise_status status =
-            dropwise_forward(mask, header->dtype, first + done, len, elements, elements, NULL);
-        if (status != DROPWISE_OK)
-            return dropwise_status_string(status);
-        if (!write_all(out, elements, len * bytes))
-            return "cannot be written";
-        done += len;
-    }
-    return fgetc(in) == EOF ? NULL : "there is more data than the shape says";
-}
-
-static int apply_stream(dropwise_mask *mask, uint64_t first, FILE *in, const char *in_name, FILE *out,
-                        const char *out_name)
-{
-    static npy_header header;
-    const char *problem = npy_read_header(in, &header);
-    if (problem != NULL)
-        return fail("%s: %s", in_name, problem);
-    if (header.n > DROPWISE_INDEX_LIMIT || first > DROPWISE_INDEX_LIMIT - header.n)
-        return fail("%s: elements are counted to 2^60, and %" PRIu64 " from %" PRIu64 " on go past it",
-                    in_name, header.n, first);
-    if (!write_all(out, header.raw, header.raw_size))
-        return fail("%s: %s", out_name, strerror(errno));
-    problem = apply_elements(mask, first, &header, in, out);
-    if (problem != NULL)
-        return fail("%s: %s", in_name, problem);
-    if (fflush(out) != 0)
-        return fail("%s: %s", out_name, strerror(errno));
-    return 0;
-}
-
-static bool is_dash(const char *name)
-{
-    return strcmp(name, "-") == 0;
-}
-
-/*
- * The result goes into a file of its own beside the output and is renamed when it is complete: a failed
- * run leaves nothing behind, and input and output may be the same file.
- */
-static int apply_to_file(dropwise_mask *mask, uint64_t first, FILE *in, const char *in_name,
-                         const char *out_name)
-{
-    static const char suffix[] = ".dropwise-part";
-    char *part = malloc(strlen(out_name) + sizeof suffix);
-    if (part == NULL)
-        return fail("out of memory");
-    strcpy(part, out_name);
-    strcat(part, suffix);
-    int status;
-    FILE *out = fopen(part, "wb");
-    if (out == NULL) {
-        status = fail("%s: %s", part, strerror(errno));
-    } else {
-        status = apply_stream(mask, first, in, in_name, out, out_name);
-        if (fclose(out) != 0 && status == 0)
-            status = fail("%s: %s", part, strerror(errno));
-        if (status == 0 && rename(part, out_name) != 0)
-            status = fail("%s: %s", out_name, strerror(errno));
-        if (status != 0)
-            remove(part);
-    }
-    free(part);
-    return status;
-}
 
 static int run_apply(const command *self, const option_values *given)
 {
@@ -427,15 +355,14 @@ static int run_apply(const command *self, const option_values *given)
         return EXIT_USAGE;
     mask.scaling = standard ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED;
 
-    const char *in_name = given->operand[0], *out_name = given->operand[1];
-    FILE *in = is_dash(in_name) ? stdin : fopen(in_name, "rb");
-    if (in == NULL)
-        return fail("%s: %s", in_name, strerror(errno));
-    status = is_dash(out_name) ? apply_stream(&mask, first, in, in_name, stdout, "standard output")
-                               : apply_to_file(&mask, first, in, in_name, out_name);
-    if (in != stdin)
-        fclose(in);
-    return status;
+    const char *name = value_of(self, given, "dtype");
+    dropwise_dtype dtype = 0;
+    if (name != NULL && !parse_dtype(name, &dtype)) {
+        fprintf(stderr, "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
+                "f8_e5m2_sat, not '%s'\n", name);
+        return EXIT_USAGE;
+    }
+    return apply_file(&mask, first, dtype, given->operand[0], given->operand[1]);
 }
 
 /* ---- Main ---- */
@@ -449,7 +376,7 @@ static const command commands[] = {
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
     {"apply", " IN.npy OUT.npy",
-     "dropout of a float16, float32 or float64 tensor in NumPy's format; - is standard input or output",
+     "dropout of a tensor in NumPy's format; - is standard input or output",
      apply_options, COUNT(apply_options), 2, run_apply},
 };
 
@@ -471,7 +398,7 @@ static void print_command_help(const command *self)
                self->options[i].help);
     printf("  --help           this text\n");
     if (self->n_options != 0)
-        printf("\nWhole numbers have 64 bits, decimal or 0x.\n");
+        printf("\nWhole numbers have 64 bits, decimal or 0x. S and T may be negative: -7 is 2^64 - 7.\n");
 }
 
 static void print_help(void)
@@ -485,17 +412,19 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe, and past a limit, are errors like others */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         fprintf(stderr, "dropwise: a command is missing; dropwise --help lists them\n");
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0) {
         print_help();
-        return finish_stdout(true);
+        return finish_stdout();
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("dropwise %s\n", dropwise_version());
-        return finish_stdout(true);
+        return finish_stdout();
     }
     for (int c = 0; c < COUNT(commands); c++) {
         const command *self = &commands[c];
@@ -504,7 +433,7 @@ int main(int argc, char **argv)
         for (int i = 2; i < argc; i++) {
             if (strcmp(argv[i], "--help") == 0) {
                 print_command_help(self);
-                return finish_stdout(true);
+                return finish_stdout();
             }
         }
         option_values given;

@@ -81,7 +81,7 @@ static bool check_options(const layout_options *layout, const option_spec *specs
     return true;
 }
 
-/* Numbers of the options, 0 where one was not given; `bits` of them at most. */
+/* Numbers of the options, 0 where one was not given. */
 typedef struct reader {
     const option_spec *specs;
     int n_specs;
@@ -101,19 +101,27 @@ static uint64_t number(reader *r, const char *name, unsigned bits)
     return value;
 }
 
+/* A seed of `bits` bits, which may be negative. */
+static uint64_t seed_number(reader *r, const char *name, unsigned bits)
+{
+    uint64_t value = 0;
+    const char *text = options_value(r->specs, r->n_specs, r->given, name);
+    if (text != NULL && !parse_seed(text, bits, &value)) {
+        fprintf(stderr, "dropwise: --%s takes a whole number from -2^%u to 2^%u - 1 here, decimal or 0x, "
+                "not '%s'\n", name, bits - 1, bits, text);
+        r->failed = true;
+    }
+    return value;
+}
+
 static dropwise_dtype dtype_of(reader *r, dropwise_dtype otherwise)
 {
-    static const struct {
-        const char *name;
-        dropwise_dtype dtype;
-    } dtypes[] = {
-        {"f32", DROPWISE_F32}, {"f64", DROPWISE_F64}, {"f16", DROPWISE_F16}, {"bf16", DROPWISE_BF16}};
     const char *text = options_value(r->specs, r->n_specs, r->given, "dtype");
     if (text == NULL)
         return otherwise;
-    for (int i = 0; i < COUNT(dtypes); i++)
-        if (strcmp(dtypes[i].name, text) == 0)
-            return dtypes[i].dtype;
+    dropwise_dtype dtype;
+    if (parse_dtype(text, &dtype) && dtype <= DROPWISE_BF16)
+        return dtype;
     fprintf(stderr, "dropwise: --dtype takes f32, f64, f16 or bf16, not '%s'\n", text);
     r->failed = true;
     return otherwise;
@@ -126,8 +134,8 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
     if (layout == NULL || !check_options(layout, specs, n_specs, given))
         return false;
     reader r = {specs, n_specs, given, false};
-    const uint64_t seed = number(&r, "seed", layout->seed_has_32_bits ? 32 : 64);
-    const uint64_t stream = number(&r, "stream", 64), offset = number(&r, "offset", 64);
+    const uint64_t seed = seed_number(&r, "seed", layout->seed_has_32_bits ? 32 : 64);
+    const uint64_t stream = seed_number(&r, "stream", 64), offset = number(&r, "offset", 64);
     const uint64_t size = number(&r, "size", 64);
     const uint64_t rows = number(&r, "rows", 64), columns = number(&r, "columns", 64);
     const uint32_t threads = (uint32_t)number(&r, "threads", 32), vector = (uint32_t)number(&r, "vector", 32);

@@ -5,12 +5,20 @@
 #ifndef NPY_H
 #define NPY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "dropwise.h"
 
-enum { NPY_MAX_HEADER = 65536 };
+/* What NumPy's own reader takes. */
+enum { NPY_MAX_HEADER = 10000, NPY_MAX_AXES = 64 };
+
+/* Elements that follow each other in the file are `stride` apart in C order. */
+typedef struct npy_axis {
+    uint64_t size;
+    uint64_t stride;
+} npy_axis;
 
 typedef struct npy_header {
     uint8_t raw[NPY_MAX_HEADER + 12]; /* as read: to be written again in front of the result */
@@ -18,12 +26,16 @@ typedef struct npy_header {
     uint64_t n; /* elements: the product of the shape */
     dropwise_dtype dtype;
     size_t element_bytes;
+    bool swapped; /* the bytes of an element are not in the host's order */
+    /* The axes as they lie in the file, the fastest first; at least one. In C order all are one. */
+    int n_axes;
+    npy_axis axis[NPY_MAX_AXES];
 } npy_header;
 
 /*
- * Reads the header of an array of float16, float32 or float64 in the host's byte order and returns NULL, or
- * returns what is wrong with it, in a static buffer.
+ * Reads the header of an array of floating-point numbers and returns NULL, or returns what is wrong with it,
+ * in a static buffer. `dtype` says what the bytes of an element are where the file does not, or is 0.
  */
-const char *npy_read_header(FILE *in, npy_header *header);
+const char *npy_read_header(FILE *in, dropwise_dtype dtype, npy_header *header);
 
 #endif

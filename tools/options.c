@@ -89,6 +89,47 @@ bool parse_u64(const char *text, uint64_t *out)
     return true;
 }
 
+bool parse_seed(const char *text, unsigned bits, uint64_t *out)
+{
+    const bool negative = text[0] == '-';
+    const uint64_t most = UINT64_MAX >> (64 - bits), half = most / 2 + 1;
+    uint64_t value;
+    if (!parse_u64(text + negative, &value) || value > (negative ? half : most))
+        return false;
+    *out = negative ? (0 - value) & most : value;
+    return true;
+}
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[] = {
+    [DROPWISE_F32] = {"f32", 4},
+    [DROPWISE_F64] = {"f64", 8},
+    [DROPWISE_F16] = {"f16", 2},
+    [DROPWISE_BF16] = {"bf16", 2},
+    [DROPWISE_F8_E4M3] = {"f8_e4m3", 1},
+    [DROPWISE_F8_E4M3_SAT] = {"f8_e4m3_sat", 1},
+    [DROPWISE_F8_E5M2] = {"f8_e5m2", 1},
+    [DROPWISE_F8_E5M2_SAT] = {"f8_e5m2_sat", 1},
+};
+
+bool parse_dtype(const char *text, dropwise_dtype *out)
+{
+    for (dropwise_dtype d = DROPWISE_F32; d <= DROPWISE_F8_E5M2_SAT; d++) {
+        if (strcmp(dtypes[d].name, text) == 0) {
+            *out = d;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t dtype_bytes(dropwise_dtype dtype)
+{
+    return dtypes[dtype].bytes;
+}
+
 bool parse_double(const char *text, double *out)
 {
     if (text[0] == '\0' || isspace((unsigned char)text[0]))

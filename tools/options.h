@@ -3,7 +3,10 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "dropwise.h"
 
 typedef struct option_spec {
     const char *name;  /* without the dashes */
@@ -34,6 +37,18 @@ const char *options_value(const option_spec *specs, int n_specs, const option_va
 
 /* Strict numbers: decimal or 0x; no sign, space or rest. False, with *out untouched, for anything else. */
 bool parse_u64(const char *text, uint64_t *out);
+
+/*
+ * A seed or stream of 32 or 64 bits: as parse_u64, or a minus sign and a number up to 2^(bits - 1), which
+ * stands for 2^bits less that number, as in a signed integer.
+ */
+bool parse_seed(const char *text, unsigned bits, uint64_t *out);
+
+/* The name of a dtype, as f32, bf16 or f8_e4m3. */
+bool parse_dtype(const char *text, dropwise_dtype *out);
+
+/* Bytes of an element. */
+size_t dtype_bytes(dropwise_dtype dtype);
 
 /* A decimal or hexadecimal floating-point number and nothing else; NaN and infinity are read too. */
 bool parse_double(const char *text, double *out);
