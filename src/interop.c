@@ -23,8 +23,8 @@ static const char *const layout_names[DROPWISE_LAYOUT_COUNT] = {
     [DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET] = "onednn-3.11-no-offset",
     [DROPWISE_LAYOUT_TORCH_CUDA] = "torch-cuda",
     [DROPWISE_LAYOUT_TRITON] = "triton",
-    [DROPWISE_LAYOUT_INDUCTOR_GPU] = "inductor-gpu",
-    [DROPWISE_LAYOUT_INDUCTOR_CPU] = "inductor-cpu",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU] = "inductor-gpu-2.11",
+    [DROPWISE_LAYOUT_INDUCTOR_CPU] = "inductor-cpu-2.11",
     [DROPWISE_LAYOUT_CURAND] = "curand",
     [DROPWISE_LAYOUT_CURAND_HOST] = "curand-host",
     [DROPWISE_LAYOUT_NUMPY] = "numpy",
@@ -33,6 +33,9 @@ static const char *const layout_names[DROPWISE_LAYOUT_COUNT] = {
     [DROPWISE_LAYOUT_TRANSFORMER_ENGINE] = "transformer-engine",
     [DROPWISE_LAYOUT_ONNX_RUNTIME] = "onnx-runtime",
     [DROPWISE_LAYOUT_DEEPSPEED] = "deepspeed",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU_2_12] = "inductor-gpu-2.12",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU_2_13] = "inductor-gpu-2.13",
+    [DROPWISE_LAYOUT_INDUCTOR_CPU_2_12] = "inductor-cpu-2.12",
 };
 
 const char *dropwise_layout_name(uint32_t layout)
@@ -566,7 +569,10 @@ dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed
     return of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p);
 }
 
-/* The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. */
+/*
+ * The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. From 2.12
+ * on, narrow dtypes round the f32 that they are compared with.
+ */
 static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
                                 uint64_t seed, reading read, double p)
 {
@@ -574,10 +580,12 @@ static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, drop
     if (status != DROPWISE_OK)
         return status;
     const dropwise_dtype computed = dtype == DROPWISE_F64 ? DROPWISE_F64 : DROPWISE_F32;
+    const bool is_2_11 = layout == DROPWISE_LAYOUT_INDUCTOR_GPU || layout == DROPWISE_LAYOUT_INDUCTOR_CPU;
+    const double limit = rounded_to(computed, p);
     *interop = new_interop(layout, seed);
     interop->size = UINT64_C(1) << 32;
     interop->scale = p < 1.0 ? rounded_to(computed, 1.0 / (1.0 - p)) : 0.0;
-    const rule r = {read, 32, 0, ABOVE, rounded_to(computed, p)};
+    const rule r = {read, 32, 0, ABOVE, is_2_11 ? limit : rounded_to(dtype, limit)};
     if (p == 0.0) /* nothing is drawn then */
         set_constant(interop, true);
     else
@@ -591,10 +599,28 @@ dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwis
     return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, dtype, seed, FOLDED, p);
 }
 
+dropwise_status dropwise_interop_inductor_gpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, dtype, seed, FOLDED, p);
+}
+
+dropwise_status dropwise_interop_inductor_gpu_2_13(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, dtype, seed, FOLDED, p);
+}
+
 dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
                                               double p)
 {
     return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, dtype, (uint32_t)seed, MASKED, p);
+}
+
+dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, dtype, (uint32_t)seed, MASKED, p);
 }
 
 dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed, uint64_t subsequence,
@@ -774,7 +800,10 @@ static uint64_t size_limit(const dropwise_interop *d)
     case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
     case DROPWISE_LAYOUT_TRITON:
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return UINT64_C(1) << 32;
     case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
         return attention_size(d->rows, d->columns);

@@ -81,6 +81,12 @@ static const ref_interop cases[] = {
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 5},
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 1024, .offset = 6},
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 0x3FFFFFFFF},
+    {REF_INDUCTOR_GPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .dtype = REF_BF16, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
+    {REF_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {REF_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
 };
 
 enum { N_CASES = sizeof cases / sizeof cases[0], WINDOW = 6000 };
@@ -184,12 +190,20 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
     case REF_TENSORFLOW:
         return v >> (r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 22 : 25);
     case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
         return v >> 1;
     case REF_ONEMKL:
         return v ^ 0x80000000u;
     default:
         return v;
     }
+}
+
+/* Versions of torch.compile that compare with p in the tensor's dtype. */
+static bool rounds_p_to_dtype(const ref_interop *r)
+{
+    return r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13 ||
+           r->system == REF_INDUCTOR_CPU_2_12;
 }
 
 /* The next v that has another number. */
@@ -205,7 +219,8 @@ static bool is_top(const ref_interop *r, uint64_t v)
 {
     const bool is_bytes = r->system == REF_FLASH_ATTENTION_2 || r->system == REF_TRANSFORMER_ENGINE ||
                           (r->system == REF_JAX_LEGACY && r->draws == REF_BF16);
-    const bool is_folded = r->system == REF_TRITON || r->system == REF_INDUCTOR_GPU;
+    const bool is_folded = r->system == REF_TRITON || r->system == REF_INDUCTOR_GPU ||
+                           r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13;
     const bool is_half = r->system == REF_JAX_LEGACY && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
@@ -274,11 +289,12 @@ static void test_bias(void **state)
             r.p = probabilities[i];
             if (make_interop(&r, &interop) != DROPWISE_OK)
                 continue;
-            const double off =
-                r.draws == REF_BF16 || r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE
-                    ? 1.0 / 64
-                : r.draws == REF_F16 ? 1.0 / 1024
-                                     : 1e-6;
+            const ref_dtype compared = rounds_p_to_dtype(&r) ? r.dtype : r.draws;
+            const bool is_bytes =
+                r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE;
+            const double off = is_bytes || compared == REF_BF16 ? 1.0 / 64
+                               : compared == REF_F16            ? 1.0 / 1024
+                                                                : 1e-6;
             assert_true(fabs(interop.keep - (1 - r.p)) <= off);
         }
     }
@@ -1030,7 +1046,10 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_interop_torch_cuda(&interop, DROPWISE_F8_E4M3, 8, 256, 4, 1, 0, 0.5),
                      DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_gpu(&interop, DROPWISE_F8_E5M2, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_gpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_gpu_2_13(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_cpu(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_cpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_memory_equal(&interop, &before, sizeof interop);
 
     dropwise_mask mask;
