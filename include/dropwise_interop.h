@@ -89,7 +89,22 @@ typedef struct dropwise_interop {
 
 /*
  * Where functions list the errors "of the layout", these are NULL, STRUCT_SIZE, LAYOUT (unknown), RESERVED
- * and PARAMETER (fields that no function above leaves), and RANGE (first + n is past `size`).
+ * and PARAMETER (fields that no function below leaves), and RANGE (first + n is past `size`). A struct that
+ * was filled or changed by hand is safe to pass. What its fields may be:
+ *
+ *   key, counter   anything
+ *   size           at most what the layout numbers, 2^60 where nothing is said
+ *   last           at most the largest number of as many bits as are compared: 8, 16, 32 or 64
+ *   drops          0 or 1
+ *   draws          a dtype that the layout draws
+ *   threads        1 to 2^30; 1 to 2^29 of onnx_runtime; 65,536 of curand_host
+ *   vector         of torch_cuda 1, 2, 4, 8 or 16; 4 of others that have threads; divides size of torch_cuda
+ *                  and deepspeed
+ *   rows, columns  1 to 2^31 - 1
+ *   scale          0 (not -0.0), or a finite number from 1 on
+ *   skip           0 to 3 of curand and deepspeed; to 2^60 of curand_host; 0 of others
+ *
+ * Fields that a layout has no use for are not looked at, and nothing reads `keep`.
  */
 
 /*
@@ -108,6 +123,8 @@ DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *inter
  * types are computed in f32 and rounded once. The backward pass is the same map, but for torch_cuda, whose
  * own multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`.
  * Dropped elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
+ *
+ * `scale` may be any that the struct may have for F64; for the others, at most the largest f32 (PARAMETER).
  *
  * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where
  *       a block of random numbers serves elements far apart, as above.

@@ -394,7 +394,13 @@ dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop
 
 /* ---- Kernels of threads: PyTorch, ONNX Runtime, DeepSpeed ---- */
 
-enum { MAX_THREADS = 1 << 30, TORCH_BLOCK = 256, TORCH_UNROLL = 4, DEEPSPEED_BLOCK = 512 };
+enum {
+    MAX_THREADS = 1 << 30,
+    TORCH_BLOCK = 256,
+    TORCH_UNROLL = 4,
+    DEEPSPEED_BLOCK = 512,
+    CURAND_SUBSEQUENCES = 65536
+};
 
 static uint64_t quotient_up(uint64_t a, uint64_t b)
 {
@@ -644,7 +650,7 @@ dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t
     const dropwise_status status =
         of_generator(interop, DROPWISE_LAYOUT_CURAND_HOST, seed, DROPWISE_INDEX_LIMIT, ABOVE_ZERO, ABOVE, p);
     if (status == DROPWISE_OK) {
-        interop->threads = 65536; /* subsequences */
+        interop->threads = CURAND_SUBSEQUENCES;
         interop->vector = 4;
         interop->skip = offset;
     }
@@ -769,12 +775,6 @@ dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, u
 
 /* ---- Use ---- */
 
-static bool has_threads(uint32_t layout)
-{
-    return layout == DROPWISE_LAYOUT_TORCH_CUDA || layout == DROPWISE_LAYOUT_CURAND_HOST ||
-           layout == DROPWISE_LAYOUT_ONNX_RUNTIME || layout == DROPWISE_LAYOUT_DEEPSPEED;
-}
-
 /* Whether the dtype of the draw is one that the layout has. */
 static bool draws_are_known(const dropwise_interop *d)
 {
@@ -815,23 +815,71 @@ static uint64_t size_limit(const dropwise_interop *d)
     }
 }
 
+/* The largest number that the layout compares: bytes, halves or wholes of words, or pairs of them. */
+static uint64_t number_limit(const dropwise_interop *d)
+{
+    const bool is_legacy = d->layout == DROPWISE_LAYOUT_JAX_LEGACY;
+    if (d->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 || d->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
+        (is_legacy && d->draws == DROPWISE_BF16))
+        return UINT8_MAX;
+    if (is_legacy && d->draws == DROPWISE_F16)
+        return UINT16_MAX;
+    return d->draws == DROPWISE_F64 ? UINT64_MAX : UINT32_MAX;
+}
+
+/* Numbers of a thread's, or a state's, that may be skipped. */
+static uint64_t skip_limit(uint32_t layout)
+{
+    if (layout == DROPWISE_LAYOUT_CURAND_HOST)
+        return DROPWISE_INDEX_LIMIT;
+    return layout == DROPWISE_LAYOUT_CURAND || layout == DROPWISE_LAYOUT_DEEPSPEED ? 3 : 0;
+}
+
+static bool is_launch(const dropwise_interop *d, uint32_t most_threads)
+{
+    return d->threads != 0 && d->threads <= most_threads && is_torch_vector(d->vector);
+}
+
+/* Whether the fields that say how the system's kernel goes through the tensor are such as it has. */
+static bool shape_is_known(const dropwise_interop *d)
+{
+    switch (d->layout) {
+    case DROPWISE_LAYOUT_TORCH_CUDA:
+        return is_launch(d, MAX_THREADS) && d->size % d->vector == 0;
+    case DROPWISE_LAYOUT_DEEPSPEED:
+        return is_launch(d, MAX_THREADS) && d->vector == 4 && d->size % 4 == 0;
+    case DROPWISE_LAYOUT_ONNX_RUNTIME:
+        return is_launch(d, MAX_THREADS / 2) && d->vector == 4;
+    case DROPWISE_LAYOUT_CURAND_HOST:
+        return d->threads == CURAND_SUBSEQUENCES && d->vector == 4;
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
+        return d->rows != 0 && d->columns != 0 && is_int(d->rows) && is_int(d->columns);
+    default:
+        return true;
+    }
+}
+
+/*
+ * Kernels may multiply zeros where elements are dropped: a negative scale, also a negative 0, or an infinite
+ * one would make -0.0 or NaN of them.
+ */
+static bool is_scale(double scale)
+{
+    const bool is_zero = scale == 0.0 && !__builtin_signbit(scale);
+    return is_zero || (scale >= 1.0 && dropwise_is_finite(scale));
+}
+
+/* The shape is looked at first: the limit of the size is a product of it. */
 static bool parameters_are_known(const dropwise_interop *d)
 {
-    const uint32_t v = d->vector;
-    const uint64_t skip_limit =
-        d->layout == DROPWISE_LAYOUT_CURAND_HOST                                        ? DROPWISE_INDEX_LIMIT
-        : d->layout == DROPWISE_LAYOUT_CURAND || d->layout == DROPWISE_LAYOUT_DEEPSPEED ? 3
-                                                                                        : 0;
-    if (d->drops > 1 || !draws_are_known(d) || d->size > size_limit(d) || d->skip > skip_limit ||
-        !(d->scale == 0.0 || (d->scale >= 1.0 && dropwise_is_finite(d->scale))))
-        return false;
-    if (has_threads(d->layout)) {
-        if (d->threads == 0 || d->threads > MAX_THREADS)
-            return false;
-        return d->layout == DROPWISE_LAYOUT_TORCH_CUDA ? is_torch_vector(v) && d->size % v == 0 : v == 4;
-    }
-    return d->layout != DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
-           (d->rows != 0 && d->columns != 0 && is_int(d->rows) && is_int(d->columns));
+    return d->drops <= 1 && draws_are_known(d) && shape_is_known(d) && d->size <= size_limit(d) &&
+           d->last <= number_limit(d) && d->skip <= skip_limit(d->layout) && is_scale(d->scale);
+}
+
+/* All dtypes but f64 are multiplied in f32. */
+static bool scale_fits(double scale, dropwise_dtype dtype)
+{
+    return dtype == DROPWISE_F64 || scale <= 0x1.fffffep127;
 }
 
 static dropwise_status check_interop(const dropwise_interop *interop)
@@ -890,6 +938,8 @@ dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwi
     dropwise_status status = check_interop(interop);
     if (status == DROPWISE_OK && element_bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
+    if (status == DROPWISE_OK && !scale_fits(interop->scale, dtype))
+        status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
         status = dropwise_check_size(n, element_bytes);
     if (status == DROPWISE_OK)
