@@ -3,8 +3,8 @@
 Prints masks of the code that torch.compile makes for a CUDA device, without one, from PyTorch 2.13 on:
 make_interpreted_masks.py > data/inductor_interpreted_masks.txt
 
-Inductor lowers dropout of tensors without data; the kernels that it writes run in Triton's interpreter, on the
-CPU. Needs PyTorch (a build for CPUs does), Triton and NumPy; neither the build nor the tests need any.
+Inductor lowers dropout of tensors without data; the kernels that it writes run in Triton's interpreter, on
+the CPU. Needs PyTorch (a build for CPUs does), Triton and NumPy; neither the build nor the tests need any.
 """
 import importlib.util
 import os
@@ -54,7 +54,7 @@ def pretend_a_device():
 
 
 def code_of(function, shape, dtype):
-    """What Inductor writes for a function of one tensor: a Triton kernel, and the program that launches it."""
+    """What Inductor writes for a function of one tensor: a Triton kernel and what launches it."""
     mode = FakeTensorMode()
     with mode:
         x = torch.empty(shape, dtype=torch_dtype(dtype), device="cuda")
@@ -98,15 +98,16 @@ def run(function, dtype, x, seed, block):
 
 
 def pointwise_mask(dtype, n, p, seed, block):
-    y, source = run(lambda x: F.dropout(x, p, True), dtype, torch.ones(n, dtype=torch_dtype(dtype)), seed, block)
+    x = torch.ones(n, dtype=torch_dtype(dtype))
+    y, source = run(lambda x: F.dropout(x, p, True), dtype, x, seed, block)
     assert "rand4x" in source
     say("mask", dtype, repr(p), "pointwise", seed & 0xFFFFFFFFFFFFFFFF, mask_fields(torch_kept(y)))
 
 
 def reduction_mask(dtype, shape, p, seed):
     """Of rows that are divided by their sums, by which the kernel has two dimensions."""
-    y, source = run(lambda x: F.dropout(x / x.sum(-1, keepdim=True), p, True), dtype,
-                    torch.ones(shape, dtype=torch_dtype(dtype)), seed, 1)
+    x = torch.ones(shape, dtype=torch_dtype(dtype))
+    y, source = run(lambda x: F.dropout(x / x.sum(-1, keepdim=True), p, True), dtype, x, seed, 1)
     assert "rand4x" not in source and "tl.rand(" in source
     say("mask", dtype, repr(p), "reduction", seed & 0xFFFFFFFFFFFFFFFF, mask_fields(torch_kept(y)))
 
@@ -117,9 +118,9 @@ if __name__ == "__main__":
     pretend_a_device()
     header(
         f"PyTorch {torch.__version__}, Triton {triton.__version__}: kernels that Inductor writes for a CUDA "
-        "device, run by Triton's interpreter on a CPU. mask: dtype, p, kernel, seed, the mask (see "
-        "make_gpu_masks.py). pointwise: torch.nn.functional.dropout, a kernel of one dimension; reduction: the "
-        "same of rows divided by their sums, of two dimensions."
+        "device, run by Triton's interpreter on a CPU (see make_interpreted_masks.py). mask: dtype, p, "
+        "kernel, seed, the mask (see make_gpu_masks.py). pointwise: torch.nn.functional.dropout, a kernel "
+        "of one dimension; reduction: the same of rows divided by their sums, of two dimensions."
     )
     between = 0.5 + 2**-12 + 2**-40  # two numbers of f16; f32 has their middle
     for dtype in ("f32", "f64", "f16", "bf16"):
