@@ -43,8 +43,8 @@ enum {
     DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET = 6,
     DROPWISE_LAYOUT_TORCH_CUDA = 7,
     DROPWISE_LAYOUT_TRITON = 8,
-    DROPWISE_LAYOUT_INDUCTOR_GPU = 9,
-    DROPWISE_LAYOUT_INDUCTOR_CPU = 10,
+    DROPWISE_LAYOUT_INDUCTOR_GPU = 9,  /* up to PyTorch 2.11 */
+    DROPWISE_LAYOUT_INDUCTOR_CPU = 10, /* up to PyTorch 2.11 */
     DROPWISE_LAYOUT_CURAND = 11,
     DROPWISE_LAYOUT_CURAND_HOST = 12,
     DROPWISE_LAYOUT_NUMPY = 13,
@@ -53,7 +53,10 @@ enum {
     DROPWISE_LAYOUT_TRANSFORMER_ENGINE = 16,
     DROPWISE_LAYOUT_ONNX_RUNTIME = 17,
     DROPWISE_LAYOUT_DEEPSPEED = 18,
-    DROPWISE_LAYOUT_COUNT = 19 /* layouts are numbered from 1 to below this */
+    DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 = 19,
+    DROPWISE_LAYOUT_INDUCTOR_GPU_2_13 = 20,
+    DROPWISE_LAYOUT_INDUCTOR_CPU_2_12 = 21,
+    DROPWISE_LAYOUT_COUNT = 22 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -86,7 +89,22 @@ typedef struct dropwise_interop {
 
 /*
  * Where functions list the errors "of the layout", these are NULL, STRUCT_SIZE, LAYOUT (unknown), RESERVED
- * and PARAMETER (fields that no function above leaves), and RANGE (first + n is past `size`).
+ * and PARAMETER (fields that no function below leaves), and RANGE (first + n is past `size`). A struct that
+ * was filled or changed by hand is safe to pass. What its fields may be:
+ *
+ *   key, counter   anything
+ *   size           at most what the layout numbers, 2^60 where nothing is said
+ *   last           at most the largest number of as many bits as are compared: 8, 16, 32 or 64
+ *   drops          0 or 1
+ *   draws          a dtype that the layout draws
+ *   threads        1 to 2^30; 1 to 2^29 of onnx_runtime; 65,536 of curand_host
+ *   vector         of torch_cuda 1, 2, 4, 8 or 16; 4 of others that have threads; divides size of torch_cuda
+ *                  and deepspeed
+ *   rows, columns  1 to 2^31 - 1
+ *   scale          0 (not -0.0), or a finite number from 1 on
+ *   skip           0 to 3 of curand and deepspeed; to 2^60 of curand_host; 0 of others
+ *
+ * Fields that a layout has no use for are not looked at, and nothing reads `keep`.
  */
 
 /*
@@ -105,6 +123,8 @@ DROPWISE_API dropwise_status dropwise_interop_bits(const dropwise_interop *inter
  * types are computed in f32 and rounded once. The backward pass is the same map, but for torch_cuda, whose
  * own multiplies by 1 / (1 - p) in double, rounded to f32 once, which may be the float beside `scale`.
  * Dropped elements are +0.0 whatever x is, where systems that multiply by a mask give -0.0 or NaN.
+ *
+ * `scale` may be any that the struct may have for F64; for the others, at most the largest f32 (PARAMETER).
  *
  * bits  NULL, or where to write the keep bits. With NULL they are drawn in parts of 4,096; ask for them where
  *       a block of random numbers serves elements far apart, as above.
@@ -236,10 +256,16 @@ DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *inter
 /*
  * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale
  * are rounded to f32 unless the tensor is of F64. Index i is the offset that Inductor gives to its rand: in a
- * dense tensor, how many elements lie before it in memory. Indices are below 2^32.
+ * dense tensor, how many elements lie before it in memory. Indices are below 2^32. By the version of PyTorch:
  *
- *   inductor_gpu  Triton's numbers
- *   inductor_cpu  of the same random words, without their top bit; of the seed, the lower 32 bits
+ *   inductor_gpu       up to 2.11: Triton's numbers, one of each block of the generator
+ *   inductor_gpu_2_12  2.12: for F16 and BF16, numbers are compared with p rounded from f32 to the dtype. And
+ *                      from 2.13 on in kernels that inductor_gpu_2_13 is not for
+ *   inductor_gpu_2_13  from 2.13 on: four numbers of each block, in kernels of one dimension (their code
+ *                      calls rand4x) whose elements, three or more, are in the order of the offsets
+ *   inductor_cpu       up to 2.11: of the same random words as Triton's, without their top bit; of the seed,
+ *                      the lower 32 bits
+ *   inductor_cpu_2_12  from 2.12 on: with p rounded as by inductor_gpu_2_12
  *
  * dtype  of the tensor: F32, F64, F16 or BF16
  * seed   what the compiled code draws: 64 bits, of a signed number
@@ -247,8 +273,17 @@ DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *inter
  */
 DROPWISE_API dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwise_dtype dtype,
                                                            uint64_t seed, double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_gpu_2_12(dropwise_interop *interop,
+                                                                dropwise_dtype dtype, uint64_t seed,
+                                                                double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_gpu_2_13(dropwise_interop *interop,
+                                                                dropwise_dtype dtype, uint64_t seed,
+                                                                double p);
 DROPWISE_API dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype,
                                                            uint64_t seed, double p);
+DROPWISE_API dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop *interop,
+                                                                dropwise_dtype dtype, uint64_t seed,
+                                                                double p);
 
 /* ---- Triton ------------------------------------------------------------------------------- */
 

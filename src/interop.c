@@ -23,8 +23,8 @@ static const char *const layout_names[DROPWISE_LAYOUT_COUNT] = {
     [DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET] = "onednn-3.11-no-offset",
     [DROPWISE_LAYOUT_TORCH_CUDA] = "torch-cuda",
     [DROPWISE_LAYOUT_TRITON] = "triton",
-    [DROPWISE_LAYOUT_INDUCTOR_GPU] = "inductor-gpu",
-    [DROPWISE_LAYOUT_INDUCTOR_CPU] = "inductor-cpu",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU] = "inductor-gpu-2.11",
+    [DROPWISE_LAYOUT_INDUCTOR_CPU] = "inductor-cpu-2.11",
     [DROPWISE_LAYOUT_CURAND] = "curand",
     [DROPWISE_LAYOUT_CURAND_HOST] = "curand-host",
     [DROPWISE_LAYOUT_NUMPY] = "numpy",
@@ -33,6 +33,9 @@ static const char *const layout_names[DROPWISE_LAYOUT_COUNT] = {
     [DROPWISE_LAYOUT_TRANSFORMER_ENGINE] = "transformer-engine",
     [DROPWISE_LAYOUT_ONNX_RUNTIME] = "onnx-runtime",
     [DROPWISE_LAYOUT_DEEPSPEED] = "deepspeed",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU_2_12] = "inductor-gpu-2.12",
+    [DROPWISE_LAYOUT_INDUCTOR_GPU_2_13] = "inductor-gpu-2.13",
+    [DROPWISE_LAYOUT_INDUCTOR_CPU_2_12] = "inductor-cpu-2.12",
 };
 
 const char *dropwise_layout_name(uint32_t layout)
@@ -391,7 +394,13 @@ dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop
 
 /* ---- Kernels of threads: PyTorch, ONNX Runtime, DeepSpeed ---- */
 
-enum { MAX_THREADS = 1 << 30, TORCH_BLOCK = 256, TORCH_UNROLL = 4, DEEPSPEED_BLOCK = 512 };
+enum {
+    MAX_THREADS = 1 << 30,
+    TORCH_BLOCK = 256,
+    TORCH_UNROLL = 4,
+    DEEPSPEED_BLOCK = 512,
+    CURAND_SUBSEQUENCES = 65536
+};
 
 static uint64_t quotient_up(uint64_t a, uint64_t b)
 {
@@ -566,7 +575,10 @@ dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed
     return of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p);
 }
 
-/* The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. */
+/*
+ * The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. From 2.12
+ * on, narrow dtypes round the f32 that they are compared with.
+ */
 static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
                                 uint64_t seed, reading read, double p)
 {
@@ -574,10 +586,12 @@ static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, drop
     if (status != DROPWISE_OK)
         return status;
     const dropwise_dtype computed = dtype == DROPWISE_F64 ? DROPWISE_F64 : DROPWISE_F32;
+    const bool is_2_11 = layout == DROPWISE_LAYOUT_INDUCTOR_GPU || layout == DROPWISE_LAYOUT_INDUCTOR_CPU;
+    const double limit = rounded_to(computed, p);
     *interop = new_interop(layout, seed);
     interop->size = UINT64_C(1) << 32;
     interop->scale = p < 1.0 ? rounded_to(computed, 1.0 / (1.0 - p)) : 0.0;
-    const rule r = {read, 32, 0, ABOVE, rounded_to(computed, p)};
+    const rule r = {read, 32, 0, ABOVE, is_2_11 ? limit : rounded_to(dtype, limit)};
     if (p == 0.0) /* nothing is drawn then */
         set_constant(interop, true);
     else
@@ -591,10 +605,28 @@ dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwis
     return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, dtype, seed, FOLDED, p);
 }
 
+dropwise_status dropwise_interop_inductor_gpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, dtype, seed, FOLDED, p);
+}
+
+dropwise_status dropwise_interop_inductor_gpu_2_13(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, dtype, seed, FOLDED, p);
+}
+
 dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
                                               double p)
 {
     return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, dtype, (uint32_t)seed, MASKED, p);
+}
+
+dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t seed, double p)
+{
+    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, dtype, (uint32_t)seed, MASKED, p);
 }
 
 dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed, uint64_t subsequence,
@@ -618,7 +650,7 @@ dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t
     const dropwise_status status =
         of_generator(interop, DROPWISE_LAYOUT_CURAND_HOST, seed, DROPWISE_INDEX_LIMIT, ABOVE_ZERO, ABOVE, p);
     if (status == DROPWISE_OK) {
-        interop->threads = 65536; /* subsequences */
+        interop->threads = CURAND_SUBSEQUENCES;
         interop->vector = 4;
         interop->skip = offset;
     }
@@ -743,12 +775,6 @@ dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, u
 
 /* ---- Use ---- */
 
-static bool has_threads(uint32_t layout)
-{
-    return layout == DROPWISE_LAYOUT_TORCH_CUDA || layout == DROPWISE_LAYOUT_CURAND_HOST ||
-           layout == DROPWISE_LAYOUT_ONNX_RUNTIME || layout == DROPWISE_LAYOUT_DEEPSPEED;
-}
-
 /* Whether the dtype of the draw is one that the layout has. */
 static bool draws_are_known(const dropwise_interop *d)
 {
@@ -774,7 +800,10 @@ static uint64_t size_limit(const dropwise_interop *d)
     case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
     case DROPWISE_LAYOUT_TRITON:
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return UINT64_C(1) << 32;
     case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
         return attention_size(d->rows, d->columns);
@@ -786,23 +815,71 @@ static uint64_t size_limit(const dropwise_interop *d)
     }
 }
 
+/* The largest number that the layout compares: bytes, halves or wholes of words, or pairs of them. */
+static uint64_t number_limit(const dropwise_interop *d)
+{
+    const bool is_legacy = d->layout == DROPWISE_LAYOUT_JAX_LEGACY;
+    if (d->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 || d->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
+        (is_legacy && d->draws == DROPWISE_BF16))
+        return UINT8_MAX;
+    if (is_legacy && d->draws == DROPWISE_F16)
+        return UINT16_MAX;
+    return d->draws == DROPWISE_F64 ? UINT64_MAX : UINT32_MAX;
+}
+
+/* Numbers of a thread's, or a state's, that may be skipped. */
+static uint64_t skip_limit(uint32_t layout)
+{
+    if (layout == DROPWISE_LAYOUT_CURAND_HOST)
+        return DROPWISE_INDEX_LIMIT;
+    return layout == DROPWISE_LAYOUT_CURAND || layout == DROPWISE_LAYOUT_DEEPSPEED ? 3 : 0;
+}
+
+static bool is_launch(const dropwise_interop *d, uint32_t most_threads)
+{
+    return d->threads != 0 && d->threads <= most_threads && is_torch_vector(d->vector);
+}
+
+/* Whether the fields that say how the system's kernel goes through the tensor are such as it has. */
+static bool shape_is_known(const dropwise_interop *d)
+{
+    switch (d->layout) {
+    case DROPWISE_LAYOUT_TORCH_CUDA:
+        return is_launch(d, MAX_THREADS) && d->size % d->vector == 0;
+    case DROPWISE_LAYOUT_DEEPSPEED:
+        return is_launch(d, MAX_THREADS) && d->vector == 4 && d->size % 4 == 0;
+    case DROPWISE_LAYOUT_ONNX_RUNTIME:
+        return is_launch(d, MAX_THREADS / 2) && d->vector == 4;
+    case DROPWISE_LAYOUT_CURAND_HOST:
+        return d->threads == CURAND_SUBSEQUENCES && d->vector == 4;
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
+        return d->rows != 0 && d->columns != 0 && is_int(d->rows) && is_int(d->columns);
+    default:
+        return true;
+    }
+}
+
+/*
+ * Kernels may multiply zeros where elements are dropped: a negative scale, also a negative 0, or an infinite
+ * one would make -0.0 or NaN of them.
+ */
+static bool is_scale(double scale)
+{
+    const bool is_zero = scale == 0.0 && !__builtin_signbit(scale);
+    return is_zero || (scale >= 1.0 && dropwise_is_finite(scale));
+}
+
+/* The shape is looked at first: the limit of the size is a product of it. */
 static bool parameters_are_known(const dropwise_interop *d)
 {
-    const uint32_t v = d->vector;
-    const uint64_t skip_limit =
-        d->layout == DROPWISE_LAYOUT_CURAND_HOST                                        ? DROPWISE_INDEX_LIMIT
-        : d->layout == DROPWISE_LAYOUT_CURAND || d->layout == DROPWISE_LAYOUT_DEEPSPEED ? 3
-                                                                                        : 0;
-    if (d->drops > 1 || !draws_are_known(d) || d->size > size_limit(d) || d->skip > skip_limit ||
-        !(d->scale == 0.0 || (d->scale >= 1.0 && dropwise_is_finite(d->scale))))
-        return false;
-    if (has_threads(d->layout)) {
-        if (d->threads == 0 || d->threads > MAX_THREADS)
-            return false;
-        return d->layout == DROPWISE_LAYOUT_TORCH_CUDA ? is_torch_vector(v) && d->size % v == 0 : v == 4;
-    }
-    return d->layout != DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
-           (d->rows != 0 && d->columns != 0 && is_int(d->rows) && is_int(d->columns));
+    return d->drops <= 1 && draws_are_known(d) && shape_is_known(d) && d->size <= size_limit(d) &&
+           d->last <= number_limit(d) && d->skip <= skip_limit(d->layout) && is_scale(d->scale);
+}
+
+/* All dtypes but f64 are multiplied in f32. */
+static bool scale_fits(double scale, dropwise_dtype dtype)
+{
+    return dtype == DROPWISE_F64 || scale <= 0x1.fffffep127;
 }
 
 static dropwise_status check_interop(const dropwise_interop *interop)
@@ -861,6 +938,8 @@ dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwi
     dropwise_status status = check_interop(interop);
     if (status == DROPWISE_OK && element_bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
+    if (status == DROPWISE_OK && !scale_fits(interop->scale, dtype))
+        status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
         status = dropwise_check_size(n, element_bytes);
     if (status == DROPWISE_OK)

@@ -70,6 +70,7 @@ static uint32_t shift_of(const dropwise_interop *d)
                : d->draws == DROPWISE_F16 ? 22
                                           : 25;
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return 1;
     default:
         return 0;
@@ -104,10 +105,18 @@ static plan plan_of(const dropwise_kernels *k, const dropwise_interop *d)
         break;
     case DROPWISE_LAYOUT_TRITON:
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
-    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+        p.compare = k->compare_folded_u32;
         p.words = k->words_philox4x32_10_first;
-        if (d->layout != DROPWISE_LAYOUT_INDUCTOR_CPU)
-            p.compare = k->compare_folded_u32;
+        p.block_bytes = 4;
+        p.numbers = 1;
+        break;
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
+        p.compare = k->compare_folded_u32;
+        break;
+    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
+        p.words = k->words_philox4x32_10_first;
         p.block_bytes = 4;
         p.numbers = 1;
         break;

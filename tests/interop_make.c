@@ -28,8 +28,14 @@ dropwise_status make_interop(const ref_interop *r, dropwise_interop *out)
         return dropwise_interop_triton(out, r->seed, r->p);
     case REF_INDUCTOR_GPU:
         return dropwise_interop_inductor_gpu(out, dtype, r->seed, r->p);
+    case REF_INDUCTOR_GPU_2_12:
+        return dropwise_interop_inductor_gpu_2_12(out, dtype, r->seed, r->p);
+    case REF_INDUCTOR_GPU_2_13:
+        return dropwise_interop_inductor_gpu_2_13(out, dtype, r->seed, r->p);
     case REF_INDUCTOR_CPU:
         return dropwise_interop_inductor_cpu(out, dtype, r->seed, r->p);
+    case REF_INDUCTOR_CPU_2_12:
+        return dropwise_interop_inductor_cpu_2_12(out, dtype, r->seed, r->p);
     case REF_CURAND:
         return dropwise_interop_curand(out, r->seed, r->seed2, r->offset, r->p);
     case REF_CURAND_HOST:

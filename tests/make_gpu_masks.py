@@ -5,9 +5,13 @@ NAME is torch_cuda_masks, flash_attention_masks, inductor_gpu_masks, inductor_cp
 jax_masks or curand_numbers. Each needs its system, and all but inductor_cpu_masks and jax_masks a CUDA
 device; neither the build nor the tests need any. A system that is missing is named.
 
+make_gpu_masks.py --compare NAME prints the rows of data/NAME.txt, or of the file that is for the PyTorch that
+runs, which are not drawn here. The status is 0 if there are none.
+
 A mask is printed as its number of elements, the FNV-1a hash (64 bits) of its packed bits, and the elements
 from 0, from n / 2 and from n - 64 on, 64 of each at most (1 = kept). Floats are printed as their bits.
 """
+import os
 import sys
 import textwrap
 import traceback
@@ -24,8 +28,15 @@ except ImportError:
 # ---- What is printed ----
 
 
+rows_drawn = None  # or a set that rows go to instead of being printed
+
+
 def say(*fields):
-    print(*fields, flush=True)
+    row = " ".join(map(str, fields))
+    if rows_drawn is None:
+        print(row, flush=True)
+    else:
+        rows_drawn.add(row)
 
 
 def header(text):
@@ -454,6 +465,12 @@ def inductor_outputs(device, dtype, p):
     say("backward", dtype, repr(p), 3, seed, torch_bits(dtype, leaf.grad))
 
 
+def inductor_rounded(device, dtype):
+    """Rates that narrow dtypes round: one becomes 1, one is halfway between two numbers of f16 in f32."""
+    for p in (0.37, 0.999, 0.5 + 2**-12 + 2**-40):
+        attempt("rounded", inductor_mask, device, dtype, 200000, p, (0, 42))
+
+
 def inductor_masks(device, versions):
     header(
         f"{versions}: torch.nn.functional.dropout, compiled by Inductor. mask: dtype, p, what "
@@ -479,6 +496,14 @@ def inductor_masks(device, versions):
     attempt("mask", inductor_mask, device, "f32", 1000, 1.0, few)
     for dtype in FORMATS:
         attempt("values", inductor_outputs, device, dtype, 0.15)
+    for dtype in ("f16", "bf16"):
+        attempt("rounded", inductor_rounded, device, dtype)
+
+
+def torch_is_from(major, minor):
+    import torch
+
+    return tuple(int(number) for number in torch.__version__.split(".")[:2]) >= (major, minor)
 
 
 def inductor_gpu_masks():
@@ -763,7 +788,6 @@ int main()
 
 
 def curand_device():
-    import os
     import subprocess
     import tempfile
 
@@ -780,7 +804,6 @@ def curand_library():
     """The library that PyTorch has loaded."""
     import ctypes
     import glob
-    import os
     import torch
 
     places = [os.path.join(os.path.dirname(torch.__file__), "..", "nvidia", "**", "libcurand.so*"),
@@ -846,10 +869,41 @@ def curand_numbers():
 FILES = {f.__name__: f for f in (torch_cuda_masks, flash_attention_masks, inductor_gpu_masks,
                                  inductor_cpu_masks, triton_masks, jax_masks, curand_numbers)}
 
+# Files of later layouts, by the first version of PyTorch that draws them.
+LATER = {"inductor_gpu_masks": {(2, 12): "inductor_gpu_2_12_masks", (2, 13): "inductor_gpu_2_13_masks"},
+         "inductor_cpu_masks": {(2, 12): "inductor_cpu_2_12_masks"}}
+
+
+def compare(name):
+    """How many rows of the file are not drawn."""
+    global rows_drawn
+    file_name = name
+    for version, later in LATER.get(name, {}).items():
+        if torch_is_from(*version):
+            file_name = later
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", file_name + ".txt")
+    if not os.path.exists(path):
+        sys.exit(f"missing: data/{file_name}.txt")
+    with open(path) as file:
+        rows = [line.rstrip("\n") for line in file if not line.startswith("#")]
+    rows_drawn = set()
+    FILES[name]()
+    missing = [row for row in rows if row not in rows_drawn]
+    for row in missing:
+        print("not drawn:", row)
+    print(f"{file_name}: {len(missing)} of {len(rows)} rows are not drawn")
+    return len(missing)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in FILES:
-        sys.exit("usage: make_gpu_masks.py " + "|".join(FILES))
+    arguments = sys.argv[1:]
+    comparing = arguments[:1] == ["--compare"]
+    names = arguments[comparing:]
+    if len(names) != 1 or names[0] not in FILES:
+        sys.exit("usage: make_gpu_masks.py [--compare] " + "|".join(FILES))
     try:
-        FILES[sys.argv[1]]()
+        if comparing:
+            sys.exit(compare(names[0]) != 0)
+        FILES[names[0]]()
     except ImportError as error:
         sys.exit(f"missing: {error.name}")

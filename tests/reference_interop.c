@@ -276,8 +276,12 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return torch_cuda_number(r, i);
     case REF_TRITON:
     case REF_INDUCTOR_GPU:
+    case REF_INDUCTOR_GPU_2_12:
         return philox_word(r->seed, (uint32_t)i, 0, 0);
+    case REF_INDUCTOR_GPU_2_13:
+        return philox_word(r->seed, (uint32_t)i / 4, 0, i % 4);
     case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
         return philox_word((uint32_t)r->seed, (uint32_t)i, 0, 0);
     case REF_CURAND:
         return curand_number(r->seed, r->seed2, r->offset, i);
@@ -326,6 +330,13 @@ static float triton_uniform(uint64_t x)
     return (float)(s < 0 ? -s - 1 : s) * 4.6566127342e-10f;
 }
 
+/* Later versions of Inductor compare with p in the tensor's dtype. */
+static int decide_inductor(const ref_interop *r, float u, int is_later)
+{
+    const double p = r->dtype == REF_F64 ? r->p : (double)(float)r->p;
+    return r->p == 0 || (double)u > (is_later ? in_dtype(r->dtype, p) : p);
+}
+
 int ref_interop_decide(const ref_interop *r, uint64_t number)
 {
     const uint32_t word = (uint32_t)number;
@@ -347,11 +358,13 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
     case REF_TRITON:
         return triton_uniform(word) > p;
     case REF_INDUCTOR_GPU:
-    case REF_INDUCTOR_CPU: {
-        const float u = r->system == REF_INDUCTOR_GPU ? triton_uniform(word)
-                                                      : (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f;
-        return r->p == 0 || (double)u > (r->dtype == REF_F64 ? r->p : (double)p);
-    }
+    case REF_INDUCTOR_GPU_2_12:
+    case REF_INDUCTOR_GPU_2_13:
+        return decide_inductor(r, triton_uniform(word), r->system != REF_INDUCTOR_GPU);
+    case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
+        return decide_inductor(r, (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f,
+                               r->system != REF_INDUCTOR_CPU);
     case REF_NUMPY:
         if (r->draws == REF_F64)
             return (double)(number >> 11) * 0x1p-53 >= r->p;
@@ -389,7 +402,10 @@ double ref_interop_scale(const ref_interop *r)
     case REF_TORCH_CUDA:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(1.0f / (float)(1.0 - r->p));
     case REF_INDUCTOR_GPU:
+    case REF_INDUCTOR_GPU_2_12:
+    case REF_INDUCTOR_GPU_2_13:
     case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
     case REF_DEEPSPEED:
         return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;

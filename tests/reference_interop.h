@@ -28,6 +28,9 @@ typedef enum ref_system {
     REF_TRANSFORMER_ENGINE,
     REF_ONNX_RUNTIME,
     REF_DEEPSPEED,
+    REF_INDUCTOR_GPU_2_12,
+    REF_INDUCTOR_GPU_2_13,
+    REF_INDUCTOR_CPU_2_12,
     REF_SYSTEMS
 } ref_system;
 

@@ -154,7 +154,8 @@ def test_layouts():
     check_output("torch-cuda", b"011111101010\n",
                  *mask("torch-cuda", 42, 0.5, 12, size=4096, threads=1024, vector=4))
     check_output("triton", b"0100010011\n", *mask("triton", 123, 0.5, 10))
-    check_output("inductor-cpu", b"0001011100\n", *mask("inductor-cpu", 512, 0.5, 10))
+    for version in ("2.11", "2.12"):
+        check_output("inductor-cpu", b"0001011100\n", *mask("inductor-cpu-" + version, 512, 0.5, 10))
     check_output("flash-attention-2", b"0101011110111001010100000100101101011010\n",
                  *mask("flash-attention-2", 0, 0.5, 40, first=40, rows=32, columns=40))
     check_output("transformer-engine, raw", bytes([0xBE, 0xFF, 0xEF, 0xED]),
@@ -165,20 +166,28 @@ def test_layouts():
                  *mask("onednn-3.11", row[1], row[3], 256, offset=row[2]))
     with open(os.path.join(data, "inductor_gpu_masks.txt")) as rows:
         row = [line.split() for line in rows if line.startswith("mask f64 ")][-1]
-    check_output("inductor-gpu", (row[7] + "\n").encode(),
-                 *mask("inductor-gpu", row[4], row[2], len(row[7]), dtype="f64"))
+    for version in ("2.11", "2.12"):
+        check_output("inductor-gpu", (row[7] + "\n").encode(),
+                     *mask("inductor-gpu-" + version, row[4], row[2], len(row[7]), dtype="f64"))
+    with open(os.path.join(data, "inductor_interpreted_masks.txt")) as rows:
+        row = [line.split() for line in rows if line.startswith("mask bf16 ") and "pointwise" in line][-1]
+    check_output("inductor-gpu-2.13", (row[7] + "\n").encode(),
+                 *mask("inductor-gpu-2.13", row[4], row[2], len(row[7]), dtype="bf16"))
     with open(os.path.join(data, "numpy_masks.txt")) as rows:
         row = [line.split() for line in rows if not line.startswith("#")][-1]
     check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
 
     needs = {"jax": {}, "jax-legacy": {"size": 999}, "tf": {"stream": 2}, "onednn-3.6": {},
              "onednn-3.11": {"offset": 3}, "onednn-3.11-no-offset": {},
-             "torch-cuda": {"size": 999, "threads": 256, "vector": 1}, "triton": {}, "inductor-gpu": {},
-             "inductor-cpu": {}, "curand": {}, "curand-host": {}, "numpy": {}, "onemkl": {},
+             "torch-cuda": {"size": 999, "threads": 256, "vector": 1}, "triton": {},
+             "inductor-gpu-2.11": {}, "inductor-gpu-2.12": {}, "inductor-gpu-2.13": {},
+             "inductor-cpu-2.11": {}, "inductor-cpu-2.12": {}, "curand": {}, "curand-host": {},
+             "numpy": {}, "onemkl": {},
              "flash-attention-2": {"rows": 30, "columns": 30}, "transformer-engine": {},
              "onnx-runtime": {"size": 999, "threads": 256}, "deepspeed": {"size": 1000, "threads": 512}}
     takes = {"jax": ["dtype"], "jax-legacy": ["dtype"], "tf": ["dtype"], "numpy": ["dtype"],
-             "inductor-gpu": ["dtype"], "inductor-cpu": ["dtype"],
+             "inductor-gpu-2.11": ["dtype"], "inductor-gpu-2.12": ["dtype"], "inductor-gpu-2.13": ["dtype"],
+             "inductor-cpu-2.11": ["dtype"], "inductor-cpu-2.12": ["dtype"],
              "torch-cuda": ["dtype", "offset"], "curand": ["stream", "offset"], "curand-host": ["offset"],
              "flash-attention-2": ["offset"], "transformer-engine": ["offset"], "onnx-runtime": ["offset"],
              "deepspeed": ["offset"]}
@@ -186,6 +195,12 @@ def test_layouts():
               "columns": 30}
     unknown = run(*mask("cudnn", 1, 0.5, 8))
     check("an unknown layout is wrong usage", unknown.returncode == 2)
+    for layout, versions in (("inductor-gpu", ("2.11", "2.12", "2.13")), ("inductor-cpu", ("2.11", "2.12")),
+                             ("onednn", ("3.6", "3.11"))):
+        result = run(*mask(layout, 1, 0.5, 8))
+        message = result.stderr.decode()
+        check(f"{layout} without a version: {message!r}", result.returncode == 2 and result.stdout == b"" and
+              all(f" {layout}-{v}," in message for v in versions) and "triton" not in message)
     for layout, needed in needs.items():
         result = run(*mask(layout, 5, 0.5, 900, **needed))
         check(f"{layout}: {result.stderr.decode()!r}", result.returncode == 0)

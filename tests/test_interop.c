@@ -81,6 +81,12 @@ static const ref_interop cases[] = {
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 5},
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 1024, .offset = 6},
     {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 0x3FFFFFFFF},
+    {REF_INDUCTOR_GPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .dtype = REF_BF16, .seed = SEED},
+    {REF_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
+    {REF_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {REF_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
 };
 
 enum { N_CASES = sizeof cases / sizeof cases[0], WINDOW = 6000 };
@@ -184,12 +190,20 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
     case REF_TENSORFLOW:
         return v >> (r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 22 : 25);
     case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
         return v >> 1;
     case REF_ONEMKL:
         return v ^ 0x80000000u;
     default:
         return v;
     }
+}
+
+/* Versions of torch.compile that compare with p in the tensor's dtype. */
+static bool rounds_p_to_dtype(const ref_interop *r)
+{
+    return r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13 ||
+           r->system == REF_INDUCTOR_CPU_2_12;
 }
 
 /* The next v that has another number. */
@@ -205,7 +219,8 @@ static bool is_top(const ref_interop *r, uint64_t v)
 {
     const bool is_bytes = r->system == REF_FLASH_ATTENTION_2 || r->system == REF_TRANSFORMER_ENGINE ||
                           (r->system == REF_JAX_LEGACY && r->draws == REF_BF16);
-    const bool is_folded = r->system == REF_TRITON || r->system == REF_INDUCTOR_GPU;
+    const bool is_folded = r->system == REF_TRITON || r->system == REF_INDUCTOR_GPU ||
+                           r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13;
     const bool is_half = r->system == REF_JAX_LEGACY && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
@@ -274,11 +289,12 @@ static void test_bias(void **state)
             r.p = probabilities[i];
             if (make_interop(&r, &interop) != DROPWISE_OK)
                 continue;
-            const double off =
-                r.draws == REF_BF16 || r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE
-                    ? 1.0 / 64
-                : r.draws == REF_F16 ? 1.0 / 1024
-                                     : 1e-6;
+            const ref_dtype compared = rounds_p_to_dtype(&r) ? r.dtype : r.draws;
+            const bool is_bytes =
+                r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE;
+            const double off = is_bytes || compared == REF_BF16 ? 1.0 / 64
+                               : compared == REF_F16            ? 1.0 / 1024
+                                                                : 1e-6;
             assert_true(fabs(interop.keep - (1 - r.p)) <= off);
         }
     }
@@ -973,6 +989,202 @@ static void test_arguments(void **state)
     }
 }
 
+/* ---- Structs that were filled by hand ---- */
+
+typedef struct field {
+    const char *name;
+    size_t at, bytes;
+    bool is_real;
+} field;
+
+#define FIELD(name, is_real)                                                                                 \
+    {                                                                                                        \
+        #name, offsetof(dropwise_interop, name), sizeof(((dropwise_interop *)0)->name), is_real              \
+    }
+static const field fields[] = {
+    FIELD(struct_size, false), FIELD(layout, false),     FIELD(key[0], false),     FIELD(key[1], false),
+    FIELD(counter[0], false),  FIELD(counter[1], false), FIELD(counter[2], false), FIELD(counter[3], false),
+    FIELD(size, false),        FIELD(last, false),       FIELD(drops, false),      FIELD(draws, false),
+    FIELD(threads, false),     FIELD(vector, false),     FIELD(rows, false),       FIELD(columns, false),
+    FIELD(keep, true),         FIELD(scale, true),       FIELD(skip, false),       FIELD(reserved[0], false),
+};
+
+static const uint64_t odd_wholes[] = {
+    0, 1, 2, 3, 4, 5, 8, 16, 17, 255, 256, 65535, 65536, 65537, 1 << 29, (1 << 29) + 1, 1 << 30,
+    (1 << 30) + 1, INT32_MAX, UINT64_C(1) << 31, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 60,
+    (UINT64_C(1) << 60) + 1, UINT64_C(1) << 61, UINT64_C(1) << 63, UINT64_MAX - 3, UINT64_MAX,
+};
+
+static const double odd_reals[] = {
+    0, -0.0, 1, -1, 0.5, 0x1.fffffffffffffp-1, 5e-324, 1e-310, 1e-40, 0x1p53, 1e38, 0x1.fffffep127,
+    0x1.fffffe0000001p127, 0x1.ffffffp127, 0x1p128, 1e300, -1e300, INFINITY, -INFINITY, NAN,
+};
+
+enum {
+    N_FIELDS = sizeof fields / sizeof fields[0],
+    N_WHOLES = sizeof odd_wholes / sizeof odd_wholes[0],
+    N_REALS = sizeof odd_reals / sizeof odd_reals[0],
+    ODD_N = 100
+};
+
+/* Adds to the hash what calls make of a struct; what they refuse leaves outputs as they were. */
+static uint64_t hash_of_calls(const dropwise_interop *d, uint64_t hash)
+{
+    static const uint64_t firsts[] = {0, 4999, (UINT64_C(1) << 60) - ODD_N};
+    uint8_t untouched[8 * ODD_N], x[8 * ODD_N], y[8 * ODD_N], bits[(ODD_N + 7) / 8];
+    memset(untouched, 0x5A, sizeof untouched);
+    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
+        memset(bits, 0x5A, sizeof bits);
+        const dropwise_status status = dropwise_interop_bits(d, firsts[i], ODD_N, bits);
+        if (status != DROPWISE_OK)
+            assert_memory_equal(bits, untouched, sizeof bits);
+        hash = ref_hash(ref_hash(hash, &status, sizeof status), bits, sizeof bits);
+    }
+    for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
+        fill_awkward(dtype, x, ODD_N, dtype);
+        memset(y, 0x5A, sizeof y);
+        const dropwise_status status =
+            dropwise_interop_forward(d, dtype_number(dtype), 0, ODD_N, x, y, NULL);
+        if (status != DROPWISE_OK)
+            assert_memory_equal(y, untouched, sizeof y);
+        hash = ref_hash(ref_hash(hash, &status, sizeof status), y, sizeof y);
+    }
+    dropwise_mask mask;
+    memset(&mask, 0x5A, sizeof mask);
+    const dropwise_status status = dropwise_interop_mask(d, &mask);
+    if (status != DROPWISE_OK)
+        assert_memory_equal(&mask, untouched, sizeof mask);
+    return ref_hash(ref_hash(hash, &status, sizeof status), &mask, sizeof mask);
+}
+
+/* What the first tier made of each case and field. */
+static uint64_t first_hashes[N_CASES][N_FIELDS];
+static bool has_first_hashes;
+
+static void check_fields(dropwise_isa isa)
+{
+    (void)isa;
+    for (size_t c = 0; c < N_CASES; c += quick() ? 3 : 1) {
+        ref_interop r = cases[c];
+        dropwise_interop made;
+        r.p = 0.3;
+        assert_int_equal(make_interop(&r, &made), DROPWISE_OK);
+        for (size_t f = 0; f < N_FIELDS; f++) {
+            uint64_t hash = REF_HASH_START;
+            for (size_t i = 0; i < (fields[f].is_real ? (size_t)N_REALS : (size_t)N_WHOLES); i++) {
+                dropwise_interop odd = made;
+                uint8_t *to = (uint8_t *)&odd + fields[f].at;
+                if (fields[f].is_real) {
+                    memcpy(to, &odd_reals[i], sizeof(double));
+                } else if (fields[f].bytes == 8) {
+                    memcpy(to, &odd_wholes[i], 8);
+                } else {
+                    const uint32_t narrow = (uint32_t)odd_wholes[i];
+                    memcpy(to, &narrow, 4);
+                }
+                hash = hash_of_calls(&odd, hash);
+            }
+            if (!has_first_hashes)
+                first_hashes[c][f] = hash;
+            else if (hash != first_hashes[c][f])
+                fail_msg("%s, case %zu: values of %s have other results on this tier", name_of(&r), c,
+                         fields[f].name);
+        }
+    }
+    has_first_hashes = true;
+}
+
+static dropwise_interop changed;
+
+/* All calls but the mask's refuse the struct, or all take it; floats beyond f32 are for f64 alone. */
+static void expect_status(dropwise_status bits_status, dropwise_status f32_status)
+{
+    uint8_t bits[1], x[8] = {0}, y[8];
+    assert_int_equal(dropwise_interop_bits(&changed, 0, 1, bits), bits_status);
+    assert_int_equal(dropwise_interop_forward(&changed, DROPWISE_F64, 0, 1, x, y, NULL), bits_status);
+    assert_int_equal(dropwise_interop_forward(&changed, DROPWISE_F32, 0, 1, x, y, NULL), f32_status);
+    assert_int_equal(dropwise_interop_forward(&changed, DROPWISE_F16, 0, 1, x, y, NULL), f32_status);
+    assert_int_equal(dropwise_interop_forward(&changed, DROPWISE_F8_E5M2, 0, 1, x, y, NULL), f32_status);
+}
+
+#define EXPECT_REFUSED(made, field, value)                                                                   \
+    (changed = (made), changed.field = (value),                                                              \
+     expect_status(DROPWISE_ERROR_PARAMETER, DROPWISE_ERROR_PARAMETER))
+
+/* The ranges of fields that the header states, at their ends. */
+static void check_field_ranges(dropwise_isa isa)
+{
+    (void)isa;
+    const uint32_t key[2] = {1, 2};
+    dropwise_interop d;
+    for (size_t i = 0; i < N_REALS; i++) {
+        const double scale = odd_reals[i];
+        const bool is_scale = (scale == 0 && !signbit(scale)) || (scale >= 1 && isfinite(scale));
+        assert_int_equal(dropwise_interop_curand(&changed, 1, 2, 3, 0.5), DROPWISE_OK);
+        changed.scale = scale;
+        const dropwise_status status = is_scale ? DROPWISE_OK : DROPWISE_ERROR_PARAMETER;
+        expect_status(status, scale <= 0x1.fffffep127 ? status : DROPWISE_ERROR_PARAMETER);
+    }
+    /* A mask of f64 that has such a scale. */
+    assert_int_equal(dropwise_interop_jax(&changed, key, DROPWISE_F64, DROPWISE_F64, 1e-300), DROPWISE_OK);
+    expect_status(DROPWISE_OK, DROPWISE_ERROR_PARAMETER);
+
+    assert_int_equal(dropwise_interop_torch_cuda(&d, DROPWISE_F32, 64, 256, 4, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, threads, 0);
+    EXPECT_REFUSED(d, threads, (1u << 30) + 1);
+    EXPECT_REFUSED(d, vector, 0);
+    EXPECT_REFUSED(d, vector, 3);
+    EXPECT_REFUSED(d, vector, 32);
+    EXPECT_REFUSED(d, size, 65);
+    EXPECT_REFUSED(d, size, (UINT64_C(1) << 60) + 4);
+    EXPECT_REFUSED(d, last, UINT64_C(1) << 32);
+    EXPECT_REFUSED(d, skip, 1);
+    EXPECT_REFUSED(d, drops, 2);
+    EXPECT_REFUSED(d, draws, DROPWISE_F64);
+    EXPECT_REFUSED(d, draws, -1);
+    assert_int_equal(dropwise_interop_onnx_runtime(&d, 64, 256, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, threads, (1u << 29) + 1);
+    EXPECT_REFUSED(d, vector, 8);
+    EXPECT_REFUSED(d, size, UINT64_C(1) << 31);
+    assert_int_equal(dropwise_interop_deepspeed(&d, 64, 256, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, size, 66);
+    EXPECT_REFUSED(d, skip, 4);
+    assert_int_equal(dropwise_interop_curand_host(&d, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, threads, 65535);
+    EXPECT_REFUSED(d, skip, (UINT64_C(1) << 60) + 1);
+    assert_int_equal(dropwise_interop_flash_attention_2(&d, 8, 8, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, last, 256);
+    EXPECT_REFUSED(d, rows, 0);
+    EXPECT_REFUSED(d, rows, UINT64_C(1) << 31);
+    EXPECT_REFUSED(d, columns, UINT64_C(1) << 63);
+    EXPECT_REFUSED(d, size, (UINT64_C(1) << 32) + 1);
+    assert_int_equal(dropwise_interop_transformer_engine(&d, 1, 0, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, last, 256);
+    assert_int_equal(dropwise_interop_jax_legacy(&d, key, 64, DROPWISE_F16, DROPWISE_F16, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, last, 65536);
+    EXPECT_REFUSED(d, size, 2 * (uint64_t)(UINT32_MAX - 1) + 1);
+    assert_int_equal(dropwise_interop_jax_legacy(&d, key, 64, DROPWISE_BF16, DROPWISE_BF16, 0.5),
+                     DROPWISE_OK);
+    EXPECT_REFUSED(d, last, 256);
+    assert_int_equal(dropwise_interop_inductor_gpu_2_13(&d, DROPWISE_F32, 1, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, size, (UINT64_C(1) << 32) + 1);
+    EXPECT_REFUSED(d, last, UINT64_C(1) << 32);
+    /* What a layout has no use for is not looked at, nor is keep. */
+    changed = d;
+    changed.threads = changed.vector = UINT32_MAX;
+    changed.rows = changed.columns = changed.counter[3] = UINT64_MAX;
+    changed.keep = NAN;
+    expect_status(DROPWISE_OK, DROPWISE_OK);
+}
+
+static void test_fields(void **state)
+{
+    (void)state;
+    has_first_hashes = false;
+    for_each_tier(check_fields);
+    for_each_tier(check_field_ranges);
+}
+
 static void test_other_arguments(void **state)
 {
     (void)state;
@@ -1030,7 +1242,10 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_interop_torch_cuda(&interop, DROPWISE_F8_E4M3, 8, 256, 4, 1, 0, 0.5),
                      DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_gpu(&interop, DROPWISE_F8_E5M2, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_gpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_gpu_2_13(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_cpu(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_inductor_cpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_memory_equal(&interop, &before, sizeof interop);
 
     dropwise_mask mask;
@@ -1049,7 +1264,8 @@ int main(void)
         cmocka_unit_test(test_bias),       cmocka_unit_test(test_values),
         cmocka_unit_test(test_real_masks), cmocka_unit_test(test_forward),
         cmocka_unit_test(test_mask_scale), cmocka_unit_test(test_launches),
-        cmocka_unit_test(test_arguments),  cmocka_unit_test(test_other_arguments),
+        cmocka_unit_test(test_arguments),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_other_arguments),
     };
     return cmocka_run_group_tests_name("interop", tests, report_tiers, NULL);
 }

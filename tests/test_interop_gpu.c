@@ -1,6 +1,6 @@
 /*
  * Masks and outputs that other systems drew on a GPU, and torch.compile on a CPU too: the library on every
- * tier, and the oracle, against the files that make_gpu_masks.py writes.
+ * tier, and the oracle, against the files that make_gpu_masks.py and make_interpreted_masks.py write.
  */
 #include "dropwise_interop.h"
 
@@ -10,8 +10,10 @@
 #include "common.h"
 #include "curand_numbers.h" /* the text of data/curand_numbers.txt, and so on */
 #include "flash_attention_masks.h"
+#include "inductor_cpu_2_12_masks.h"
 #include "inductor_cpu_masks.h"
 #include "inductor_gpu_masks.h"
+#include "inductor_interpreted_masks.h"
 #include "interop_make.h"
 #include "jax_masks.h"
 #include "torch_cuda_masks.h"
@@ -300,6 +302,13 @@ static void inductor_row(const row *r)
         check_output(r, &given, 5, 0);
 }
 
+static void interpreted_row(const row *r)
+{
+    const ref_interop given = {is(r, 3, "pointwise") ? REF_INDUCTOR_GPU_2_13 : REF_INDUCTOR_GPU_2_12,
+                               .dtype = dtype(r, 1), .p = real(r, 2), .seed = whole(r, 4)};
+    check_mask(r, &given, 0, 5);
+}
+
 static void test_inductor(void **state)
 {
     (void)state;
@@ -307,6 +316,9 @@ static void test_inductor(void **state)
     check_file(inductor_gpu_masks, inductor_row, 49);
     inductor = REF_INDUCTOR_CPU;
     check_file(inductor_cpu_masks, inductor_row, 49);
+    inductor = REF_INDUCTOR_CPU_2_12;
+    check_file(inductor_cpu_2_12_masks, inductor_row, 61);
+    check_file(inductor_interpreted_masks, interpreted_row, 32);
 }
 
 /* ---- Triton ---- */

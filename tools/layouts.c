@@ -22,7 +22,10 @@ static const layout_options table[] = {
     {DROPWISE_LAYOUT_TORCH_CUDA, false, {"size", "threads", "vector"}, {"offset", "dtype"}},
     {DROPWISE_LAYOUT_TRITON, false, {NULL}, {NULL}},
     {DROPWISE_LAYOUT_INDUCTOR_GPU, false, {NULL}, {"dtype"}},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, false, {NULL}, {"dtype"}},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, false, {NULL}, {"dtype"}},
     {DROPWISE_LAYOUT_INDUCTOR_CPU, false, {NULL}, {"dtype"}},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, false, {NULL}, {"dtype"}},
     {DROPWISE_LAYOUT_CURAND, false, {NULL}, {"stream", "offset"}},
     {DROPWISE_LAYOUT_CURAND_HOST, false, {NULL}, {"offset"}},
     {DROPWISE_LAYOUT_NUMPY, false, {NULL}, {"dtype"}},
@@ -39,15 +42,34 @@ static const char *const layout_only[] = {"stream", "dtype",  "size", "threads",
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* Whether a layout's name is another one and a version, as inductor-gpu-2.13 is inductor-gpu and 2.13. */
+static bool is_version_of(const char *layout_name, const char *name)
+{
+    const size_t length = strlen(name);
+    return strncmp(layout_name, name, length) == 0 && layout_name[length] == '-' &&
+           layout_name[length + 1] >= '0' && layout_name[length + 1] <= '9';
+}
+
+/* A name without its version is an error: either choice would be another mask for somebody. */
 static const layout_options *find_layout(const char *name)
 {
-    for (int i = 0; i < COUNT(table); i++)
-        if (strcmp(dropwise_layout_name(table[i].layout), name) == 0)
+    bool has_versions = false;
+    for (int i = 0; i < COUNT(table); i++) {
+        const char *layout_name = dropwise_layout_name(table[i].layout);
+        if (strcmp(layout_name, name) == 0)
             return &table[i];
+        has_versions = has_versions || is_version_of(layout_name, name);
+    }
     fprintf(stderr, "dropwise: --layout takes");
-    for (int i = 0; i < COUNT(table); i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : ",", dropwise_layout_name(table[i].layout));
-    fprintf(stderr, ", not '%s'\n", name);
+    const char *separator = " ";
+    for (int i = 0; i < COUNT(table); i++) {
+        const char *layout_name = dropwise_layout_name(table[i].layout);
+        if (has_versions && !is_version_of(layout_name, name))
+            continue;
+        fprintf(stderr, "%s%s", separator, layout_name);
+        separator = ", ";
+    }
+    fprintf(stderr, ", not '%s'%s\n", name, has_versions ? ", whose versions draw different masks" : "");
     return NULL;
 }
 
@@ -182,8 +204,17 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
         status = dropwise_interop_inductor_gpu(interop, dtype, seed, p);
         break;
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+        status = dropwise_interop_inductor_gpu_2_12(interop, dtype, seed, p);
+        break;
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
+        status = dropwise_interop_inductor_gpu_2_13(interop, dtype, seed, p);
+        break;
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
         status = dropwise_interop_inductor_cpu(interop, dtype, seed, p);
+        break;
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
+        status = dropwise_interop_inductor_cpu_2_12(interop, dtype, seed, p);
         break;
     case DROPWISE_LAYOUT_CURAND:
         status = dropwise_interop_curand(interop, seed, stream, offset, p);
