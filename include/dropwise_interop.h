@@ -20,7 +20,6 @@
  *
  *   Probability  p is the probability of being dropped, rounded as the system rounds it. Errors: PROBABILITY
  *                where p is NaN or outside [0, 1], or where it is 1 and the system forbids that.
- *   Rounding     The functions that fill a dropwise_interop expect the usual rounding mode, to nearest.
  *   Index        Element i of the mask is element i of the system's tensor, in the order in which the
  *                system's kernel counts it: for contiguous tensors, row-major. Elements beyond what a layout
  *                can number are an error (RANGE), where the system might wrap around.

@@ -1,6 +1,6 @@
 /*
- * The floating-point environment of the caller, and that of the library: rounding to nearest, subnormals kept,
- * no traps. A public function that computes is two: one enters, calls the body, and leaves.
+ * The floating-point environment of the caller, and that of the library: rounding to nearest, subnormals
+ * kept, no traps. A public function that computes is two: one enters, calls the body, and leaves.
  *
  *     static FP_ENV_BODY dropwise_status mask_init(dropwise_mask *mask, double p, ...) { ... }
  *

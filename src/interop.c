@@ -11,6 +11,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "dispatch.h"
+#include "fp_env.h"
 
 /* ---- Names ---- */
 
@@ -288,8 +289,8 @@ static uint64_t jax_legacy_limit(int32_t draws)
                                     : words;
 }
 
-static dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uint32_t key[2], uint64_t size,
-                           dropwise_dtype draws, dropwise_dtype dtype, double keep)
+static FP_ENV_BODY dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uint32_t key[2],
+                                       uint64_t size, dropwise_dtype draws, dropwise_dtype dtype, double keep)
 {
     if (interop == NULL || key == NULL)
         return DROPWISE_ERROR_NULL;
@@ -313,19 +314,22 @@ static dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uin
 dropwise_status dropwise_interop_jax(dropwise_interop *interop, const uint32_t key[2], dropwise_dtype draws,
                                      dropwise_dtype dtype, double keep)
 {
-    return jax(interop, DROPWISE_LAYOUT_JAX, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, jax(interop, DROPWISE_LAYOUT_JAX, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep));
 }
 
 dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uint32_t key[2], uint64_t size,
                                             dropwise_dtype draws, dropwise_dtype dtype, double keep)
 {
-    return jax(interop, DROPWISE_LAYOUT_JAX_LEGACY, key, size, draws, dtype, keep);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_LEGACY, key, size, draws, dtype, keep));
 }
 
 /* ---- TensorFlow ---- */
 
-dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
-                                            dropwise_dtype dtype, double rate)
+static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
+                                                      dropwise_dtype dtype, double rate)
 {
     if (interop == NULL || seed == NULL)
         return DROPWISE_ERROR_NULL;
@@ -354,9 +358,16 @@ dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
+                                            dropwise_dtype dtype, double rate)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_tensorflow(interop, seed, dtype, rate));
+}
+
 /* ---- oneDNN ---- */
 
-static dropwise_status onednn(dropwise_interop *interop, uint32_t layout, uint64_t key, double p)
+static FP_ENV_BODY dropwise_status onednn(dropwise_interop *interop, uint32_t layout, uint64_t key, double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -373,11 +384,12 @@ static dropwise_status onednn(dropwise_interop *interop, uint32_t layout, uint64
 
 dropwise_status dropwise_interop_onednn_3_6(dropwise_interop *interop, uint32_t seed, double p)
 {
-    return onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_6, pair(seed, seed), p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_6, pair(seed, seed), p));
 }
 
-dropwise_status dropwise_interop_onednn_3_11(dropwise_interop *interop, uint64_t seed, uint64_t offset,
-                                             double p)
+static FP_ENV_BODY dropwise_status interop_onednn_3_11(dropwise_interop *interop, uint64_t seed,
+                                                       uint64_t offset, double p)
 {
     if (interop != NULL && is_probability(p) && offset == 0)
         return DROPWISE_ERROR_PARAMETER;
@@ -387,9 +399,17 @@ dropwise_status dropwise_interop_onednn_3_11(dropwise_interop *interop, uint64_t
     return status;
 }
 
+dropwise_status dropwise_interop_onednn_3_11(dropwise_interop *interop, uint64_t seed, uint64_t offset,
+                                             double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_onednn_3_11(interop, seed, offset, p));
+}
+
 dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop, uint32_t seed, double p)
 {
-    return onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET, pair(seed, seed), p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET, pair(seed, seed), p));
 }
 
 /* ---- Kernels of threads: PyTorch, ONNX Runtime, DeepSpeed ---- */
@@ -464,9 +484,9 @@ static dropwise_status check_dropout(const dropwise_interop *interop, dropwise_d
     return is_float_dtype(dtype) ? DROPWISE_OK : DROPWISE_ERROR_DTYPE;
 }
 
-dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype, uint64_t numel,
-                                            uint32_t threads, uint32_t vector, uint64_t seed, uint64_t offset,
-                                            double p)
+static FP_ENV_BODY dropwise_status interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype,
+                                                      uint64_t numel, uint32_t threads, uint32_t vector,
+                                                      uint64_t seed, uint64_t offset, double p)
 {
     const dropwise_status status = check_dropout(interop, dtype, p);
     if (status != DROPWISE_OK)
@@ -487,6 +507,14 @@ dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype, uint64_t numel,
+                                            uint32_t threads, uint32_t vector, uint64_t seed, uint64_t offset,
+                                            double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_torch_cuda(interop, dtype, numel, threads, vector, seed, offset, p));
+}
+
 /* Numbers of elements that a C int holds. */
 static bool is_int(uint64_t numel)
 {
@@ -503,8 +531,9 @@ dropwise_status dropwise_onnx_runtime_launch(uint64_t numel, uint32_t sm_count, 
     return launch(numel, TORCH_BLOCK * TORCH_UNROLL, sm_count, threads_per_sm, threads, step);
 }
 
-dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_t numel, uint32_t threads,
-                                              uint64_t seed, uint64_t offset, double p)
+static FP_ENV_BODY dropwise_status interop_onnx_runtime(dropwise_interop *interop, uint64_t numel,
+                                                        uint32_t threads, uint64_t seed, uint64_t offset,
+                                                        double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -522,6 +551,13 @@ dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_t numel, uint32_t threads,
+                                              uint64_t seed, uint64_t offset, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_onnx_runtime(interop, numel, threads, seed, offset, p));
+}
+
 dropwise_status dropwise_deepspeed_launch(uint64_t numel, uint32_t *threads, uint64_t *step)
 {
     if (threads == NULL || step == NULL)
@@ -535,8 +571,9 @@ dropwise_status dropwise_deepspeed_launch(uint64_t numel, uint32_t *threads, uin
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_deepspeed(dropwise_interop *interop, uint64_t numel, uint32_t threads,
-                                           uint64_t seed, uint64_t offset, double p)
+static FP_ENV_BODY dropwise_status interop_deepspeed(dropwise_interop *interop, uint64_t numel,
+                                                     uint32_t threads, uint64_t seed, uint64_t offset,
+                                                     double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -552,11 +589,18 @@ dropwise_status dropwise_interop_deepspeed(dropwise_interop *interop, uint64_t n
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_interop_deepspeed(dropwise_interop *interop, uint64_t numel, uint32_t threads,
+                                           uint64_t seed, uint64_t offset, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_deepspeed(interop, numel, threads, seed, offset, p));
+}
+
 /* ---- Generators whose numbers are compared by the user: Triton, cuRAND, NumPy, oneMKL ---- */
 
 /* Philox with 32-bit words, p in f32. */
-static dropwise_status of_generator(dropwise_interop *interop, uint32_t layout, uint64_t seed, uint64_t size,
-                                    reading read, relation kept, double p)
+static FP_ENV_BODY dropwise_status of_generator(dropwise_interop *interop, uint32_t layout, uint64_t seed,
+                                                uint64_t size, reading read, relation kept, double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -572,15 +616,17 @@ static dropwise_status of_generator(dropwise_interop *interop, uint32_t layout, 
 
 dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p)
 {
-    return of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p));
 }
 
 /*
  * The numbers are f32 for all dtypes; what they are compared with, and the scale, are f64 for f64. From 2.12
  * on, narrow dtypes round the f32 that they are compared with.
  */
-static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
-                                uint64_t seed, reading read, double p)
+static FP_ENV_BODY dropwise_status inductor(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
+                                            uint64_t seed, reading read, double p)
 {
     const dropwise_status status = check_dropout(interop, dtype, p);
     if (status != DROPWISE_OK)
@@ -602,35 +648,42 @@ static dropwise_status inductor(dropwise_interop *interop, uint32_t layout, drop
 dropwise_status dropwise_interop_inductor_gpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
                                               double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, dtype, seed, FOLDED, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU, dtype, seed, FOLDED, p));
 }
 
 dropwise_status dropwise_interop_inductor_gpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
                                                    uint64_t seed, double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, dtype, seed, FOLDED, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, dtype, seed, FOLDED, p));
 }
 
 dropwise_status dropwise_interop_inductor_gpu_2_13(dropwise_interop *interop, dropwise_dtype dtype,
                                                    uint64_t seed, double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, dtype, seed, FOLDED, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, inductor(interop, DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, dtype, seed, FOLDED, p));
 }
 
 dropwise_status dropwise_interop_inductor_cpu(dropwise_interop *interop, dropwise_dtype dtype, uint64_t seed,
                                               double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, dtype, (uint32_t)seed, MASKED, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU, dtype, (uint32_t)seed, MASKED, p));
 }
 
 dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop *interop, dropwise_dtype dtype,
                                                    uint64_t seed, double p)
 {
-    return inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, dtype, (uint32_t)seed, MASKED, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(
+        caller, inductor(interop, DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, dtype, (uint32_t)seed, MASKED, p));
 }
 
-dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed, uint64_t subsequence,
-                                        uint64_t offset, double p)
+static FP_ENV_BODY dropwise_status interop_curand(dropwise_interop *interop, uint64_t seed,
+                                                  uint64_t subsequence, uint64_t offset, double p)
 {
     const dropwise_status status =
         of_generator(interop, DROPWISE_LAYOUT_CURAND, seed, DROPWISE_INDEX_LIMIT, ABOVE_ZERO, ABOVE, p);
@@ -642,8 +695,15 @@ dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed
     return status;
 }
 
-dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t seed, uint64_t offset,
-                                             double p)
+dropwise_status dropwise_interop_curand(dropwise_interop *interop, uint64_t seed, uint64_t subsequence,
+                                        uint64_t offset, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_curand(interop, seed, subsequence, offset, p));
+}
+
+static FP_ENV_BODY dropwise_status interop_curand_host(dropwise_interop *interop, uint64_t seed,
+                                                       uint64_t offset, double p)
 {
     if (interop != NULL && is_probability(p) && offset > DROPWISE_INDEX_LIMIT)
         return DROPWISE_ERROR_PARAMETER;
@@ -657,9 +717,18 @@ dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t
     return status;
 }
 
+dropwise_status dropwise_interop_curand_host(dropwise_interop *interop, uint64_t seed, uint64_t offset,
+                                             double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_curand_host(interop, seed, offset, p));
+}
+
 dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed, double p)
 {
-    return of_generator(interop, DROPWISE_LAYOUT_ONEMKL, seed, DROPWISE_INDEX_LIMIT, CENTRED, AT_LEAST, p);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, of_generator(interop, DROPWISE_LAYOUT_ONEMKL, seed, DROPWISE_INDEX_LIMIT,
+                                             CENTRED, AT_LEAST, p));
 }
 
 /* One step of SeedSequence's hash. */
@@ -696,8 +765,8 @@ dropwise_status dropwise_numpy_key(uint64_t seed, uint64_t key[2])
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_numpy(dropwise_interop *interop, const uint64_t key[2],
-                                       const uint64_t counter[4], dropwise_dtype draws, double p)
+static FP_ENV_BODY dropwise_status interop_numpy(dropwise_interop *interop, const uint64_t key[2],
+                                                 const uint64_t counter[4], dropwise_dtype draws, double p)
 {
     if (interop == NULL || key == NULL)
         return DROPWISE_ERROR_NULL;
@@ -721,6 +790,13 @@ dropwise_status dropwise_interop_numpy(dropwise_interop *interop, const uint64_t
     return DROPWISE_OK;
 }
 
+dropwise_status dropwise_interop_numpy(dropwise_interop *interop, const uint64_t key[2],
+                                       const uint64_t counter[4], dropwise_dtype draws, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_numpy(interop, key, counter, draws, p));
+}
+
 /* ---- FlashAttention and TransformerEngine, which compare bytes ---- */
 
 /* floor of x, 0 <= x < 2^31. */
@@ -736,8 +812,9 @@ static uint64_t attention_size(uint64_t rows, uint64_t columns)
     return head < DROPWISE_INDEX_LIMIT >> 26 ? head << 26 : DROPWISE_INDEX_LIMIT;
 }
 
-dropwise_status dropwise_interop_flash_attention_2(dropwise_interop *interop, uint64_t rows, uint64_t columns,
-                                                   uint64_t seed, uint64_t offset, double p)
+static FP_ENV_BODY dropwise_status interop_flash_attention_2(dropwise_interop *interop, uint64_t rows,
+                                                             uint64_t columns, uint64_t seed, uint64_t offset,
+                                                             double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -756,8 +833,15 @@ dropwise_status dropwise_interop_flash_attention_2(dropwise_interop *interop, ui
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, uint64_t seed, uint64_t offset,
-                                                    double p)
+dropwise_status dropwise_interop_flash_attention_2(dropwise_interop *interop, uint64_t rows, uint64_t columns,
+                                                   uint64_t seed, uint64_t offset, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_flash_attention_2(interop, rows, columns, seed, offset, p));
+}
+
+static FP_ENV_BODY dropwise_status interop_transformer_engine(dropwise_interop *interop, uint64_t seed,
+                                                              uint64_t offset, double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -771,6 +855,13 @@ dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, u
     const rule r = {AS_IT_IS, 8, 0, AT_LEAST, floor_of((double)((float)p * 256.0f))};
     set_threshold(interop, &r);
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, uint64_t seed, uint64_t offset,
+                                                    double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_transformer_engine(interop, seed, offset, p));
 }
 
 /* ---- Use ---- */
@@ -901,7 +992,8 @@ static dropwise_status check_range(const dropwise_interop *interop, uint64_t fir
     return inside || n == 0 ? DROPWISE_OK : DROPWISE_ERROR_RANGE;
 }
 
-dropwise_status dropwise_interop_bits(const dropwise_interop *interop, uint64_t first, size_t n, void *bits)
+static FP_ENV_BODY dropwise_status interop_bits(const dropwise_interop *interop, uint64_t first, size_t n,
+                                                void *bits)
 {
     dropwise_status status = check_interop(interop);
     if (status == DROPWISE_OK)
@@ -914,7 +1006,13 @@ dropwise_status dropwise_interop_bits(const dropwise_interop *interop, uint64_t 
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_mask *mask)
+dropwise_status dropwise_interop_bits(const dropwise_interop *interop, uint64_t first, size_t n, void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_bits(interop, first, n, bits));
+}
+
+static FP_ENV_BODY dropwise_status interop_mask(const dropwise_interop *interop, dropwise_mask *mask)
 {
     const dropwise_status status = check_interop(interop);
     if (status != DROPWISE_OK)
@@ -930,8 +1028,15 @@ dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_
     return made;
 }
 
-dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
-                                         uint64_t first, size_t n, const void *x, void *y, void *bits)
+dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_mask *mask)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_mask(interop, mask));
+}
+
+static FP_ENV_BODY dropwise_status interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
+                                                   uint64_t first, size_t n, const void *x, void *y,
+                                                   void *bits)
 {
     enum { CHUNK = 4096 };
     const size_t element_bytes = dropwise_dtype_bytes(dtype);
@@ -970,4 +1075,11 @@ dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwi
     if (stream)
         kernels->stream_fence();
     return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
+                                         uint64_t first, size_t n, const void *x, void *y, void *bits)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_forward(interop, dtype, first, n, x, y, bits));
 }

@@ -85,16 +85,17 @@ dropwise_status dropwise_view_shard(dropwise_view *view, const uint64_t *start, 
         return status;
     if (start == NULL || size == NULL)
         return DROPWISE_ERROR_NULL;
-    uint64_t first = view->first;
+    int64_t offset = 0;
     for (uint32_t d = 0; d < view->rank; d++) {
         if (start[d] > view->size[d] || size[d] > view->size[d] - start[d])
             return DROPWISE_ERROR_SHAPE;
         int64_t step;
-        if (start[d] > INT64_MAX || __builtin_mul_overflow((int64_t)start[d], view->mask_stride[d], &step))
+        if (start[d] > INT64_MAX || __builtin_mul_overflow((int64_t)start[d], view->mask_stride[d], &step) ||
+            __builtin_add_overflow(offset, step, &offset))
             return DROPWISE_ERROR_RANGE;
-        first += (uint64_t)step;
     }
-    if (first > DROPWISE_INDEX_LIMIT)
+    uint64_t first;
+    if (__builtin_add_overflow(view->first, offset, &first) || first > DROPWISE_INDEX_LIMIT)
         return DROPWISE_ERROR_RANGE;
     view->first = first;
     memcpy(view->size, size, view->rank * sizeof *size);

@@ -9,7 +9,11 @@
 
 /* ---- Checks ---- */
 
-/* The lowest and the highest offset that sizes and strides reach, times a factor; false if it overflows. */
+/*
+ * The lowest and the highest offset that sizes and strides reach, times a factor; false if one of them, or a
+ * stride, of whatever dimension, or the negative of one of these, is no int64_t. So what follows may
+ * multiply, add and turn round.
+ */
 static bool reach(const dropwise_view *view, const int64_t *stride, int64_t factor, int64_t *low,
                   int64_t *high)
 {
@@ -17,13 +21,13 @@ static bool reach(const dropwise_view *view, const int64_t *stride, int64_t fact
     for (uint32_t d = 0; d < view->rank; d++) {
         int64_t step;
         if (view->size[d] - 1 > INT64_MAX || __builtin_mul_overflow(stride[d], factor, &step) ||
-            __builtin_mul_overflow((int64_t)(view->size[d] - 1), step, &step))
+            step == INT64_MIN || __builtin_mul_overflow((int64_t)(view->size[d] - 1), step, &step))
             return false;
         int64_t *end = step < 0 ? low : high;
         if (__builtin_add_overflow(*end, step, end))
             return false;
     }
-    return true;
+    return *low != INT64_MIN;
 }
 
 dropwise_status dropwise_check_view(const dropwise_view *view, bool *empty)

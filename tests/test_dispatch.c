@@ -83,7 +83,8 @@ static void test_that_the_known_answer_of_ars_is_the_oracles(void **state)
     uint64_t digest = 0;
     for (uint64_t counter = 0; counter < DROPWISE_ARS_ANSWER_BLOCKS; counter++) {
         uint8_t block[16];
-        ref_generate(REF_ARS4X32_7, UINT64_C(0x85A308D3243F6A88), UINT64_C(0x0370734413198A2E), counter, block);
+        ref_generate(REF_ARS4X32_7, UINT64_C(0x85A308D3243F6A88), UINT64_C(0x0370734413198A2E), counter,
+                     block);
         digest = digest * DROPWISE_ARS_ANSWER_FACTOR + load_le64_of(block);
         digest = digest * DROPWISE_ARS_ANSWER_FACTOR + load_le64_of(block + 8);
     }

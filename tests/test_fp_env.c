@@ -96,11 +96,15 @@ static void set_default(void)
     write_registers(0, 0);
 }
 #else
+#if defined(__GLIBC__) && !defined(__riscv)
+#define HAS_TRAPS
+#endif
+
 static registers read_registers(void)
 {
     const int flags = fetestexcept(FE_ALL_EXCEPT);
     const int control = fegetround();
-#ifdef __GLIBC__
+#ifdef HAS_TRAPS
     return (registers){(uint64_t)control | (uint64_t)(unsigned)fegetexcept() << 32, (uint64_t)flags};
 #else
     return (registers){(uint64_t)control, (uint64_t)flags};
@@ -115,9 +119,9 @@ static void set_environment(const environment *e)
         feraiseexcept(FE_ALL_EXCEPT);
     else
         feclearexcept(FE_ALL_EXCEPT);
-#ifdef __GLIBC__
+#ifdef HAS_TRAPS
     if (e->traps)
-        feenableexcept(FE_ALL_EXCEPT); /* where there are any */
+        feenableexcept(FE_ALL_EXCEPT);
 #endif
 }
 
@@ -404,7 +408,8 @@ static const calls all_calls[] = {
                  "dropblock_forward dropblock_backward"},
     {launches, "interop_bits interop_mask interop_forward interop_jax interop_jax_legacy interop_tensorflow "
                "interop_onednn_3_6 interop_onednn_3_11 interop_onednn_3_11_no_offset interop_torch_cuda "
-               "interop_triton interop_inductor_gpu interop_inductor_cpu interop_curand interop_curand_host "
+               "interop_triton interop_inductor_gpu interop_inductor_gpu_2_12 interop_inductor_gpu_2_13 "
+               "interop_inductor_cpu interop_inductor_cpu_2_12 interop_curand interop_curand_host "
                "interop_numpy interop_onemkl interop_flash_attention_2 interop_transformer_engine "
                "interop_onnx_runtime interop_deepspeed"},
     {launches, "jax_key jax_fold_in jax_split jax_split_legacy numpy_key torch_cuda_launch "

@@ -229,7 +229,7 @@ static int run_info(const command *self, const option_values *given)
     print_tiers(stdout, true);
     printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()),
            dropwise_isa_reason());
-    printf("AES           %s, for ars4x32-7\n", dropwise_aes_name());
+    printf("AES           %s, for ars4x32-7: %s\n", dropwise_aes_name(), dropwise_aes_reason());
     return finish_stdout();
 }
 
