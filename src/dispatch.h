@@ -24,9 +24,6 @@ static inline const dropwise_kernels *dropwise_active(void)
     return kernels != NULL ? kernels : dropwise_resolve();
 }
 
-/* The table of ARS that a tier uses. */
-const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels);
-
 /* A table of ARS that gives another answer than this is not used: a digest of blocks, more than any table
  * makes at a time, of a known key and counters. tests/test_dispatch.c has the oracle make it. */
 enum { DROPWISE_ARS_ANSWER_BLOCKS = 64 };

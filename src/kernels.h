@@ -298,4 +298,7 @@ extern const dropwise_ars_kernels dropwise_ars7_aesni;
 extern const dropwise_ars_kernels dropwise_ars7_vaes256;
 extern const dropwise_ars_kernels dropwise_ars7_vaes512;
 
+/* The table of ARS that a tier uses. */
+const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels);
+
 #endif
