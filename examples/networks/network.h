@@ -8,6 +8,7 @@
  *
  *     stream = step << 32 | layer << 16 | mask
  *
+ * (for thinned networks bit 63 is set, and the number of the network stands for the step)
  * so that each mask is independent of all others, and whoever knows these three can draw it again.
  */
 #ifndef NETWORK_H
@@ -15,14 +16,20 @@
 
 #include <stdbool.h>
 
-#include "../matrix.h"
+#include "matrix.h"
 
 enum { MAX_LAYERS = 40, MAX_PARAMETERS = 64, MAX_BATCH = 100 };
 
 /* What a pass through the network is for. */
+typedef enum pass_kind {
+    INFERENCE, /* no masks                                                           */
+    TRAINING,
+    THINNED    /* inference in one thinned network: a mask of dropout for all samples */
+} pass_kind;
+
 typedef struct context {
-    bool training; /* false: inference, no masks */
-    uint64_t seed, step;
+    pass_kind kind;
+    uint64_t seed, step; /* the step of training, or the number of the thinned network */
 } context;
 
 /* Numbers that are learned. */
@@ -44,6 +51,10 @@ typedef struct layer {
     uint64_t index;     /* in the network, for the streams of masks  */
     real *y, *dx;       /* the output, and the gradient of the input */
     parameter *weights; /* NULL, or its weights                      */
+    bool learns;        /* it has parameters                         */
+    bool dx_unused;     /* nothing is learned before it              */
+    bool only_drops;    /* its time counts as time in dropout:       */
+    double seconds;     /* so much, in training                      */
     void (*forward)(struct layer *layer, const context *pass, size_t n, const real *x);
     void (*backward)(struct layer *layer, const context *pass, size_t n, const real *x, const real *dy);
     /* NULL, or what the layer adds to the loss, and its gradient to its parameters' gradients. */
@@ -76,6 +87,9 @@ real *network_forward(network *net, const context *pass, size_t n, const real *x
  * penalties. */
 double network_gradient(network *net, const context *pass, size_t n, const real *x, const int *labels);
 
+/* Seconds of training that layers which only drop have computed for. */
+double network_dropout_seconds(const network *net);
+
 /* A sequence inside of a layer. Forward: the output. Backward: the gradient of x. */
 const real *sequence_forward(sequence *s, const context *pass, size_t n, const real *x);
 const real *sequence_backward(sequence *s, const context *pass, size_t n, const real *x, const real *dy);
@@ -89,7 +103,7 @@ void network_free(network *net);
 /* A layer of `size` bytes that begins with a `layer`; y and dx are there. */
 void *layer_new(network *net, size_t size, size_t in, size_t out);
 
-/* A parameter of n normal numbers with this deviation; 0 for zeros. */
+/* A parameter, of the layer that was made last, of n normal numbers with this deviation; 0 for zeros. */
 parameter *parameter_new(network *net, size_t n, double deviation, bool is_weight);
 
 void sequence_add(sequence *s, layer *l);

@@ -55,6 +55,8 @@ static void convolution_backward(layer *base, const context *pass, size_t n, con
     const size_t pixels = l->height * l->width, patch = SIDE * SIDE * l->in;
     multiply_transposed_a(n * pixels, patch, l->out, l->patches, dy, l->w->gradient);
     sum_rows(n * pixels, l->out, dy, l->b->gradient);
+    if (base->dx_unused)
+        return;
     multiply_transposed_b(n * pixels, l->out, patch, dy, l->w->value, l->dpatches);
     /* A pixel is in up to nine patches: its gradient is their sum. */
     memset(base->dx, 0, n * base->in * sizeof *base->dx);

@@ -14,6 +14,10 @@ typedef float real;
 enum { REAL = DROPWISE_F32 };
 #endif
 
+/* To be called before the first product: each will run in the thread that asks for it. Says what computes
+ * them: a BLAS, or loops where there is none. */
+const char *products_begin(void);
+
 /* C = A B + bias, with A m x k, B k x n, and a bias of n numbers; NULL: C += A B. */
 void multiply(size_t m, size_t k, size_t n, const real *a, const real *b, const real *bias, real *c);
 

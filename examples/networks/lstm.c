@@ -77,7 +77,7 @@ static void zone_out(const lstm *l, const context *pass, size_t n, double p, uin
 {
     dropwise_mask mask = layer_mask(&l->base, pass, p, number);
     const dropwise_view view = dense_view(n, l->hidden, 0, 0, 0);
-    if (pass->training) {
+    if (pass->kind == TRAINING) {
         must_be_ok(dropwise_zoneout_forward(&mask, REAL, &view, fresh, before, y, NULL));
     } else {
         must_be_ok(dropwise_mask_init(&mask, p, 0, 0));

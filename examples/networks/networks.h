@@ -2,7 +2,9 @@
 #ifndef NETWORKS_H
 #define NETWORKS_H
 
+#include "images.h"
 #include "network.h"
+#include "trainer.h"
 
 /* What is dropped, and how. */
 typedef enum kind {
@@ -29,8 +31,10 @@ typedef struct variant {
     kind kind;
     double p;
     double input_p; /* of the perceptron's inputs */
+    size_t width;   /* of the perceptron; 0: 256  */
     double l1, l2;
     bool early_stopping;
+    augmentation augment;
 } variant;
 
 extern const variant variants[];
@@ -43,9 +47,9 @@ bool variant_available(const variant *v);
 const variant *concrete_variant(void);
 
 /*
- * The network for a variant, with weights that the seed decides on. examples: how many are learned from. To
- * be freed with network_free.
+ * The network for a variant and images of side x side pixels, with weights that the seed decides on.
+ * examples: how many are learned from. To be freed with network_free.
  */
-void network_build(network *net, const variant *v, size_t examples, uint64_t seed);
+void network_build(network *net, const variant *v, size_t side, size_t examples, uint64_t seed);
 
 #endif

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "../noise.h"
+#include "jobs.h"
+#include "noise.h"
 
 /* ---- Memory ---- */
 
@@ -54,6 +54,7 @@ parameter *parameter_new(network *net, size_t n, double deviation, bool is_weigh
 {
     if (net->n_parameters == MAX_PARAMETERS)
         abort();
+    net->made[net->n_made - 1]->learns = true;
     parameter *p = &net->parameter[net->n_parameters++];
     real *all = network_allocate(net, 5 * n, sizeof *all);
     *p = (parameter){all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, n, is_weight, 1};
@@ -69,11 +70,26 @@ void sequence_add(sequence *s, layer *l)
     s->layer[s->n++] = l;
 }
 
+/* Layers that only drop are timed, by the clock of the thread: others on the machine do not count. */
+static double start_of(const layer *l)
+{
+    return l->only_drops ? thread_seconds() : 0;
+}
+
+static void stop(layer *l, const context *pass, double start)
+{
+    if (l->only_drops && pass->kind == TRAINING)
+        l->seconds += thread_seconds() - start;
+}
+
 const real *sequence_forward(sequence *s, const context *pass, size_t n, const real *x)
 {
     for (size_t i = 0; i < s->n; i++) {
-        s->layer[i]->forward(s->layer[i], pass, n, x);
-        x = s->layer[i]->y;
+        layer *l = s->layer[i];
+        const double start = start_of(l);
+        l->forward(l, pass, n, x);
+        stop(l, pass, start);
+        x = l->y;
     }
     return x;
 }
@@ -81,8 +97,13 @@ const real *sequence_forward(sequence *s, const context *pass, size_t n, const r
 const real *sequence_backward(sequence *s, const context *pass, size_t n, const real *x, const real *dy)
 {
     for (size_t i = s->n; i-- > 0;) {
-        s->layer[i]->backward(s->layer[i], pass, n, i > 0 ? s->layer[i - 1]->y : x, dy);
-        dy = s->layer[i]->dx;
+        layer *l = s->layer[i];
+        if (l->dx_unused && !l->learns)
+            break; /* nor is any that comes before it needed */
+        const double start = start_of(l);
+        l->backward(l, pass, n, i > 0 ? s->layer[i - 1]->y : x, dy);
+        stop(l, pass, start);
+        dy = l->dx;
     }
     return dy;
 }
@@ -92,8 +113,9 @@ const real *sequence_backward(sequence *s, const context *pass, size_t n, const 
 dropwise_mask layer_mask(const layer *l, const context *pass, double p, uint64_t number)
 {
     dropwise_mask mask;
-    const uint64_t stream = pass->step << 32 | l->index << 16 | number;
-    must_be_ok(dropwise_mask_init(&mask, pass->training ? p : 0, pass->seed, stream));
+    const uint64_t thinned = pass->kind == THINNED;
+    const uint64_t stream = thinned << 63 | pass->step << 32 | l->index << 16 | number;
+    must_be_ok(dropwise_mask_init(&mask, pass->kind == INFERENCE ? 0 : p, pass->seed, stream));
     return mask;
 }
 
@@ -122,6 +144,14 @@ real *network_forward(network *net, const context *pass, size_t n, const real *x
     return net->layers.layer[net->layers.n - 1]->y;
 }
 
+double network_dropout_seconds(const network *net)
+{
+    double sum = 0;
+    for (size_t i = 0; i < net->n_made; i++)
+        sum += net->made[i]->seconds;
+    return sum;
+}
+
 /* L1 and L2: their part of the loss, and of the gradients. */
 static double shrink(const network *net, parameter *p)
 {
@@ -145,6 +175,11 @@ double network_gradient(network *net, const context *pass, size_t n, const real 
         /* The gradient of the logits: probabilities less the label's 1. */
         for (size_t j = 0; j < classes; j++)
             row[j] = (row[j] - (j == (size_t)labels[i])) / (real)n;
+    }
+    for (size_t i = 0; i < net->layers.n; i++) {
+        net->layers.layer[i]->dx_unused = true;
+        if (net->layers.layer[i]->learns)
+            break;
     }
     sequence_backward(&net->layers, pass, n, x, last->y);
     for (size_t i = 0; i < net->n_made; i++)

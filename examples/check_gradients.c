@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../noise.h"
-#include "networks.h"
-#include "trainer.h"
+#include "networks/networks.h"
+#include "networks/noise.h"
 
-enum { SAMPLES = 6 };
+enum { SAMPLES = 6, SIDE = 8, PIXELS = SIDE * SIDE };
 
 /*
  * Moves all numbers of a parameter together, by h, up or down at random: the loss has to change by as much as
@@ -18,7 +17,7 @@ enum { SAMPLES = 6 };
  */
 static double check_parameter(network *net, parameter *p, const real *x, const int *labels, uint64_t *noise)
 {
-    const context pass = {true, 7, 3};
+    const context pass = {TRAINING, 7, 3};
     const double h = 1e-6;
     real *before = network_allocate(net, p->n, sizeof *before);
     real *direction = network_allocate(net, p->n, sizeof *direction);
@@ -42,7 +41,7 @@ static double check_parameter(network *net, parameter *p, const real *x, const i
 static bool check(const variant *v)
 {
     network net;
-    network_build(&net, v, 100, 1);
+    network_build(&net, v, SIDE, 100, 1);
     uint64_t noise = 2;
     real x[SAMPLES][PIXELS];
     int labels[SAMPLES];
@@ -63,6 +62,7 @@ static bool check(const variant *v)
 
 int main(void)
 {
+    products_begin();
     int wrong = 0;
     for (size_t i = 0; i < n_variants; i++)
         wrong += variant_available(&variants[i]) && !check(&variants[i]);

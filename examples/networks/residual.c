@@ -40,6 +40,7 @@ layer *residual_layer(network *net, size_t size, double p, bool whole, sequence 
     residual *l = layer_new(net, sizeof *l, size, size);
     l->base.forward = residual_forward;
     l->base.backward = residual_backward;
+    l->base.learns = true; /* its branch does */
     l->p = p;
     l->whole = whole;
     l->dout = network_allocate(net, MAX_BATCH * size, sizeof(real));

@@ -1,6 +1,6 @@
 /*
  * Compares the variants of dropout, and what else is done against overfitting, where they belong: trains
- * small networks of five kinds on few digits, for several seeds, and prints a table.
+ * small networks of five kinds on few images, for several seeds, and prints a table.
  */
 #include <dropwise.h>
 #include <math.h>
@@ -8,19 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../arguments.h"
-#include "../jobs.h"
-#include "../summary.h"
-#include "experiment.h"
+#include "networks/arguments.h"
+#include "networks/experiment.h"
+#include "networks/jobs.h"
+#include "networks/summary.h"
 
 enum { MAX_SEEDS = 64, MAX_VARIANTS = 64 };
 
-static settings set = {.train = 200, .epochs = 100, .batch = 20, .learning_rate = 0.003};
+static settings set = {.train = 200, .held = MAX_IMAGES, .epochs = 100, .batch = 20, .learning_rate = 0.003};
 static int n_seeds = 10, first_seed = 1, n_threads = 2;
 
-static float pixels[MAX_DIGITS][PIXELS];
-static int labels[MAX_DIGITS];
-static data digits = {(const float(*)[PIXELS])pixels, labels, 0};
+static source from;
+static dataset images_of;
 
 /* The variants that are tried, and what comes out. */
 static variant chosen[MAX_VARIANTS];
@@ -39,7 +38,7 @@ static rates learned[SETS][MAX_SEEDS];
 
 static size_t set_size(int which)
 {
-    return which == 0 ? (size_t)set.train : digits.n < LARGE ? digits.n : LARGE;
+    return which == 0 ? (size_t)set.train : images_of.pool.n < LARGE ? images_of.pool.n : LARGE;
 }
 
 /* Tries of variants first, then, if they are watched, rates. */
@@ -48,13 +47,13 @@ static void run_job(int job, char *done, size_t room)
     const int n_tries = n_chosen * n_seeds;
     if (job < n_tries) {
         const int v = job % n_chosen, s = job / n_chosen;
-        results[v][s] = try_variant(&set, digits, &chosen[v], (uint64_t)(first_seed + s));
-        snprintf(done, room, "seed %d, %s, %s: held-out accuracy %.4f", first_seed + s, chosen[v].network,
-                 chosen[v].name, results[v][s].held);
+        results[v][s] = try_variant(&set, &images_of, &chosen[v], (uint64_t)(first_seed + s));
+        snprintf(done, room, "seed %d, %s, %s: accuracy %.4f", first_seed + s, chosen[v].network,
+                 chosen[v].name, results[v][s].test.accuracy);
     } else {
         const int which = (job - n_tries) % SETS, s = (job - n_tries) / SETS;
-        watch_rates(&set, digits, set_size(which), (uint64_t)(first_seed + s), learned[which][s]);
-        snprintf(done, room, "seed %d, rates learned from %zu digits", first_seed + s, set_size(which));
+        watch_rates(&set, &images_of, set_size(which), (uint64_t)(first_seed + s), learned[which][s]);
+        snprintf(done, room, "seed %d, rates learned from %zu images", first_seed + s, set_size(which));
     }
 }
 
@@ -71,40 +70,42 @@ static int baseline_of(int v)
 
 static void print_table(FILE *table)
 {
-    printf("\n%d training digits, %zu held out; %d epochs of Adam; mean and standard deviation over %d "
-           "seeds;\ntier %s. Difference: held-out accuracy against no dropout with the same seed (digits, "
-           "first\nweights), in percentage points, with its standard error. Early stopping: a fifth of the "
-           "training\ndigits is only watched.\n\n",
-           set.train, digits.n - (size_t)set.train, set.epochs, n_seeds,
-           dropwise_isa_name(dropwise_isa_active()));
+    printf("%s, %d images to learn from; %d epochs of Adam, batches of %d; judged by %s; mean and standard\n"
+           "deviation over %d seeds. Difference: against the first variant of the network with the same\n"
+           "seed (images, first weights), with its standard error. Early stopping: a fifth of the images\n"
+           "is only watched.\n\n",
+           images_of.name, set.train, set.epochs, set.batch,
+           set.validate || images_of.test.n == 0 ? "images held out" : "the part to test with", n_seeds);
     if (more_l1 > 0 || more_l2 > 0 || stop_early)
         printf("In all rows, besides: L1 %g, L2 %g%s.\n\n", more_l1, more_l2,
                stop_early ? ", early stopping" : "");
-    printf("%-15s %-32s %-16s %-16s %-15s %s\n", "network", "variant", "train accuracy", "held-out",
-           "difference", "better");
+    printf("| network | variant | train accuracy, %% | accuracy, %% | loss | difference, points | better |\n"
+           "|---|---|---|---|---|---|---|\n");
     int n_networks = 0;
     for (int v = 0; v < n_chosen; v++) {
         const int b = baseline_of(v);
         n_networks += v == b;
-        double train[MAX_SEEDS], held[MAX_SEEDS], difference[MAX_SEEDS];
+        double train[MAX_SEEDS], test[MAX_SEEDS], loss[MAX_SEEDS], difference[MAX_SEEDS];
         int better = 0;
         for (int s = 0; s < n_seeds; s++) {
-            train[s] = 100 * results[v][s].train;
-            held[s] = 100 * results[v][s].held;
-            difference[s] = held[s] - 100 * results[b][s].held;
+            train[s] = 100 * results[v][s].train.accuracy;
+            test[s] = 100 * results[v][s].test.accuracy;
+            loss[s] = results[v][s].test.loss;
+            difference[s] = test[s] - 100 * results[b][s].test.accuracy;
             better += difference[s] > 0;
         }
-        const summary t = summarise(train, n_seeds), h = summarise(held, n_seeds);
-        const summary d = summarise(difference, n_seeds);
+        const summary t = summarise(train, n_seeds), a = summarise(test, n_seeds);
+        const summary l = summarise(loss, n_seeds), d = summarise(difference, n_seeds);
         const double error = d.deviation / sqrt(n_seeds);
-        printf("%-15s %-32s %6.2f +- %5.2f  %6.2f +- %5.2f ", chosen[v].network, chosen[v].name, t.mean,
-               t.deviation, h.mean, h.deviation);
+        printf("| %s | %s | %.2f +- %.2f | %.2f +- %.2f | %.3f +- %.3f |", chosen[v].network, chosen[v].name,
+               t.mean, t.deviation, a.mean, a.deviation, l.mean, l.deviation);
         if (v != b)
-            printf(" %+5.2f +- %4.2f %4d of %d", d.mean, error, better, n_seeds);
-        printf("\n");
+            printf(" %+.2f +- %.2f | %d of %d |\n", d.mean, error, better, n_seeds);
+        else
+            printf(" | |\n");
         if (table != NULL)
             fprintf(table, "%d\t%s: %s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", n_networks,
-                    chosen[v].network, chosen[v].name, t.mean, t.deviation, h.mean, h.deviation, d.mean,
+                    chosen[v].network, chosen[v].name, t.mean, t.deviation, a.mean, a.deviation, d.mean,
                     error);
     }
 }
@@ -121,15 +122,15 @@ static summary rate(int which, int point, int r)
 static void print_rates(FILE *out)
 {
     static const char *const names[RATES] = {"inputs", "first hidden layer", "second hidden layer"};
-    printf("\nConcrete dropout in the perceptron: p after %d steps from p = 0.5, mean and standard deviation "
-           "over\n%d seeds\n\n", (POINTS - 1) * STEPS_BETWEEN, n_seeds);
-    printf("%-22s%10zu digits%10zu digits\n", "", set_size(0), set_size(1));
+    printf("\nConcrete dropout in the perceptron: p after %d steps from p = 0.5, mean and standard\n"
+           "deviation over %d seeds.\n\n", (POINTS - 1) * STEPS_BETWEEN, n_seeds);
+    printf("| p of | %zu images | %zu images |\n|---|---|---|\n", set_size(0), set_size(1));
     for (int r = 0; r < RATES; r++) {
         const summary few = rate(0, POINTS - 1, r), many = rate(1, POINTS - 1, r);
-        printf("%-22s   %.3f +- %.3f   %.3f +- %.3f\n", names[r], few.mean, few.deviation, many.mean,
+        printf("| %s | %.3f +- %.3f | %.3f +- %.3f |\n", names[r], few.mean, few.deviation, many.mean,
                many.deviation);
     }
-    fprintf(out, "# step, then mean and deviation of p of inputs and hidden layers, for %zu and %zu digits\n",
+    fprintf(out, "# step, then mean and deviation of p of inputs and hidden layers, for %zu and %zu images\n",
             set_size(0), set_size(1));
     for (int point = 0; point < POINTS; point++) {
         fprintf(out, "%d", point * STEPS_BETWEEN);
@@ -164,24 +165,17 @@ static void choose_variants(const char *only)
 
 static const int_option int_options[] = {
     {"--seeds", &n_seeds, 1, MAX_SEEDS},    {"--first-seed", &first_seed, 1, 1000000},
-    {"--epochs", &set.epochs, 1, 100000},   {"--train", &set.train, 5, MAX_DIGITS},
+    {"--epochs", &set.epochs, 1, 100000},   {"--train", &set.train, 5, MAX_IMAGES},
     {"--batch", &set.batch, 1, MAX_BATCH},  {"--threads", &n_threads, 1, MAX_THREADS},
 };
 
 enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };
 
-static bool read_penalty(const char *text, double *out)
-{
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && *out >= 0 && isfinite(*out);
-}
-
 static int usage(void)
 {
-    fprintf(stderr, "usage: variants --data FILE.csv [--network NAME] [--seeds N] [--first-seed N]\n"
-                    "                [--epochs N] [--train N] [--batch N] [--threads N] [--table FILE]\n"
-                    "                [--rates FILE]\n"
+    fprintf(stderr, "usage: variants --digits FILE.csv | --fashion FOLDER [--network NAME] [--seeds N]\n"
+                    "                [--first-seed N] [--validate] [--epochs N] [--train N] [--batch N]\n"
+                    "                [--threads N] [--table FILE] [--rates FILE]\n"
                     "       for all variants, besides their own: [--l1 X] [--l2 X] [--early-stopping]\n");
     return 2;
 }
@@ -198,42 +192,35 @@ static bool open_for_writing(const char *path, FILE **out)
 
 int main(int argc, char **argv)
 {
-    const char *data_path = NULL, *table_path = NULL, *only = NULL;
+    const char *table_path = NULL, *only = NULL;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--early-stopping") == 0) {
-            stop_early = true;
+        if (strcmp(argv[i], "--early-stopping") == 0 || strcmp(argv[i], "--validate") == 0) {
+            *(argv[i][2] == 'e' ? &stop_early : &set.validate) = true;
             continue;
         }
         const char *name = argv[i], *value = ++i < argc ? argv[i] : NULL;
         bool good = value != NULL;
-        if (good && strcmp(name, "--data") == 0)
-            data_path = value;
-        else if (good && strcmp(name, "--table") == 0)
+        if (good && strcmp(name, "--table") == 0)
             table_path = value;
         else if (good && strcmp(name, "--rates") == 0)
             rates_path = value;
         else if (good && strcmp(name, "--network") == 0)
             only = value;
         else if (good && strcmp(name, "--l1") == 0)
-            good = read_penalty(value, &more_l1);
+            good = read_real(0, 1e6, value, &more_l1);
         else if (good && strcmp(name, "--l2") == 0)
-            good = read_penalty(value, &more_l2);
+            good = read_real(0, 1e6, value, &more_l2);
         else if (good)
-            good = read_int(int_options, N_INT_OPTIONS, name, value);
+            good = read_source(&from, name, value) || read_int(int_options, N_INT_OPTIONS, name, value);
         if (!good) {
             fprintf(stderr, "variants: bad option or value: %s\n", name);
             return usage();
         }
     }
-    if (data_path == NULL)
+    if (from.path == NULL)
         return usage();
-    digits.n = digits_read(data_path, pixels, labels);
-    if (digits.n == 0)
+    if (!source_read(&from, &images_of) || !enough_images("variants", set.train, &images_of))
         return 1;
-    if ((size_t)set.train >= digits.n) {
-        fprintf(stderr, "variants: --train %d leaves none of %zu digits to test with\n", set.train, digits.n);
-        return 1;
-    }
     if (rates_path != NULL && !variant_available(concrete_variant())) {
         fprintf(stderr, "left out, as it needs functions of SLEEF: the rates of concrete dropout\n");
         rates_path = NULL;
@@ -246,6 +233,7 @@ int main(int argc, char **argv)
     FILE *table = NULL, *rates_out = NULL;
     if (!open_for_writing(table_path, &table) || !open_for_writing(rates_path, &rates_out))
         return 1;
+    products_begin();
     jobs_run((n_chosen + (rates_path != NULL ? SETS : 0)) * n_seeds, n_threads, run_job, stderr);
     print_table(table);
     if (rates_path != NULL)
@@ -254,5 +242,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "variants: cannot write what is for plots\n");
         return 1;
     }
+    dataset_free(&images_of);
     return 0;
 }

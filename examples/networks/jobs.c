@@ -1,10 +1,31 @@
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+
 #include "jobs.h"
 
 #include <pthread.h>
+#include <time.h>
+
+static double clock_seconds(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double seconds(void)
+{
+    return clock_seconds(CLOCK_MONOTONIC);
+}
+
+double thread_seconds(void)
+{
+    return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+}
 
 typedef struct jobs {
     pthread_mutex_t lock;
     int next, finished, n;
+    double start;
     job_fn *run;
     FILE *progress;
 } jobs;
@@ -21,7 +42,12 @@ static void *work(void *argument)
         char done[160] = "";
         all->run(job, done, sizeof done);
         pthread_mutex_lock(&all->lock);
-        fprintf(all->progress, "[%3d/%d] %s\n", ++all->finished, all->n, done);
+        const int left = all->n - ++all->finished;
+        const double rest = (seconds() - all->start) / all->finished * left;
+        fprintf(all->progress, "[%3d/%d] %s", all->finished, all->n, done);
+        if (left > 0)
+            fprintf(all->progress, "; about %.0f s left", rest);
+        fprintf(all->progress, "\n");
         fflush(all->progress);
         pthread_mutex_unlock(&all->lock);
     }
@@ -29,7 +55,7 @@ static void *work(void *argument)
 
 void jobs_run(int n_jobs, int n_threads, job_fn *run, FILE *progress)
 {
-    jobs all = {PTHREAD_MUTEX_INITIALIZER, 0, 0, n_jobs, run, progress};
+    jobs all = {PTHREAD_MUTEX_INITIALIZER, 0, 0, n_jobs, seconds(), run, progress};
     pthread_t threads[MAX_THREADS];
     int started = 0;
     while (started < n_threads && started < MAX_THREADS &&

@@ -49,7 +49,7 @@ static void infer(const dropconnect *l, const context *pass, size_t n, const rea
 static void dropconnect_forward(layer *base, const context *pass, size_t n, const real *x)
 {
     const dropconnect *l = (const dropconnect *)base;
-    if (!pass->training) {
+    if (pass->kind != TRAINING) {
         infer(l, pass, n, x);
         return;
     }

@@ -26,7 +26,8 @@ static void dense_backward(layer *base, const context *pass, size_t n, const rea
     const size_t rows = n * l->rows;
     multiply_transposed_a(rows, l->in, l->out, x, dy, l->w->gradient);
     sum_rows(rows, l->out, dy, l->b->gradient);
-    multiply_transposed_b(rows, l->out, l->in, dy, l->w->value, base->dx);
+    if (!base->dx_unused)
+        multiply_transposed_b(rows, l->out, l->in, dy, l->w->value, base->dx);
 }
 
 layer *dense_layer(network *net, size_t rows, size_t in, size_t out, double gain)

@@ -15,9 +15,10 @@ typedef struct dropout {
     void *bits;   /* room for DropBlock's mask                  */
 } dropout;
 
-static dropwise_view view_of(const dropout *l, size_t n)
+/* A thinned network is the same for all samples: its masks are shared along their dimension. */
+static dropwise_view view_of(const dropout *l, const context *pass, size_t n)
 {
-    return dense_view(n, l->a, l->b, l->c, l->shared);
+    return dense_view(n, l->a, l->b, l->c, l->shared | (pass->kind == THINNED ? 1u << 0 : 0));
 }
 
 /* ---- Standard dropout, and spatial: the same with a shared mask ---- */
@@ -26,7 +27,7 @@ static void dropout_forward(layer *base, const context *pass, size_t n, const re
 {
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_forward_view(&mask, REAL, &view, x, base->y, NULL));
 }
 
@@ -35,7 +36,7 @@ static void dropout_backward(layer *base, const context *pass, size_t n, const r
     (void)x;
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_backward_view(&mask, REAL, &view, dy, base->dx, NULL));
 }
 
@@ -45,7 +46,7 @@ static void gaussian_forward(layer *base, const context *pass, size_t n, const r
 {
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_gaussian_forward(&mask, REAL, &view, x, base->y));
 }
 
@@ -54,7 +55,7 @@ static void gaussian_backward(layer *base, const context *pass, size_t n, const 
     (void)x;
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_gaussian_backward(&mask, REAL, &view, dy, base->dx));
 }
 
@@ -64,7 +65,7 @@ static void alpha_forward(layer *base, const context *pass, size_t n, const real
 {
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_alpha_forward(&mask, REAL, &view, x, base->y, NULL));
 }
 
@@ -73,7 +74,7 @@ static void alpha_backward(layer *base, const context *pass, size_t n, const rea
     (void)x;
     const dropout *l = (const dropout *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     must_be_ok(dropwise_alpha_backward(&mask, REAL, &view, dy, base->dx, NULL));
 }
 
@@ -81,7 +82,7 @@ static void alpha_backward(layer *base, const context *pass, size_t n, const rea
 
 static void drop_blocks(const dropout *l, const context *pass, size_t n, const real *from, real *to)
 {
-    const dropwise_view view = view_of(l, n);
+    const dropwise_view view = view_of(l, pass, n);
     dropwise_dropblock block;
     double gamma;
     must_be_ok(dropwise_dropblock_init(&block, &view, 1u << 1 | 1u << 2, l->block));
@@ -106,6 +107,7 @@ static void dropblock_backward(layer *base, const context *pass, size_t n, const
 static dropout *make(network *net, size_t a, size_t b, size_t c, uint32_t shared, double p)
 {
     dropout *l = layer_new(net, sizeof *l, a * b * c, a * b * c);
+    l->base.only_drops = true;
     l->a = a;
     l->b = b;
     l->c = c;
