@@ -10,97 +10,75 @@
 #include <string.h>
 
 #include "networks/arguments.h"
+#include "networks/experiment.h"
 #include "networks/jobs.h"
-#include "networks/networks.h"
 #include "networks/summary.h"
 
-enum { MAX_SEEDS = 64, MAX_EPOCHS = 1000, VARIANTS = 2 };
+enum { MAX_SEEDS = 64, VARIANTS = 2 };
 
 /* ---- Runs ---- */
 
-static int n_seeds = 4, first_seed = 1, epochs = 40, n_train = 5000, n_held = 2000, width = 512, batch = 100,
-           n_threads = 2;
-static double p = 0.5, input_p = 0.2, learning_rate = 0.001;
-static bool validate;
+static settings set = {.train = 5000, .held = 1000, .epochs = 45, .batch = 100, .learning_rate = 0.001,
+                       .constant_rate = true};
+static int n_seeds = 3, first_seed = 1, width = 256, n_threads = 2;
+static double p = 0.4, input_p = 0.1;
 
 static source from;
 static dataset images_of;
+static history histories[VARIANTS][MAX_SEEDS]; /* without, with dropout */
 
-typedef struct curve {
-    score held[MAX_EPOCHS], end, train; /* after each epoch; tested at the end; of what was learned from */
-    double seconds, dropout_seconds;
-} curve;
-
-static curve curves[VARIANTS][MAX_SEEDS]; /* without, with dropout */
-
-/* Two jobs a seed, which decides on the images to learn from, the first weights, the order and the masks. */
 static void run_job(int job, char *done, size_t room)
 {
     const bool with = job % VARIANTS == 1;
     const int s = job / VARIANTS;
-    curve *c = &curves[with][s];
-    const uint64_t seed = (uint64_t)(first_seed + s);
-    const variant v = {.network = "perceptron", .kind = STANDARD, .width = (size_t)width,
-                       .p = with ? p : 0, .input_p = with ? input_p : 0};
-    split parts = split_new(&images_of, seed, (size_t)n_train, (size_t)n_held);
-    network net;
-    network_build(&net, &v, parts.train.side, parts.train.n, seed);
-    trainer t = trainer_new(&net, &parts, seed, (size_t)batch, learning_rate);
-    t.constant_rate = true;
-    for (int e = 0; e < epochs; e++) {
-        trainer_steps(&t, trainer_epoch(&t));
-        c->held[e] = evaluate(&net, parts.held);
-    }
-    c->train = evaluate(&net, parts.train);
-    c->end = evaluate(&net, validate ? parts.held : parts.test);
-    c->seconds = t.seconds;
-    c->dropout_seconds = network_dropout_seconds(&net);
-    network_free(&net);
-    split_free(&parts);
+    history *h = &histories[with][s];
+    const variant v = {.network = "perceptron", .kind = with ? STANDARD : NONE, .width = (size_t)width,
+                       .p = p, .input_p = input_p};
+    watch_variant(&set, &images_of, &v, (uint64_t)(first_seed + s), h, NULL, NULL);
     snprintf(done, room, "seed %d, %-16s loss of images not seen %.3f, accuracy %.1f %%", first_seed + s,
-             with ? "with dropout:" : "without dropout:", c->end.loss, 100 * c->end.accuracy);
+             with ? "with dropout:" : "without dropout:", h->test.loss, 100 * h->test.accuracy);
 }
 
 /* ---- Report ---- */
 
-typedef double number_fn(const curve *c);
+typedef double number_fn(const history *h);
 
-static double train_accuracy(const curve *c)
+static double train_accuracy(const history *h)
 {
-    return 100 * c->train.accuracy;
+    return 100 * h->train.accuracy;
 }
 
-static double end_accuracy(const curve *c)
+static double end_accuracy(const history *h)
 {
-    return 100 * c->end.accuracy;
+    return 100 * h->test.accuracy;
 }
 
-static double end_loss(const curve *c)
+static double end_loss(const history *h)
 {
-    return c->end.loss;
+    return h->test.loss;
 }
 
-static int best_epoch(const curve *c)
+static int best_epoch(const history *h)
 {
     int best = 0;
-    for (int e = 1; e < epochs; e++)
-        best = c->held[e].loss < c->held[best].loss ? e : best;
+    for (int e = 1; e < set.epochs; e++)
+        best = h->held[e].loss < h->held[best].loss ? e : best;
     return best;
 }
 
-static double best_loss(const curve *c)
+static double best_loss(const history *h)
 {
-    return c->held[best_epoch(c)].loss;
+    return h->held[best_epoch(h)].loss;
 }
 
-static double epoch_of_best(const curve *c)
+static double epoch_of_best(const history *h)
 {
-    return best_epoch(c) + 1;
+    return best_epoch(h) + 1;
 }
 
-static double dropout_share(const curve *c)
+static double dropout_share(const history *h)
 {
-    return 100 * c->dropout_seconds / c->seconds;
+    return 100 * h->dropout_seconds / h->seconds;
 }
 
 static void print_row(const char *name, int digits, number_fn *number)
@@ -109,7 +87,7 @@ static void print_row(const char *name, int digits, number_fn *number)
     for (int v = 0; v < VARIANTS; v++) {
         double values[MAX_SEEDS];
         for (int s = 0; s < n_seeds; s++)
-            values[s] = number(&curves[v][s]);
+            values[s] = number(&histories[v][s]);
         const summary all = summarise(values, n_seeds);
         printf(" %.*f +- %.*f |", digits, all.mean, digits, all.deviation);
     }
@@ -118,11 +96,11 @@ static void print_row(const char *name, int digits, number_fn *number)
 
 static void print_report(const char *products)
 {
-    printf("\n%s, %d images to learn from, two hidden layers of %d, batches of %d, %d epochs of Adam;\n"
+    printf("%s, %d images to learn from, two hidden layers of %d, batches of %d, %d epochs of Adam;\n"
            "mean and standard deviation over %d seeds; products of matrices by %s, dropout on %s.\n\n",
-           images_of.name, n_train, width, batch, epochs, n_seeds, products,
+           images_of.name, set.train, width, set.batch, set.epochs, n_seeds, products,
            dropwise_isa_name(dropwise_isa_active()));
-    const char *unseen = images_of.test.n != 0 && !validate ? "part to test with" : "held out";
+    const char *unseen = images_of.test.n != 0 && !set.validate ? "part to test with" : "held out";
     char name[96];
     printf("| | without dropout | hidden p = %g, inputs p = %g |\n|---|---|---|\n", p, input_p);
     print_row("accuracy on what was learned from, %", 2, train_accuracy);
@@ -135,8 +113,8 @@ static void print_report(const char *products)
     print_row("training time spent in dropout, %", 1, dropout_share);
     double less[MAX_SEEDS], more[MAX_SEEDS], least = INFINITY;
     for (int s = 0; s < n_seeds; s++) {
-        less[s] = 100 * (1 - curves[1][s].end.loss / curves[0][s].end.loss);
-        more[s] = 100 * (curves[1][s].end.accuracy - curves[0][s].end.accuracy);
+        less[s] = 100 * (1 - histories[1][s].test.loss / histories[0][s].test.loss);
+        more[s] = 100 * (histories[1][s].test.accuracy - histories[0][s].test.accuracy);
         least = fmin(least, less[s]);
     }
     const summary accuracy = summarise(more, n_seeds);
@@ -153,12 +131,12 @@ static bool write_curves(const char *path)
         return false;
     fprintf(out, "# %s: epoch, then mean, least and most of loss without and with, accuracy likewise\n",
             images_of.name);
-    for (int e = 0; e < epochs; e++) {
+    for (int e = 0; e < set.epochs; e++) {
         fprintf(out, "%d", e + 1);
         for (int k = 0; k < 2 * VARIANTS; k++) {
             double sum = 0, least = INFINITY, most = -INFINITY;
             for (int s = 0; s < n_seeds; s++) {
-                const score *at = &curves[k % VARIANTS][s].held[e];
+                const score *at = &histories[k % VARIANTS][s].held[e];
                 const double value = k < VARIANTS ? at->loss : 100 * at->accuracy;
                 sum += value;
                 least = fmin(least, value);
@@ -175,9 +153,9 @@ static bool write_curves(const char *path)
 
 static const int_option int_options[] = {
     {"--seeds", &n_seeds, 1, MAX_SEEDS}, {"--first-seed", &first_seed, 1, 1000000},
-    {"--epochs", &epochs, 1, MAX_EPOCHS}, {"--train", &n_train, 1, MAX_IMAGES},
-    {"--held", &n_held, 1, MAX_IMAGES},   {"--width", &width, 1, 4096},
-    {"--batch", &batch, 1, MAX_BATCH},    {"--threads", &n_threads, 1, MAX_THREADS},
+    {"--epochs", &set.epochs, 1, MAX_EPOCHS}, {"--train", &set.train, 1, MAX_IMAGES},
+    {"--held", &set.held, 1, MAX_IMAGES},   {"--width", &width, 1, 4096},
+    {"--batch", &set.batch, 1, MAX_BATCH},    {"--threads", &n_threads, 1, MAX_THREADS},
 };
 
 enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };
@@ -196,7 +174,7 @@ int main(int argc, char **argv)
     const char *curves_path = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--validate") == 0) {
-            validate = true;
+            set.validate = true;
             continue;
         }
         const char *name = argv[i], *value = ++i < argc ? argv[i] : NULL;
@@ -208,7 +186,7 @@ int main(int argc, char **argv)
         else if (good && strcmp(name, "--input-p") == 0)
             good = read_real(0, 0.99, value, &input_p);
         else if (good && strcmp(name, "--learning-rate") == 0)
-            good = read_real(0, 1, value, &learning_rate);
+            good = read_real(0, 1, value, &set.learning_rate);
         else if (good)
             good = read_source(&from, name, value) || read_int(int_options, N_INT_OPTIONS, name, value);
         if (!good) {
@@ -218,10 +196,10 @@ int main(int argc, char **argv)
     }
     if (from.path == NULL)
         return usage();
-    if (!source_read(&from, &images_of) || !enough_images("overfit", n_train, &images_of))
+    if (!source_read(&from, &images_of) || !enough_images("overfit", set.train, &images_of))
         return 1;
     const char *products = products_begin();
-    jobs_run(VARIANTS * n_seeds, n_threads, run_job, stdout);
+    jobs_run(VARIANTS * n_seeds, n_threads, run_job, stderr);
     print_report(products);
     if (curves_path != NULL && !write_curves(curves_path)) {
         fprintf(stderr, "overfit: cannot write %s\n", curves_path);

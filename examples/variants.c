@@ -110,6 +110,31 @@ static void print_table(FILE *table)
     }
 }
 
+/* What dropout does to the variance that batch normalisation relies on. */
+static void print_shifts(void)
+{
+    bool first = true;
+    for (int v = 0; v < n_chosen; v++) {
+        const size_t n = results[v][0].n_shifts;
+        if (n == 0)
+            continue;
+        if (first)
+            printf("\nVariance of what each layer of batch normalisation is given at inference, to the one\n"
+                   "that it found in training, over the images that were learned from:\n\n"
+                   "| network | variant | first layer | second |\n|---|---|---|---|\n");
+        first = false;
+        printf("| %s | %s |", chosen[v].network, chosen[v].name);
+        for (size_t k = 0; k < n; k++) {
+            double shift[MAX_SEEDS];
+            for (int s = 0; s < n_seeds; s++)
+                shift[s] = results[v][s].shift[k];
+            const summary all = summarise(shift, n_seeds);
+            printf(" %.3f +- %.3f |", all.mean, all.deviation);
+        }
+        printf("\n");
+    }
+}
+
 static summary rate(int which, int point, int r)
 {
     double p[MAX_SEEDS];
@@ -150,6 +175,8 @@ static void choose_variants(const char *only)
     for (size_t i = 0; i < n_variants && n_chosen < MAX_VARIANTS; i++) {
         if (only != NULL && strcmp(only, variants[i].network) != 0)
             continue;
+        if (variants[i].augment.flips && !from.fashion)
+            continue; /* the mirror image of a digit is none */
         if (!variant_available(&variants[i])) {
             fprintf(stderr, "left out, as it needs functions of SLEEF: %s, %s\n", variants[i].network,
                     variants[i].name);
@@ -236,6 +263,7 @@ int main(int argc, char **argv)
     products_begin();
     jobs_run((n_chosen + (rates_path != NULL ? SETS : 0)) * n_seeds, n_threads, run_job, stderr);
     print_table(table);
+    print_shifts();
     if (rates_path != NULL)
         print_rates(rates_out);
     if ((table != NULL && fclose(table) != 0) || (rates_out != NULL && fclose(rates_out) != 0)) {

@@ -124,6 +124,13 @@ layer *dropout_layer(network *net, size_t a, size_t b, size_t c, uint32_t shared
     return &l->base;
 }
 
+void dropout_set_rate(network *net, double p)
+{
+    for (size_t i = 0; i < net->n_made; i++)
+        if (net->made[i]->forward == dropout_forward)
+            ((dropout *)net->made[i])->p = p;
+}
+
 layer *gaussian_dropout_layer(network *net, size_t size, double p)
 {
     dropout *l = make(net, size, 1, 1, 0, p);

@@ -29,6 +29,15 @@ layer *selu_layer(network *net, size_t size);
 /* Layer normalisation of each of `rows` rows, with a gain and a bias for each column. */
 layer *normalise_layer(network *net, size_t rows, size_t columns);
 
+/* Batch normalisation: of each column over the rows of all samples. At inference by running means. */
+layer *batch_norm_layer(network *net, size_t rows, size_t columns);
+
+/*
+ * For each layer of batch normalisation, in the order in which they were made: the variance of what came in
+ * at inference since the last step of training, to the one that training found. How many there are.
+ */
+size_t batch_norm_shifts(const network *net, double *shift);
+
 /* Adds learned numbers, one for each number of a sample: tells a transformer where its tokens are. */
 layer *position_layer(network *net, size_t size);
 
@@ -72,6 +81,9 @@ layer *lstm_layer(network *net, size_t steps, size_t in, size_t hidden, lstm_rat
  * `shared`: bit 0 is the sample, bit 1 is a, and so on. Spatial dropout shares along height and width.
  */
 layer *dropout_layer(network *net, size_t a, size_t b, size_t c, uint32_t shared, double p);
+
+/* From now on all of these drop with this p; only what is made by dropout_layer. */
+void dropout_set_rate(network *net, double p);
 
 layer *gaussian_dropout_layer(network *net, size_t size, double p);
 layer *alpha_dropout_layer(network *net, size_t size, double p);

@@ -23,6 +23,16 @@ const variant variants[] = {
     {"perceptron", "Gaussian dropout 0.5", GAUSSIAN, .p = 0.5},
     {"perceptron", "DropConnect 0.5", DROPCONNECT, .p = 0.5},
     {"perceptron", "concrete dropout", .kind = CONCRETE},
+    {"perceptron", "batch norm", .kind = BATCH_NORM},
+    {"perceptron", "batch norm, dropout 0.5 before it", BEFORE_NORM, .p = 0.5},
+    {"perceptron", "batch norm, dropout 0.5 after it", AFTER_NORM, .p = 0.5},
+    {"perceptron", "batch norm, dropout 0.5 after all", AFTER_ALL_NORM, .p = 0.5},
+    {"perceptron", "shifts", NONE, .augment = {.shifts = true}},
+    {"perceptron", "shifts, dropout 0.5/0.1", STANDARD, .p = 0.5, .input_p = 0.1,
+     .augment = {.shifts = true}},
+    {"perceptron", "shifts, flips", NONE, .augment = {true, true}},
+    {"perceptron", "shifts, flips, dropout 0.5/0.1", STANDARD, .p = 0.5, .input_p = 0.1,
+     .augment = {true, true}},
     {"convolutional", "no dropout", .kind = NONE},
     {"convolutional", "dropout 0.3", STANDARD, .p = 0.3},
     {"convolutional", "spatial dropout 0.2", SPATIAL, .p = 0.2},
@@ -68,6 +78,11 @@ const variant *concrete_variant(void)
     return v;
 }
 
+static bool normalises(kind k)
+{
+    return k == BATCH_NORM || k == BEFORE_NORM || k == AFTER_NORM || k == AFTER_ALL_NORM;
+}
+
 /* ---- A perceptron with two hidden layers ---- */
 
 static void build_perceptron(network *net, const variant *v, size_t side)
@@ -77,6 +92,8 @@ static void build_perceptron(network *net, const variant *v, size_t side)
     const size_t width[LAYERS + 1] = {side * side, hidden, hidden, CLASSES};
     sequence *s = &net->layers;
     for (size_t l = 0; l < LAYERS; l++) {
+        const bool drops = v->kind == STANDARD || v->kind == AFTER_NORM ||
+                           (v->kind == AFTER_ALL_NORM && l == LAYERS - 1);
         const double p = l == 0 ? v->input_p : v->p; /* of what this layer reads */
         if (v->kind == DROPCONNECT && l == 1) {
             sequence_add(s, dropconnect_layer(net, width[l], width[l + 1], p));
@@ -84,15 +101,20 @@ static void build_perceptron(network *net, const variant *v, size_t side)
         }
         const bool last = l == LAYERS - 1;
         layer *dense = dense_layer(net, 1, width[l], width[l + 1], last ? 1 : 2);
-        if (v->kind == STANDARD && p > 0)
+        if (drops && (p > 0 || l > 0))
             sequence_add(s, dropout_layer(net, width[l], 1, 1, 0, p));
         if (v->kind == GAUSSIAN && p > 0)
             sequence_add(s, gaussian_dropout_layer(net, width[l], p));
         if (v->kind == CONCRETE)
             sequence_add(s, concrete_layer(net, dense));
         sequence_add(s, dense);
-        if (!last)
-            sequence_add(s, activation_layer(net, width[l + 1], DROPWISE_RELU, 0));
+        if (last)
+            break;
+        if (v->kind == BEFORE_NORM)
+            sequence_add(s, dropout_layer(net, width[l + 1], 1, 1, 0, v->p));
+        if (normalises(v->kind))
+            sequence_add(s, batch_norm_layer(net, 1, width[l + 1]));
+        sequence_add(s, activation_layer(net, width[l + 1], DROPWISE_RELU, 0));
     }
 }
 

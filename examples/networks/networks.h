@@ -20,6 +20,10 @@ typedef enum kind {
     WEIGHT_DROP,      /* recurrent weights                           */
     CANDIDATE,        /* recurrent dropout without memory loss       */
     ZONEOUT,          /* units keep their value of the step before   */
+    BATCH_NORM,       /* nothing: batch normalisation alone          */
+    BEFORE_NORM,      /* units, before they are normalised           */
+    AFTER_NORM,       /* units, after normalisation and ReLU         */
+    AFTER_ALL_NORM,   /* likewise, but in the last hidden layer only */
     ALPHA,            /* to the value that SELU goes to at -infinity */
     ATTENTION,        /* probabilities of attention                  */
     RESIDUAL,         /* what branches add                           */
