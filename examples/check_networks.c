@@ -66,7 +66,7 @@ static bool check(const variant *v)
     for (size_t k = 0; k < net.n_parameters; k++)
         worst = fmax(worst, check_parameter(&net, &net.parameter[k], x[0], labels, &noise));
     const bool good = worst < 1e-5;
-    printf("%-16s %-32s %2zu parameters, largest error %.1e%s\n", v->network, v->name, net.n_parameters,
+    printf("%-16s %-34s %2zu parameters, largest error %.1e%s\n", v->network, v->name, net.n_parameters,
            worst, good ? "" : "  WRONG");
     network_free(&net);
     return good;
@@ -74,7 +74,7 @@ static bool check(const variant *v)
 
 static bool report(const char *what, bool good)
 {
-    printf("%-49s%s\n", what, good ? "" : "  WRONG");
+    printf("%-51s%s\n", what, good ? "" : "  WRONG");
     return good;
 }
 
