@@ -1,5 +1,5 @@
-# What is said of dropout, and the numbers of a run of ci/study that belong to it, as a table. Reads the results;
-# rows of tables are found by the section that they are in and by their first cells.
+# What is said of dropout, and the numbers of a run of ci/study that belong to it, as a table. Reads the
+# results; rows of tables are found by the section that they are in and by their first cells.
 BEGIN {
     FS = " *[|] *"
 }
@@ -22,7 +22,7 @@ function mean(cell) {
 }
 
 section ~ /wider/ && $2 ~ /^[0-9]/ {
-    reached[$2, $3] = $4
+    reached[$2, $3] = $5
     accuracy[$2, $3] = mean($10)
 }
 
