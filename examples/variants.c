@@ -70,10 +70,10 @@ static int baseline_of(int v)
 
 static void print_table(FILE *table)
 {
-    printf("%s, %d images to learn from; %d epochs of Adam, batches of %d; judged by %s; mean and standard\n"
-           "deviation over %d seeds. Difference: against the first variant of the network with the same\n"
-           "seed (images, first weights), with its standard error. Early stopping: a fifth of the images\n"
-           "is only watched.\n\n",
+    printf("%s, %d images to learn from; %d epochs of Adam, batches of %d; judged by %s;\n"
+           "mean and standard deviation over %d seeds. Difference: against the first variant of the network\n"
+           "with the same seed (images, first weights), with its standard error. Early stopping: a fifth of\n"
+           "the images is only watched.\n\n",
            images_of.name, set.train, set.epochs, set.batch,
            set.validate || images_of.test.n == 0 ? "images held out" : "the part to test with", n_seeds);
     if (more_l1 > 0 || more_l2 > 0 || stop_early)

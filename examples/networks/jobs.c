@@ -30,6 +30,17 @@ typedef struct jobs {
     FILE *progress;
 } jobs;
 
+/* Jobs that others are at count as half done. */
+static const char *time_left(const jobs *all, char *text, size_t room)
+{
+    const int begun = all->next < all->n ? all->next : all->n;
+    const double done = (all->finished + begun) / 2.0;
+    if (all->finished == all->n)
+        return "";
+    snprintf(text, room, "; about %.0f s left", (seconds() - all->start) / done * (all->n - done));
+    return text;
+}
+
 static void *work(void *argument)
 {
     jobs *all = argument;
@@ -39,15 +50,12 @@ static void *work(void *argument)
         pthread_mutex_unlock(&all->lock);
         if (job >= all->n)
             return NULL;
-        char done[160] = "";
+        char done[160] = "", left[32];
         all->run(job, done, sizeof done);
         pthread_mutex_lock(&all->lock);
-        const int left = all->n - ++all->finished;
-        const double rest = (seconds() - all->start) / all->finished * left;
-        fprintf(all->progress, "[%3d/%d] %s", all->finished, all->n, done);
-        if (left > 0)
-            fprintf(all->progress, "; about %.0f s left", rest);
-        fprintf(all->progress, "\n");
+        all->finished++;
+        fprintf(all->progress, "[%3d/%d] %s%s\n", all->finished, all->n, done,
+                time_left(all, left, sizeof left));
         fflush(all->progress);
         pthread_mutex_unlock(&all->lock);
     }
