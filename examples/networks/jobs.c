@@ -12,11 +12,6 @@ static double clock_seconds(clockid_t which)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double seconds(void)
-{
-    return clock_seconds(CLOCK_MONOTONIC);
-}
-
 double thread_seconds(void)
 {
     return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
@@ -37,7 +32,8 @@ static const char *time_left(const jobs *all, char *text, size_t room)
     const double done = (all->finished + begun) / 2.0;
     if (all->finished == all->n)
         return "";
-    snprintf(text, room, "; about %.0f s left", (seconds() - all->start) / done * (all->n - done));
+    const double rest = (clock_seconds(CLOCK_MONOTONIC) - all->start) / done * (all->n - done);
+    snprintf(text, room, "; about %.0f s left", rest);
     return text;
 }
 
@@ -63,7 +59,7 @@ static void *work(void *argument)
 
 void jobs_run(int n_jobs, int n_threads, job_fn *run, FILE *progress)
 {
-    jobs all = {PTHREAD_MUTEX_INITIALIZER, 0, 0, n_jobs, seconds(), run, progress};
+    jobs all = {PTHREAD_MUTEX_INITIALIZER, 0, 0, n_jobs, clock_seconds(CLOCK_MONOTONIC), run, progress};
     pthread_t threads[MAX_THREADS];
     int started = 0;
     while (started < n_threads && started < MAX_THREADS &&

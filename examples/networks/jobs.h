@@ -16,8 +16,7 @@ typedef void job_fn(int job, char *done, size_t room);
  */
 void jobs_run(int n_jobs, int n_threads, job_fn *run, FILE *progress);
 
-/* Seconds since any time, by the clock on the wall, and those that this thread has computed for. */
-double seconds(void);
+/* Seconds that this thread has computed for. */
 double thread_seconds(void);
 
 #endif

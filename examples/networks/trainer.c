@@ -66,12 +66,11 @@ static size_t next_batch(trainer *t)
 void trainer_steps(trainer *t, size_t steps)
 {
     const double start = thread_seconds();
-    t->loss = 0;
     for (size_t k = 0; k < steps; k++) {
         const size_t n = next_batch(t);
         const double left = t->constant_rate ? 1 : 1 - (double)t->step / (double)t->steps;
         const context training = {TRAINING, t->seed, t->step++};
-        t->loss += network_gradient(t->net, &training, n, t->x, t->label) / (double)steps;
+        network_gradient(t->net, &training, n, t->x, t->label);
         for (size_t i = 0; i < t->net->n_parameters; i++) {
             const parameter *p = &t->net->parameter[i];
             adam(p->value, p->gradient, p->mean, p->square, p->n, p->rate * t->learning_rate * left,

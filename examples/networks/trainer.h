@@ -25,7 +25,6 @@ typedef struct trainer {
     double learning_rate; /* at the beginning: it falls to 0 in a straight line */
     bool constant_rate;   /* it does not                                        */
     augmentation augment;
-    double loss;          /* mean of the batches of the last trainer_steps      */
     double seconds;       /* so long the thread has computed for steps          */
     size_t *order, next;  /* of the images in this pass over them               */
     real *x;              /* a batch                                            */
