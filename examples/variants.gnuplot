@@ -13,9 +13,9 @@ set tmargin at screen 0.91
 set bmargin at screen 0.05
 colour(n) = n == 1 ? 0x1b7fc4 : n == 2 ? 0xe07b26 : n == 3 ? 0x2f9e57 : n == 4 ? 0xa03c9e : 0x555555
 
-set lmargin at screen 0.23
+set lmargin at screen 0.26
 set rmargin at screen 0.6
-set title 'held-out accuracy, %: mean and standard deviation over seeds'
+set title 'accuracy, %: mean and standard deviation over seeds'
 plot table using 5:0:6:(colour($1)):ytic(2) with xerrorbars pt 7 lw 2 lc rgb variable
 
 set lmargin at screen 0.63
