@@ -10,10 +10,10 @@ set grid lc rgb '#dddddd'
 set border 3
 set tics nomirror out
 set key bottom right
-set title 'held-out accuracy'
+set title 'accuracy, %'
 plot curves using 1:($1 > 0 ? $2 : 1/0):3 with yerrorlines lw 2 lc rgb '#0072b2' title 'mean of K thinned', \
      '' using (1):($1 == 0 ? $2 : 1/0):(79):(0) with vectors nohead lw 2 dt 2 lc rgb '#d55e00' title 'scaled weights'
 set key top right
-set title 'held-out loss'
+set title 'loss'
 plot curves using 1:($1 > 0 ? $4 : 1/0):5 with yerrorlines lw 2 lc rgb '#0072b2' title 'mean of K thinned', \
      '' using (1):($1 == 0 ? $4 : 1/0):(79):(0) with vectors nohead lw 2 dt 2 lc rgb '#d55e00' title 'scaled weights'

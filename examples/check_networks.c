@@ -1,0 +1,168 @@
+/*
+ * Checks the networks, in double precision: the gradients of all variants against central differences (seed
+ * and step stay the same, so each pass draws the same masks); thinned networks; batch normalisation at
+ * inference; and data augmentation.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "networks/layers.h"
+#include "networks/networks.h"
+#include "networks/noise.h"
+
+enum { SAMPLES = 6, SIDE = 8, PIXELS = SIDE * SIDE };
+
+/*
+ * Moves all numbers of a parameter together, by h, up or down at random: the loss has to change by as much as
+ * the gradient says. The relative error.
+ */
+static double check_parameter(network *net, parameter *p, const real *x, const int *labels, uint64_t *noise)
+{
+    const context pass = {TRAINING, 7, 3};
+    const double h = 1e-6;
+    real *before = network_allocate(net, p->n, sizeof *before);
+    real *direction = network_allocate(net, p->n, sizeof *direction);
+    network_gradient(net, &pass, SAMPLES, x, labels);
+    double analytic = 0, loss[2];
+    for (size_t i = 0; i < p->n; i++) {
+        before[i] = p->value[i];
+        direction[i] = noise_next(noise) % 2 == 0 ? 1 : -1;
+        analytic += (double)(p->gradient[i] * direction[i]);
+    }
+    for (int up = 0; up < 2; up++) {
+        for (size_t i = 0; i < p->n; i++)
+            p->value[i] = before[i] + (real)(up ? h : -h) * direction[i];
+        loss[up] = network_gradient(net, &pass, SAMPLES, x, labels);
+    }
+    memcpy(p->value, before, p->n * sizeof *before);
+    return analytic == 0 ? 1 : fabs((loss[1] - loss[0]) / (2 * h) - analytic) / (1e-2 + fabs(analytic));
+}
+
+static void fill(real *x, size_t n, uint64_t *noise)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (real)(noise_next(noise) >> 40) * (real)0x1p-24;
+}
+
+/* True if all is well. */
+static bool check(const variant *v)
+{
+    network net;
+    network_build(&net, v, SIDE, 100, 1);
+    uint64_t noise = 2;
+    real x[SAMPLES][PIXELS];
+    int labels[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        labels[i] = (int)(noise_next(&noise) % CLASSES);
+        fill(x[i], PIXELS, &noise);
+    }
+    /* Where all that a unit reads is dropped, it is its bias: which, if it is 0, is the kink of a ReLU. */
+    for (size_t k = 0; k < net.n_parameters; k++)
+        for (size_t i = 0; i < net.parameter[k].n; i++)
+            net.parameter[k].value[i] += (real)(0.01 * noise_normal(&noise));
+    double worst = 0;
+    for (size_t k = 0; k < net.n_parameters; k++)
+        worst = fmax(worst, check_parameter(&net, &net.parameter[k], x[0], labels, &noise));
+    const bool good = worst < 1e-5;
+    printf("%-16s %-34s %2zu parameters, largest error %.1e%s\n", v->network, v->name, net.n_parameters,
+           worst, good ? "" : "  WRONG");
+    network_free(&net);
+    return good;
+}
+
+static bool report(const char *what, bool good)
+{
+    printf("%-51s%s\n", what, good ? "" : "  WRONG");
+    return good;
+}
+
+/* Two copies of a sample: a thinned network treats them alike, another one differently; training draws masks
+ * for each of them. */
+static bool check_thinned(void)
+{
+    const variant v = {.network = "perceptron", .kind = STANDARD, .p = 0.5, .input_p = 0.2};
+    const context passes[] = {{THINNED, 7, 0}, {THINNED, 7, 1}, {TRAINING, 7, 0}};
+    real x[2][PIXELS], y[3][2][CLASSES];
+    network net;
+    network_build(&net, &v, SIDE, 100, 1);
+    uint64_t noise = 2;
+    fill(x[0], PIXELS, &noise);
+    memcpy(x[1], x[0], sizeof x[1]);
+    for (size_t k = 0; k < 3; k++)
+        memcpy(y[k], network_forward(&net, &passes[k], 2, x[0]), sizeof y[k]);
+    network_free(&net);
+    const size_t row = sizeof y[0][0];
+    return report("thinned networks",
+                  memcmp(y[0][0], y[0][1], row) == 0 && memcmp(y[1][0], y[1][1], row) == 0 &&
+                      memcmp(y[0], y[1], sizeof y[0]) != 0 && memcmp(y[2][0], y[2][1], row) != 0);
+}
+
+/* When the same batch has come often, inference is what training is, and the variance does not shift. */
+static bool check_running_means(void)
+{
+    const variant v = {.network = "perceptron", .kind = BATCH_NORM};
+    const context training = {TRAINING, 7, 0}, inference = {INFERENCE, 0, 0};
+    real x[SAMPLES][PIXELS], y[2][SAMPLES][CLASSES];
+    network net;
+    network_build(&net, &v, SIDE, 100, 1);
+    uint64_t noise = 2;
+    fill(x[0], SAMPLES * PIXELS, &noise);
+    for (int k = 0; k < 400; k++)
+        memcpy(y[0], network_forward(&net, &training, SAMPLES, x[0]), sizeof y[0]);
+    memcpy(y[1], network_forward(&net, &inference, SAMPLES, x[0]), sizeof y[1]);
+    double shift[2], worst = 0;
+    const size_t n = batch_norm_shifts(&net, shift);
+    network_free(&net);
+    for (size_t i = 0; i < SAMPLES * CLASSES; i++)
+        worst = fmax(worst, fabs((double)(y[0][i / CLASSES][i % CLASSES] - y[1][i / CLASSES][i % CLASSES])));
+    return report("batch norm at inference",
+                  n == 2 && worst < 1e-9 && fabs(shift[0] - 1) < 1e-9 && fabs(shift[1] - 1) < 1e-9);
+}
+
+/* Images with one pixel, one right of the middle, become images with one pixel up to one away from it. */
+static bool check_augmentation(bool shifts, bool flips)
+{
+    enum { IMAGES = MAX_BATCH, ROW = 3, COLUMN = 4 }; /* the mirror image has it in column 3 */
+    static real x[IMAGES][PIXELS];
+    static int label[IMAGES];
+    const variant v = {.network = "perceptron", .kind = NONE};
+    for (size_t i = 0; i < IMAGES; i++)
+        x[i][ROW * SIDE + COLUMN] = 1;
+    const split parts = {.train = {x[0], label, IMAGES, SIDE}, .noise = 3};
+    network net;
+    network_build(&net, &v, SIDE, IMAGES, 1);
+    trainer t = trainer_new(&net, &parts, 1, IMAGES, 0);
+    t.steps = 1;
+    t.augment = (augmentation){shifts, flips};
+    trainer_steps(&t, 1);
+    bool found[SIDE][SIDE] = {{false}}, good = true;
+    for (size_t i = 0; i < IMAGES; i++) {
+        real sum = 0;
+        for (size_t j = 0; j < PIXELS; j++) {
+            sum += t.x[i * PIXELS + j];
+            found[j / SIDE][j % SIDE] |= t.x[i * PIXELS + j] != 0;
+        }
+        good = good && sum == 1;
+    }
+    network_free(&net);
+    for (int r = 0; r < SIDE; r++) {
+        for (int c = 0; c < SIDE; c++) {
+            const int most = shifts ? 1 : 0, left = flips ? COLUMN - 1 : COLUMN;
+            good = good && found[r][c] == (abs(r - ROW) <= most && c >= left - most && c <= COLUMN + most);
+        }
+    }
+    return report(shifts ? flips ? "shifts and flips" : "shifts" : "flips", good);
+}
+
+int main(void)
+{
+    products_begin();
+    int wrong = !check_thinned() + !check_running_means();
+    for (int k = 1; k < 4; k++)
+        wrong += !check_augmentation(k & 1, k & 2);
+    for (size_t i = 0; i < n_variants; i++)
+        wrong += variant_available(&variants[i]) && !check(&variants[i]);
+    return wrong != 0;
+}
