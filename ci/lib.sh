@@ -23,6 +23,25 @@ install_packages() {
 
 # ---- What ci/demo and ci/study share ----
 
+# cpu_has FLAG...: whether this CPU, and the operating system, have all of them.
+cpu_has() {
+    local flag
+    for flag in "$@"; do
+        grep -qw "$flag" /proc/cpuinfo || return 1
+    done
+}
+
+# The vector tier that the library would choose here, if any.
+best_tier() {
+    if cpu_has avx512f avx512bw avx512dq avx512vl; then
+        echo avx512
+    elif cpu_has avx2 fma f16c; then
+        echo avx2
+    elif [ "$(uname -m)" = aarch64 ]; then
+        echo neon
+    fi
+}
+
 # What networks are built with, and, where it can be had, what makes them fast and gives them images.
 install_for_networks() {
     install_packages gcc libc6-dev meson ninja-build pkg-config libsleef-dev gzip gnuplot-nox
@@ -30,14 +49,16 @@ install_for_networks() {
     install_packages dataset-fashion-mnist || true
 }
 
-# build_networks FOLDER TARGET...: without optimisations that take longer to compile than they save here.
+# build_networks FOLDER TARGET...: for this CPU, without optimisations that take longer to compile than they
+# save here.
 build_networks() {
     local folder=$1 again=() log
     shift
     log=$folder/build.log
     [ ! -e "$folder/build.ninja" ] || again=(--reconfigure)
     mkdir -p "$folder"
-    { meson setup "$folder" "${again[@]}" -Doptimization=2 -Dtests=disabled -Dbench=disabled &&
+    { meson setup "$folder" "${again[@]}" -Doptimization=2 "-Dtiers=$(best_tier)" \
+        -Dtests=disabled -Dbench=disabled &&
         ninja -C "$folder" "$@"; } > "$log" 2>&1 || { cat "$log"; return 1; }
 }
 
