@@ -530,14 +530,14 @@ DROPWISE_API dropwise_isa dropwise_isa_active(void);
 DROPWISE_API const char *dropwise_isa_reason(void);
 
 /*
- * What ars4x32-7 is computed with: "software", "aes-ni", "vaes-256", "vaes-512", "armv8-aes". Chosen with the
- * tier: the best that the CPU has, with vectors no wider than the tier's.
+ * What ars4x32-7 is computed with: "software", "aes-ni", "vaes-256", "vaes-512", "armv8-aes". The best that
+ * the CPU has and that gives a known answer, with vectors no wider than the tier's; looked for when it is
+ * first needed.
  */
 DROPWISE_API const char *dropwise_aes_name(void);
 
 /*
- * One English phrase that says why it is computed with that; a static string. Instructions that do not give a
- * known answer, as those of some emulators, are not used.
+ * One English phrase that says why it is computed with that; a static string.
  */
 DROPWISE_API const char *dropwise_aes_reason(void);
 

@@ -22,7 +22,7 @@ static size_t smaller(size_t a, size_t b)
 /* ---- Mask ---- */
 
 /*
- * q * 2^40, rounded half to even whatever the rounding mode. The product and the difference below are
+ * q * 2^40, rounded half to even. The product and the difference below are
  * exact: a power of two, and the fraction of a number below 2^53.
  */
 static uint64_t keep_threshold(double q)
@@ -153,7 +153,7 @@ static void apply_call_of(const dropwise_mask *mask, dropwise_dtype dtype, uint6
                           const void *x, void *y, uint8_t *drawn, const uint8_t *stored)
 {
     const apply_call call = {mask, dtype, first, n, x, y, drawn, stored};
-    dropwise_apply_call(&call, dropwise_is_large(n * dropwise_dtype_bytes(dtype)));
+    dropwise_apply_call(dropwise_active(), &call, dropwise_is_large(n * dropwise_dtype_bytes(dtype)));
 }
 
 static FP_ENV_BODY dropwise_status forward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "dispatch.h"
 #include "stream.h"
 
 /*
@@ -228,9 +227,8 @@ static void apply_part(const dropwise_kernels *kernels, const apply_call *call, 
         kernels->stream_fence();
 }
 
-void dropwise_apply_call(const apply_call *call, bool large)
+void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call, bool large)
 {
-    const dropwise_kernels *kernels = dropwise_active();
     const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
     const size_t head = stream_head(call->y, element_bytes, call->drawn != NULL || call->stored != NULL);
     if (call->x == call->y || !large || head >= call->n) {

@@ -44,6 +44,6 @@ typedef struct apply_call {
 } apply_call;
 
 /* The call for a contiguous range; `large` as dropwise_is_large says of the whole work. */
-void dropwise_apply_call(const apply_call *call, bool large);
+void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call, bool large);
 
 #endif

@@ -12,8 +12,8 @@
  *
  * What a call leaves behind is what it found, exception flags too: which flags elements raise would else
  * depend on the tier, on lanes beyond the end, and on what was dropped. The control bits are set only where
- * they are not the default, and flags are put back only where there are new ones, since each takes tens of
- * cycles, and looking takes one or two.
+ * they are not the default, and flags are put back only where there are new ones, since setting takes up to
+ * hundreds of cycles, and looking takes one or two.
  */
 #ifndef DROPWISE_FP_ENV_H
 #define DROPWISE_FP_ENV_H
@@ -23,17 +23,18 @@
 
 #include "dropwise.h"
 
-/* f32 in a wider type would round twice: other scales, other thresholds, other masks. */
-#if !defined(FLT_EVAL_METHOD) || FLT_EVAL_METHOD != 0
+/* f32 in a wider type would round twice: other scales, other thresholds, other masks. 16 is 0 with _Float16. */
+#if !defined(FLT_EVAL_METHOD) || (FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16)
 #  error "dropwise needs FLT_EVAL_METHOD 0: add -msse2 -mfpmath=sse on i386, -fexcess-precision=fast on s390x"
 #endif
 
 /* Out of line: compilers move arithmetic across a change of the environment, which they do not know of. */
 #define FP_ENV_BODY __attribute__((noinline))
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 
-/* MXCSR: flags in bits 0 to 5, DAZ 6, trap masks 7 to 12, rounding 13 and 14, FTZ 15. */
+/* 32-bit x86 is not among these: it converts 64-bit integers by the x87, which has an environment of its own.
+ * MXCSR: flags in bits 0 to 5, DAZ 6, trap masks 7 to 12, rounding 13 and 14, FTZ 15. */
 typedef uint32_t fp_env;
 
 enum { FP_ENV_FLAGS = 0x3F, FP_ENV_DEFAULT = 0x1F80 };

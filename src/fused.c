@@ -112,8 +112,8 @@ static void prefetch_below(const fused *f, const operand *o, const row *r, uint6
 {
     if (f->rows.view->rank < 2)
         return;
-    const int64_t row_bytes = o->stride[f->rows.view->rank - 2] * (int64_t)o->element_bytes;
-    const uintptr_t from = (uintptr_t)place(&f->rows, o, r, column) + 2 * (uintptr_t)row_bytes;
+    const uintptr_t row_bytes = (uintptr_t)o->stride[f->rows.view->rank - 2] * o->element_bytes;
+    const uintptr_t from = (uintptr_t)place(&f->rows, o, r, column) + 2 * row_bytes;
     for (size_t i = 0; i < n * o->element_bytes; i += 64)
         __builtin_prefetch((const void *)(from + i), 0, 2);
 }
@@ -212,6 +212,8 @@ static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, con
     const size_t bytes = dropwise_dtype_bytes(dtype);
     const size_t number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
     if (empty) { /* sums of nothing */
+        if (dropwise_check_size(view->size[view->rank - 1], number_bytes) != DROPWISE_OK)
+            return DROPWISE_ERROR_SIZE;
         if (dbias != NULL)
             memset(dbias, 0, (size_t)view->size[view->rank - 1] * number_bytes);
         return DROPWISE_OK;

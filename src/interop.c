@@ -51,21 +51,23 @@ static uint64_t pair(uint32_t low, uint32_t high)
     return low | (uint64_t)high << 32;
 }
 
-static void philox_block(uint64_t key, const uint32_t counter[4], uint32_t out[4])
+static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
+                         uint32_t out[4])
 {
     uint8_t bytes[16];
     dropwise_counters counters = {.key = {(uint32_t)key, (uint32_t)(key >> 32)}, .group = 1};
     memcpy(counters.first, counter, sizeof counters.first);
-    dropwise_active()->words_philox4x32_10(&counters, 1, bytes);
+    kernels->words_philox4x32_10(&counters, 1, bytes);
     for (unsigned w = 0; w < 4; w++)
         out[w] = load_le32(bytes + 4 * w);
 }
 
-static void threefry_block(const uint32_t key[2], uint32_t word0, uint32_t word1, uint32_t out[2])
+static void threefry_block(const dropwise_kernels *kernels, const uint32_t key[2], uint32_t word0,
+                           uint32_t word1, uint32_t out[2])
 {
     uint8_t bytes[8];
     const dropwise_counters counters = {.key = {key[0], key[1]}, .first = {word0, word1}, .group = 1};
-    dropwise_active()->words_threefry2x32_20_planes(&counters, 1, bytes);
+    kernels->words_threefry2x32_20_planes(&counters, 1, bytes);
     out[0] = load_le32(bytes);
     out[1] = load_le32(bytes + 4);
 }
@@ -238,7 +240,7 @@ dropwise_status dropwise_jax_split(const uint32_t key[2], uint64_t child, uint32
 {
     if (key == NULL || out == NULL)
         return DROPWISE_ERROR_NULL;
-    threefry_block(key, (uint32_t)(child >> 32), (uint32_t)child, out);
+    threefry_block(dropwise_active(), key, (uint32_t)(child >> 32), (uint32_t)child, out);
     return DROPWISE_OK;
 }
 
@@ -253,11 +255,12 @@ dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], uint32_t childr
         return DROPWISE_ERROR_NULL;
     if (child >= children || children > INT32_MAX)
         return DROPWISE_ERROR_PARAMETER;
+    const dropwise_kernels *kernels = dropwise_active();
     uint32_t words[2];
     for (uint32_t i = 0; i < 2; i++) {
         const uint32_t word = 2 * child + i, block = word % children;
         uint32_t both[2];
-        threefry_block(key, block, children + block, both);
+        threefry_block(kernels, key, block, children + block, both);
         words[i] = both[word / children];
     }
     memcpy(out, words, sizeof words);
@@ -344,7 +347,7 @@ static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop,
     const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
                                  (uint32_t)(seed1 >> 32)};
     uint32_t mixed[4];
-    philox_block(pair(UINT32_C(0x3EC8F720), UINT32_C(0x02461E29)), counter, mixed);
+    philox_block(dropwise_active(), pair(UINT32_C(0x3EC8F720), UINT32_C(0x02461E29)), counter, mixed);
     *interop = new_interop(DROPWISE_LAYOUT_TENSORFLOW, pair(mixed[0], mixed[1]));
     interop->counter[1] = pair(mixed[2], mixed[3]);
     interop->draws = dtype;

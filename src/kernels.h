@@ -224,7 +224,8 @@ typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, s
 
 /*
  * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of
- * their own. A tier uses the best one that this CPU can run and whose vectors are not wider than its own.
+ * their own. A tier uses the best one that this CPU can run, that gives a known answer, and whose vectors are
+ * not wider than its own.
  */
 typedef struct dropwise_ars_kernels {
     int32_t isa;       /* the tier from which on it is used                        */

@@ -52,7 +52,7 @@ VEC_INLINE vec_f32 widen(narrow_format f, vec_b32 v)
     return as_f32(or_b32(u, sign));
 }
 
-/* Rounded to the nearest, ties to even; subnormals under the caller's rounding mode. */
+/* Rounded to the nearest, ties to even; subnormals by the rounding mode, which is that. */
 VEC_INLINE vec_b32 narrow(narrow_format f, vec_f32 v)
 {
     const int shift = 23 - f.fraction_bits;

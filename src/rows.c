@@ -144,6 +144,8 @@ static bool follows(const int64_t *stride, uint64_t size, uint32_t d)
 
 void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
 {
+    if (view->size[view->rank - 1] == 1) /* its stride means nothing, but what it is merged to is contiguous */
+        view->x_stride[view->rank - 1] = view->y_stride[view->rank - 1] = 1;
     while (view->rank > 1) {
         const uint32_t d = view->rank - 2;
         const uint64_t size = view->size[d + 1];

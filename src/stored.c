@@ -54,7 +54,8 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
     if (row_stride < row_bytes)
         return DROPWISE_ERROR_STORED_SIZE;
     if (__builtin_mul_overflow(rows - 1, row_stride, &bytes) ||
-        __builtin_add_overflow(bytes, row_bytes, &bytes) || bytes > PTRDIFF_MAX / 8)
+        __builtin_add_overflow(bytes, row_bytes, &bytes) ||
+        bytes > (stored->form == DROPWISE_FORM_BITS ? PTRDIFF_MAX / 8 : PTRDIFF_MAX))
         return DROPWISE_ERROR_SIZE;
     if (stored->size < bytes)
         return DROPWISE_ERROR_STORED_SIZE;

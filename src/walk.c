@@ -10,9 +10,9 @@
 /* ---- Checks ---- */
 
 /*
- * The lowest and the highest offset that sizes and strides reach, times a factor; false if one of them, or a
- * stride, of whatever dimension, or the negative of one of these, is no int64_t. So what follows may
- * multiply, add and turn round.
+ * The lowest and the highest offset that sizes and strides reach, times a factor; false if one of them, or
+ * the stride of a dimension that is walked, or the negative of one of these, is no int64_t. So what follows
+ * may multiply, add and turn round. In a dimension of size 1 any stride may stand.
  */
 static bool reach(const dropwise_view *view, const int64_t *stride, int64_t factor, int64_t *low,
                   int64_t *high)
@@ -20,6 +20,8 @@ static bool reach(const dropwise_view *view, const int64_t *stride, int64_t fact
     *low = *high = 0;
     for (uint32_t d = 0; d < view->rank; d++) {
         int64_t step;
+        if (view->size[d] == 1)
+            continue;
         if (view->size[d] - 1 > INT64_MAX || __builtin_mul_overflow(stride[d], factor, &step) ||
             step == INT64_MIN || __builtin_mul_overflow((int64_t)(view->size[d] - 1), step, &step))
             return false;
@@ -253,8 +255,7 @@ static void plan_axes(view_walk *walk, const dropwise_view *view)
     const int64_t bytes = walk->element_bytes;
     int64_t stored_step = 0;
     for (uint32_t d = view->rank; d-- > 0;) {
-        walk_axis axis = {view->size[d], view->x_stride[d] * bytes, view->y_stride[d] * bytes,
-                          view->mask_stride[d], 0};
+        walk_axis axis = {.size = view->size[d], .mask = view->mask_stride[d]};
         if (axis.mask != 0 && walk->stored != NULL) {
             const bool along_row = stored_step == 0;
             axis.stored = along_row ? stored_entry_step(walk->stored) : stored_step;
@@ -262,6 +263,8 @@ static void plan_axes(view_walk *walk, const dropwise_view *view)
         }
         if (axis.size == 1)
             continue;
+        axis.x = view->x_stride[d] * bytes;
+        axis.y = view->y_stride[d] * bytes;
         if (axis.mask != 0 ? axis.mask < 0 : axis.y < 0)
             flip(&axis, &walk->start);
         if (axis.mask != 0)
@@ -480,7 +483,7 @@ static void run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_
             .mask = mask, .dtype = dtype, .first = place.index, .n = (size_t)row->size,
             .x = place.x, .y = place.y,
             .stored = walk->stored != NULL ? walk->stored->data + place.stored / 8 : NULL};
-        dropwise_apply_call(&call, large);
+        dropwise_apply_call(walk->apply->kernels, &call, large);
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
 

@@ -222,11 +222,11 @@ static void check_walked(const function *f, uint32_t d, int64_t value)
         assert_refused(f, &view, "first", value);
 }
 
-/* A stride of a dimension of size 1: refused, or without effect. */
+/* A stride of a dimension of size 1 has no effect, whatever it is: NumPy and others promise nothing of it. */
 static void check_not_walked(const function *f, uint32_t d, int64_t value)
 {
     static float expected[4 * N];
-    const dropwise_view good = good_view(!f->by_rows);
+    const dropwise_view good = good_view(true);
     memcpy(expected, untouched, sizeof expected);
     memcpy(y, untouched, sizeof y);
     assert_int_equal(f->call(&good), DROPWISE_OK);
@@ -235,9 +235,9 @@ static void check_not_walked(const function *f, uint32_t d, int64_t value)
         dropwise_view view = good;
         (which == 0 ? view.x_stride : which == 1 ? view.y_stride : view.mask_stride)[d] = value;
         memcpy(y, untouched, sizeof y);
-        const dropwise_status status = f->call(&view);
-        assert_same_bytes(y, status == DROPWISE_OK ? expected : untouched, sizeof y,
-                          "%s: stride %lld of a dimension of size 1", f->name, (long long)value);
+        assert_int_equal(f->call(&view), DROPWISE_OK);
+        assert_same_bytes(y, expected, sizeof y, "%s: stride %lld of dimension %u, which has size 1", f->name,
+                          (long long)value, d);
     }
 }
 
@@ -250,8 +250,7 @@ static void check_views(dropwise_isa isa)
             check_walked(&functions[i], 3, extremes[e]);
             check_not_walked(&functions[i], 0, extremes[e]);
             check_not_walked(&functions[i], 2, extremes[e]);
-            if (!functions[i].by_rows)
-                check_not_walked(&functions[i], 4, extremes[e]);
+            check_not_walked(&functions[i], 4, extremes[e]);
         }
 }
 
@@ -259,6 +258,68 @@ static void test_that_views_which_cannot_be_walked_are_refused(void **state)
 {
     (void)state;
     for_each_tier(check_views);
+}
+
+/*
+ * Rows of one element, which functions by rows merge: one x for all of them, as broadcasting gives, results
+ * that lie apart, and strides whose products with sizes are beyond all numbers.
+ */
+static void check_rows_of_one(dropwise_isa isa)
+{
+    (void)isa;
+    const uint64_t size[] = {6, 1};
+    for (size_t i = 0; i < N_FUNCTIONS; i++) {
+        const function *f = &functions[i];
+        if (!applies(f) || (f->call != alpha && f->call != gaussian && f->call != uniform && f->call != relu))
+            continue; /* the others have more than x and y */
+        static float expected[4 * N];
+        dropwise_view view;
+        assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
+        view.x_stride[0] = 0;
+        memcpy(expected, untouched, sizeof expected);
+        for (int row = 0; row < 6; row++) { /* one by one */
+            dropwise_view one = view;
+            one.size[0] = 1;
+            one.first += (uint64_t)row;
+            memcpy(y, untouched, sizeof y);
+            assert_int_equal(f->call(&one), DROPWISE_OK);
+            expected[5 * row] = y[0];
+        }
+        view.y_stride[0] = 5;
+        for (int last = 0; last < 6; last += 5) {
+            view.x_stride[1] = 0;
+            view.y_stride[1] = last;
+            memcpy(y, untouched, sizeof y);
+            assert_int_equal(f->call(&view), DROPWISE_OK);
+            assert_same_bytes(y, expected, sizeof y, "%s: rows of one element, last stride %d", f->name,
+                              last);
+        }
+        const uint64_t deep[] = {2, 8, 1};
+        assert_int_equal(dropwise_view_init(&view, 3, deep), DROPWISE_OK);
+        for (int d = 0; d < 3; d++)
+            view.x_stride[d] = view.y_stride[d] = INT64_C(1) << 62;
+        assert_refused(f, &view, "all strides of x and y", view.x_stride[0]);
+    }
+}
+
+static void test_rows_of_one_element(void **state)
+{
+    (void)state;
+    for_each_tier(check_rows_of_one);
+}
+
+/* Of nothing there are sums all the same, of as many columns as fit into memory. */
+static void test_that_sums_of_nothing_fit(void **state)
+{
+    (void)state;
+    const uint64_t size[] = {0, 4};
+    dropwise_view view;
+    assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
+    view.size[1] = (UINT64_C(1) << 61) + 1;
+    memcpy(y, untouched, sizeof y);
+    assert_int_equal(dropwise_residual_backward(&mask, DROPWISE_F64, &view, x, y, y + N, NULL),
+                     DROPWISE_ERROR_SIZE);
+    assert_same_bytes(y, untouched, sizeof y, "sums of nothing");
 }
 
 /* ---- The helpers of views ---- */
@@ -393,6 +454,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_that_views_which_cannot_be_walked_are_refused),
+        cmocka_unit_test(test_rows_of_one_element),
+        cmocka_unit_test(test_that_sums_of_nothing_fit),
         cmocka_unit_test(test_that_helpers_of_views_refuse_what_overflows),
         cmocka_unit_test(test_that_stored_masks_refuse_what_overflows),
         cmocka_unit_test(test_that_dropconnect_refuses_what_overflows),

@@ -2,7 +2,7 @@
  * The caller's floating-point environment: under any rounding mode, with subnormals flushed and all traps
  * enabled, every public function gives the bytes that it gives under the default one, on every tier, traps
  * never, and leaves control bits and flags as they were. The inputs have signalling NaN, infinities and the
- * largest numbers, in dropped places and in kept ones.
+ * largest numbers, in dropped places and in kept ones. The same calls show that each keeps to one tier.
  */
 #define _GNU_SOURCE /* feenableexcept */
 
@@ -46,7 +46,7 @@ typedef struct registers {
     uint64_t control, flags;
 } registers;
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 #include <xmmintrin.h>
 
 enum { FLAGS = 0x3F, FLUSH = 0x8040, TRAPS_OFF = 0x1F80 };
@@ -148,9 +148,14 @@ static void *room(size_t n)
     return written + n_written - n;
 }
 
+/* What every call begins with, in the test of what calls load; NULL in others. */
+static const dropwise_kernels *chosen;
+
 static void said(dropwise_status status)
 {
     memcpy(room(sizeof status), &status, sizeof status);
+    if (chosen != NULL)
+        atomic_store(&dropwise_active_kernels, chosen);
 }
 
 static const void *in(size_t i)
@@ -334,7 +339,7 @@ static void dropblocks(void)
     said(dropwise_dropblock_backward(&mask, dtype, &view, in(1), elements(), bits));
 }
 
-__attribute__((unused)) static void interops(void)
+static void interops(void)
 {
     static const double rates[] = {0.5 + 0x1p-25, 0.6, 0.7, 2.0 / 3.0}; /* 1 - p is exact, as it is ours */
     for (int system = 0; system < REF_SYSTEMS; system++)
@@ -406,7 +411,7 @@ static const calls all_calls[] = {
                    "dropconnect_sample"},
     {dropblocks, "dropblock_init dropblock_gamma dropblock_entries dropblock_draw dropblock_apply "
                  "dropblock_forward dropblock_backward"},
-    {launches, "interop_bits interop_mask interop_forward interop_jax interop_jax_legacy interop_tensorflow "
+    {interops, "interop_bits interop_mask interop_forward interop_jax interop_jax_legacy interop_tensorflow "
                "interop_onednn_3_6 interop_onednn_3_11 interop_onednn_3_11_no_offset interop_torch_cuda "
                "interop_triton interop_inductor_gpu interop_inductor_gpu_2_12 interop_inductor_gpu_2_13 "
                "interop_inductor_cpu interop_inductor_cpu_2_12 interop_curand interop_curand_host "
@@ -506,11 +511,112 @@ static void test_that_the_environment_does_not_matter_and_stays(void **state)
     for_each_tier(check_tier);
 }
 
+/* ---- One tier in a call ---- */
+
+/*
+ * The scalar tier, whose first kernels of a call choose another tier, as another thread might: one without
+ * any kernel. A call that loaded the tier again would end there.
+ */
+static dropwise_kernels choosing, without_kernels;
+
+static void choose_another(void)
+{
+    atomic_store(&dropwise_active_kernels, &without_kernels);
+}
+
+static void prepare(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule)
+{
+    choose_another();
+    dropwise_kernels_scalar.philox4x32_10.prepare(key, high, schedule);
+}
+
+static void generate(const dropwise_key *key, uint64_t counter, size_t n_blocks, void *bytes)
+{
+    choose_another();
+    dropwise_kernels_scalar.philox4x32_10.generate(key, counter, n_blocks, bytes);
+}
+
+static void generate_at(const dropwise_key *key, const uint64_t *counters, size_t n_blocks, void *bytes)
+{
+    choose_another();
+    dropwise_kernels_scalar.philox4x32_10.generate_at(key, counters, n_blocks, bytes);
+}
+
+static void scale_kept(const void *bits, size_t n, const void *p, void *y, const void *scale)
+{
+    choose_another();
+    dropwise_kernels_scalar.scale_kept_f32(bits, n, p, y, scale);
+}
+
+static void widen(size_t n, const void *p, float *out)
+{
+    choose_another();
+    dropwise_kernels_scalar.widen_bf16(n, p, out);
+}
+
+static void philox_words(const dropwise_counters *counters, size_t n_blocks, void *out)
+{
+    choose_another();
+    dropwise_kernels_scalar.words_philox4x32_10(counters, n_blocks, out);
+}
+
+static void threefry_planes(const dropwise_counters *counters, size_t n_blocks, void *out)
+{
+    choose_another();
+    dropwise_kernels_scalar.words_threefry2x32_20_planes(counters, n_blocks, out);
+}
+
+static void test_that_a_call_keeps_to_the_tier_it_began_with(void **state)
+{
+    (void)state;
+    choosing = dropwise_kernels_scalar;
+    choosing.philox4x32_10.prepare = prepare;
+    choosing.philox4x32_10.generate = generate;
+    choosing.philox4x32_10.generate_at = generate_at;
+    choosing.scale_kept_f32 = scale_kept;
+    choosing.widen_bf16 = widen;
+    choosing.words_philox4x32_10 = philox_words;
+    choosing.words_threefry2x32_20_planes = threefry_planes;
+    without_kernels.isa = DROPWISE_ISA_SCALAR;
+    static const ref_dtype dtypes[] = {REF_F32, REF_F64, REF_BF16};
+    for (size_t d = 0; d < sizeof dtypes / sizeof dtypes[0]; d++) {
+        tested = dtypes[d];
+        dtype = dtype_number(tested);
+        for (size_t i = 0; i < N_CALLS; i++) {
+            if (all_calls[i].run == words) /* chooses itself */
+                continue;
+            static uint8_t expected[LIMIT];
+            assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
+            run(&all_calls[i]);
+            memcpy(expected, written, sizeof expected);
+            chosen = &choosing;
+            atomic_store(&dropwise_active_kernels, chosen);
+            run(&all_calls[i]);
+            chosen = NULL;
+            assert_same_bytes(written, expected, sizeof written, "%s, calls like %s", dtype_name(tested),
+                              all_calls[i].names);
+        }
+    }
+    /* Long rows, which go by ways of their own. */
+    enum { LONG = 5000 };
+    static float x[2 * LONG], y[2 * LONG];
+    const uint64_t size[] = {2, LONG - 1};
+    dropwise_view view;
+    dropwise_mask mask;
+    assert_int_equal(dropwise_mask_init(&mask, 0.3, 1, 2), DROPWISE_OK);
+    assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
+    view.x_stride[0] = view.y_stride[0] = LONG;
+    atomic_store(&dropwise_active_kernels, &choosing);
+    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &view, x, y, NULL), DROPWISE_OK);
+    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_that_every_exported_function_is_called_here),
         cmocka_unit_test(test_that_the_environment_does_not_matter_and_stays),
+        cmocka_unit_test(test_that_a_call_keeps_to_the_tier_it_began_with),
     };
     return cmocka_run_group_tests_name("floating-point environment", tests, report_tiers, NULL);
 }
