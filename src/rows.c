@@ -144,7 +144,7 @@ static bool follows(const int64_t *stride, uint64_t size, uint32_t d)
 
 void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
 {
-    if (view->size[view->rank - 1] == 1) /* its stride means nothing, but what it is merged to is contiguous */
+    if (view->size[view->rank - 1] == 1) /* its stride means nothing, but merged rows are contiguous */
         view->x_stride[view->rank - 1] = view->y_stride[view->rank - 1] = 1;
     while (view->rank > 1) {
         const uint32_t d = view->rank - 2;
