@@ -8,8 +8,8 @@
  *
  * The loop walks in units of 64 elements, one word of keep bits.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define OP(name) CONCAT(name, ELEMENT)
 #define VEC CONCAT(vec, WIDTH)
 #define LANES CONCAT(LANES, WIDTH)
@@ -115,8 +115,6 @@ VEC_INLINE void OP(apply)(bool masked, bool streamed, const void *bits, size_t n
     }
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef OP
 #undef VEC
 #undef LANES

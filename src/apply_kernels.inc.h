@@ -4,8 +4,8 @@
  * Included by apply_all.inc.h once for each type, with the parameter ELEMENT, the type, and COPIES where the
  * kernels copy what is kept.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define KERNEL(kind) CONCAT(kind, ELEMENT)
 
 #ifdef COPIES
@@ -40,8 +40,6 @@ static void KERNEL(scale_stream)(size_t n, const void *x, void *y, const void *s
 }
 #endif
 
-#undef CONCAT
-#undef CONCAT_
 #undef KERNEL
 #undef ELEMENT
 #undef COPIES

@@ -3,8 +3,8 @@
  *
  * Included by variants_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define VEC CONCAT(vec, WIDTH)
 #define LANES CONCAT(LANES, WIDTH)
 #define OP(name) CONCAT(name, WIDTH)
@@ -110,6 +110,4 @@ static void OP(split_stream)(const void *bits, size_t n, const uint8_t *x, uint8
 #undef OP
 #undef LANES
 #undef VEC
-#undef CONCAT
-#undef CONCAT_
 #undef WIDTH

@@ -7,8 +7,8 @@
  *   LOAD(p)      LANES_b32 elements as a vec_f32; if it is not defined, there is no widen kernel
  *   STORE(p, v)  the reverse
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 
 #ifdef LOAD
 static void CONCAT(widen, DTYPE)(size_t n, const void *x, float *out)
@@ -40,8 +40,6 @@ static void CONCAT(narrow, DTYPE)(size_t n, const float *in, void *y)
     }
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef DTYPE
 #undef BYTES
 #undef LOAD

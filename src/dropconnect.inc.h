@@ -6,8 +6,8 @@
  *
  * A product is computed and then kept or dropped: what is dropped adds +0.0, whatever it was.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define OP(name) CONCAT(name, REAL)
 #define VEC CONCAT(vec, REAL)
 #define LANES CONCAT(LANES, WIDTH)
@@ -206,8 +206,6 @@ static void OP(sample_normal)(const void *mean, const void *variance, size_t n, 
     }
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef OP
 #undef VEC
 #undef LANES

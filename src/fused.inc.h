@@ -10,8 +10,8 @@
  * Multiply and add are two roundings everywhere, and NaN that leave are the one quiet NaN: so results are the
  * same bits on every ISA, which else differ in the NaN that they make.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define OP(name) CONCAT(name, REAL)
 #define VEC CONCAT(vec, REAL)
 #define LANES CONCAT(LANES, WIDTH)
@@ -379,8 +379,6 @@ static void OP(row_grad)(const void *bits, size_t n, const void *dy, const void 
     }
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef OP
 #undef VEC
 #undef LANES

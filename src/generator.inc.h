@@ -14,8 +14,8 @@
  *                                        words low, low + 1, ...; meanwhile `work`, all of it
  *   NAME_blocks_at(plan, counters, out)  one vector of blocks whose counters are listed
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define KERNEL(kind) CONCAT(kind, GENERATOR)
 #define OF(name) CONCAT(GENERATOR, name)
 
@@ -130,9 +130,7 @@ static void KERNEL(draw)(const dropwise_schedule *schedule, uint32_t low, size_t
         KERNEL(draw_run)(plan, low, n_words, threshold, below, equal);
 }
 
-#define CONCAT3_(a, b, c) a##_##b##_##c
-#define CONCAT3(a, b, c) CONCAT3_(a, b, c)
-#define OF_ELEMENT(kind) CONCAT3(kind, GENERATOR, ELEMENT)
+#define OF_ELEMENT(kind) CONCAT(CONCAT(kind, GENERATOR), ELEMENT)
 
 #ifdef VEC_MERGES
 _Static_assert(MERGED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (MERGED / 4) == 0, "batches of whole words");
@@ -150,13 +148,9 @@ _Static_assert(MERGED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (MERGED / 4) == 0,
 #include "draw_scale.inc.h"
 #endif
 
-#undef CONCAT
-#undef CONCAT_
 #undef KERNEL
 #undef OF
 #undef OF_ELEMENT
-#undef CONCAT3
-#undef CONCAT3_
 #undef MERGED
 #undef WHOLE
 #undef SMALL

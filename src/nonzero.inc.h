@@ -3,8 +3,8 @@
  *
  * Included by apply_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define ELEMENT_BYTES ((size_t)(sizeof(CONCAT(vec, WIDTH)) / CONCAT(LANES, WIDTH)))
 
 /* The bits of 64 elements. */
@@ -33,6 +33,4 @@ static void CONCAT(nonzero, WIDTH)(size_t n, const void *x, void *bits)
 }
 
 #undef ELEMENT_BYTES
-#undef CONCAT
-#undef CONCAT_
 #undef WIDTH

@@ -6,8 +6,8 @@
  *   ROUNDS     10 or 7
  * after philox_round.inc.h.
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define OP(name) CONCAT(GENERATOR, name)
 
 /*
@@ -89,8 +89,6 @@ VEC_INLINE void OP(blocks_at)(const OP(plan) *plan, const uint64_t *counters, ui
     philox_last_round(out, s, vword_set1(plan->k0[ROUNDS - 1]), vword_set1(plan->k1[ROUNDS - 1]));
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef OP
 #undef ROUNDS
 #include "generator.inc.h"

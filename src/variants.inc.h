@@ -6,8 +6,8 @@
  *   REAL, NUMBER, WIDTH  as in fused.inc.h
  *   BELOW_ONE            the largest number below 1
  */
-#define CONCAT_(a, b) a##_##b
-#define CONCAT(a, b) CONCAT_(a, b)
+#include "template.h"
+
 #define OP(name) CONCAT(name, REAL)
 #define VEC CONCAT(vec, REAL)
 #define LANES CONCAT(LANES, WIDTH)
@@ -203,8 +203,6 @@ static void OP(dot)(size_t n, const void *a, const void *b, double *sums)
     store_sums_f64(partial, sums);
 }
 
-#undef CONCAT
-#undef CONCAT_
 #undef OP
 #undef VEC
 #undef LANES

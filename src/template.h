@@ -1,0 +1,12 @@
+/*
+ * What templates share: files that end in .inc.h and are included once for each set of their parameters, which
+ * the names of their functions and types end in or begin with.
+ */
+#ifndef DROPWISE_TEMPLATE_H
+#define DROPWISE_TEMPLATE_H
+
+/* a_b, of what a and b stand for: in two steps, as arguments of ## are not expanded. */
+#define CONCAT(a, b) CONCAT_AS_THEY_ARE(a, b)
+#define CONCAT_AS_THEY_ARE(a, b) a##_##b
+
+#endif
