@@ -23,7 +23,7 @@
 
 #include "dropwise.h"
 
-/* f32 in a wider type would round twice: other scales, other thresholds, other masks. 16 is 0 with _Float16. */
+/* f32 in a wider type would round twice: other scales, thresholds, masks. 16 is 0, but for _Float16. */
 #if !defined(FLT_EVAL_METHOD) || (FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16)
 #  error "dropwise needs FLT_EVAL_METHOD 0: add -msse2 -mfpmath=sse on i386, -fexcess-precision=fast on s390x"
 #endif
