@@ -50,8 +50,9 @@ std::vector<Layout> make_layouts(uint64_t n, double p)
         check(dropwise_interop_torch_cuda(add("torch-cuda-" + std::to_string(vector), vector == 2 ? 8 : 4),
                                           DROPWISE_F32, n, threads, vector, 1, 0, p));
     check(dropwise_interop_triton(add("triton", 16), 1, p));
-    check(dropwise_interop_inductor_gpu(add("inductor-gpu", 16), DROPWISE_F32, 1, p));
-    check(dropwise_interop_inductor_cpu(add("inductor-cpu", 16), DROPWISE_F32, 1, p));
+    check(dropwise_interop_inductor_gpu(add("inductor-gpu-2.11", 16), DROPWISE_F32, 1, p));
+    check(dropwise_interop_inductor_gpu_2_13(add("inductor-gpu-2.13", 4), DROPWISE_F32, 1, p));
+    check(dropwise_interop_inductor_cpu(add("inductor-cpu-2.11", 16), DROPWISE_F32, 1, p));
     check(dropwise_interop_curand(add("curand", 4), 1, 2, 3, p));
     check(dropwise_interop_curand_host(add("curand-host", 4), 1, 0, p));
     check(dropwise_interop_numpy(add("numpy-f32", 4), numpy_key, nullptr, DROPWISE_F32, p));

@@ -26,7 +26,17 @@ static const char *complain(const char *elsewhere, int error)
 
 /* ---- Signals ---- */
 
-static const int deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU};
+/* All that end a program, but those from SIGRTMIN on, and SIGPIPE and SIGXFSZ, which main ignores. */
+static const int deadly[] = {
+    SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2,
+    SIGILL, SIGTRAP, SIGABRT, SIGBUS,  SIGFPE,  SIGSEGV,   SIGSYS,  SIGXCPU,
+#ifdef __linux__ /* elsewhere SIGIO ends nothing */
+    SIGIO,  SIGPWR,
+#endif
+#ifdef SIGSTKFLT
+    SIGSTKFLT,
+#endif
+};
 enum { N_DEADLY = sizeof deadly / sizeof deadly[0] };
 
 /* What the handler removes: changed only while the signals are blocked. */
@@ -42,9 +52,7 @@ static void remove_unfinished(int number)
 static void block_signals(sigset_t *before)
 {
     sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < N_DEADLY; i++)
-        sigaddset(&set, deadly[i]);
+    sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, before);
 }
 
@@ -53,15 +61,23 @@ static void restore_signals(const sigset_t *before)
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
+static void handle_signal(int number)
+{
+    struct sigaction old, mine = {.sa_handler = remove_unfinished, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&mine.sa_mask);
+    /* A signal that nohup, or another starter, has set aside stays so; and so does one of a sanitizer. */
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+        sigaction(number, &mine, NULL);
+}
+
 static void handle_signals(void)
 {
-    for (int i = 0; i < N_DEADLY; i++) {
-        struct sigaction old, mine = {.sa_handler = remove_unfinished, .sa_flags = (int)SA_RESETHAND};
-        sigemptyset(&mine.sa_mask);
-        /* A signal that whoever started the program has set aside, as nohup does, stays so. */
-        if (sigaction(deadly[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(deadly[i], &mine, NULL);
-    }
+    for (int i = 0; i < N_DEADLY; i++)
+        handle_signal(deadly[i]);
+#ifdef SIGRTMIN
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        handle_signal(number);
+#endif
 }
 
 /* ---- Names ---- */
@@ -162,8 +178,10 @@ static const char *open_as_it_is(output *out, const char *path, const struct sta
     if (is_input(status, in))
         return "this is the input too, and is written to while that is read";
     int fd = open_file ? own_descriptor(path, status) : -1;
+    if (fd < 0 && S_ISREG(status->st_mode)) /* it would change before the result is complete */
+        return "this program does not have this file open for writing";
     if (fd < 0)
-        fd = open(path, O_WRONLY | O_TRUNC | O_NOCTTY);
+        fd = open(path, O_WRONLY | O_NOCTTY);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb");
     if (out->file != NULL)
         return NULL;
@@ -176,29 +194,40 @@ static const char *open_as_it_is(output *out, const char *path, const struct sta
 /* For mkstemp. The letters stand apart as three in a row mark unfinished work in this project. */
 static const char part_name[] = ".dropwise-" "XX" "XX" "XX";
 
-/* A new file with a name that nobody has, in out->part; false, with errno. */
-static bool make_part(output *out, char *template)
+/* A new file with a name that nobody has: for its owner alone, or, if `open_to_all`, as open() makes one. */
+static int make_file(char *template, bool open_to_all)
+{
+    const int fd = mkstemp(template);
+    if (fd < 0 || !open_to_all)
+        return fd;
+    /* Only open() knows what the umask and an access control list of the folder make of the mode. */
+    close(fd);
+    unlink(template);
+    return open(template, O_RDWR | O_CREAT | O_EXCL, 0666);
+}
+
+/* Such a file in out->part; false, with errno. */
+static bool make_part(output *out, char *template, bool open_to_all)
 {
     sigset_t before;
     if (template == NULL)
         return false;
     block_signals(&before);
-    const int fd = mkstemp(template);
+    const int fd = make_file(template, open_to_all);
     out->file = fd < 0 ? NULL : fdopen(fd, "wb+");
+    const int error = errno;
     if (out->file != NULL) {
         out->part = template;
         unfinished = template;
         handle_signals();
-    }
-    const int error = errno;
-    restore_signals(&before);
-    if (out->file == NULL) {
+    } else {
         if (fd >= 0) {
             close(fd);
             unlink(template);
         }
         free(template);
     }
+    restore_signals(&before);
     errno = error;
     return out->file != NULL;
 }
@@ -238,7 +267,7 @@ static const char *make_part_elsewhere(output *out)
         strcat(template, "/");
         strcat(template, part_name);
     }
-    if (!make_part(out, template))
+    if (!make_part(out, template, false))
         return complain(folder, errno);
     remove_part(out);
     return NULL;
@@ -250,7 +279,7 @@ static const char *open_beside(output *out, bool exists)
     /* As for a file that is written to in place, its own mode says who may. */
     if (exists && (out->old = open(out->target, O_WRONLY | O_NOCTTY)) < 0)
         return strerror(errno);
-    if (make_part(out, beside(out->target, part_name)))
+    if (make_part(out, beside(out->target, part_name), !exists))
         return NULL;
     return exists ? make_part_elsewhere(out) : strerror(errno);
 }
@@ -265,6 +294,8 @@ const char *output_open(output *out, const char *name, FILE *in)
                    ? "this is the input too, and is written to while that is read"
                    : NULL;
     *out = (output){.name = name, .old = -1};
+    if (name[0] == '\0')
+        return "the output needs a name";
     bool open_file;
     char *path = follow_links(name, &open_file);
     const bool exists = path != NULL && stat(path, &status) == 0;
@@ -310,35 +341,37 @@ void output_discard(output *out)
 
 /* ---- Finishing ---- */
 
-/* Access control lists stand beside the mode, which then means something else. */
-static bool has_acl(int fd)
+/* Whether there is more to a file than its mode and owner: an access control list, or what users noted. */
+static bool has_attributes(int fd)
 {
 #ifdef __linux__
-    return fgetxattr(fd, "system.posix_acl_access", NULL, 0) > 0;
+    char names[4096];
+    const ssize_t size = flistxattr(fd, names, sizeof names);
+    if (size < 0)
+        return errno != ENOTSUP;
+    for (const char *name = names; name < names + size; name += strlen(name) + 1)
+        if (strncmp(name, "security.", 9) != 0) /* labels that the system itself gives to files */
+            return true;
 #else
     (void)fd;
-    return false;
 #endif
+    return false;
 }
 
-/* Gives a new file the mode and the owner of the old one; false if that cannot be. */
+/*
+ * Gives a new file the mode and the owner of the old one; false if they would differ in more, as by a list
+ * that the folder gives to new files.
+ */
 static bool take_over(int fd, int old)
 {
     struct stat before, now;
-    if (fstat(old, &before) != 0 || fstat(fd, &now) != 0 || before.st_nlink > 1 || has_acl(old))
+    if (fstat(old, &before) != 0 || fstat(fd, &now) != 0 || before.st_nlink > 1 || has_attributes(old) ||
+        has_attributes(fd))
         return false;
     const bool others = before.st_uid != now.st_uid || before.st_gid != now.st_gid;
     if (others && fchown(fd, before.st_uid, before.st_gid) != 0)
         return false;
     return fchmod(fd, before.st_mode & 07777) == 0; /* after fchown, which clears bits */
-}
-
-/* Gives a new file the mode of one that open() makes, where there are modes. */
-static void take_umask(int fd)
-{
-    const mode_t mask = umask(0);
-    umask(mask);
-    (void)!fchmod(fd, 0666 & ~mask);
 }
 
 static bool copy_bytes(int from, int to, off_t size)
@@ -364,7 +397,10 @@ static bool copy_bytes(int from, int to, off_t size)
 /* Takes the room that the result needs, so that a full disk shows while the file is as it was. */
 static bool reserve(int fd, off_t before, off_t size)
 {
-    const int error = size > before ? posix_fallocate(fd, 0, size) : 0;
+    int error = posix_fallocate(fd, 0, size); /* from 0 on, as there may be holes */
+    /* Where the file system cannot do it, the C library would read what is there, and cannot. */
+    if (error == EBADF)
+        error = size > before ? posix_fallocate(fd, before, size - before) : 0;
     if (error == 0 || error == EINVAL || error == EOPNOTSUPP)
         return true;
     if (ftruncate(fd, before) != 0)
@@ -379,8 +415,8 @@ static bool write_in_place(int from, int old)
     struct stat result, before;
     sigset_t signals;
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    block_signals(&signals);
     (void)fcntl(old, F_SETLKW, &whole); /* where there are no locks, go without */
+    block_signals(&signals);            /* not before: another program may hold its lock for ever */
     bool done = fstat(from, &result) == 0 && fstat(old, &before) == 0;
     if (done && before.st_nlink == 0) { /* removed meanwhile: nobody would see it */
         errno = ENOENT;
@@ -410,10 +446,8 @@ static bool rename_part(output *out)
 /* `fd` is the result, complete and on the disk. */
 static bool put_in_place(output *out, int fd)
 {
-    if (out->old < 0) {
-        take_umask(fd);
+    if (out->old < 0)
         return rename_part(out);
-    }
     if (out->part != NULL && take_over(fd, out->old)) {
         if (rename_part(out))
             return true;

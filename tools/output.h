@@ -22,10 +22,10 @@ output output_standard(void);
 
 /*
  * Opens what `name` stands for. Links are followed. What is no regular file, and a file that this process has
- * open already (/dev/stdout), is written to as it is. A regular file is left alone until output_finish;
- * what it is to hold goes into another one, which is gone after output_discard and after signals that end the
- * program. `in` is what the result is made from: it may be the same file where that does no harm, and is an
- * error where it does.
+ * open for writing already (/dev/stdout), is written to as it is. A regular file is left alone until
+ * output_finish; what it is to hold goes into another one, which is gone after output_discard and after
+ * signals that end the program (but SIGKILL). `in` is what the result is made from: it may be the same file
+ * where that does no harm, and is an error where it does.
  */
 const char *output_open(output *out, const char *name, FILE *in);
 
@@ -34,8 +34,9 @@ bool output_write(output *out, const void *data, size_t n);
 
 /*
  * Makes sure that all is written and closes. A regular file is replaced by the new one, which gets its mode
- * and owner, in one step. Where that cannot be, it is written to in place. On an error nothing has changed,
- * but for data that pipes and devices took already, and for errors of a disk while writing in place.
+ * and owner, in one step. Where that cannot be, or there is more to a file than these, it is written to in
+ * place. On an error nothing has changed, but for data that pipes and devices took already, and for errors of
+ * a disk, or one that cannot reserve room, while writing in place.
  */
 const char *output_finish(output *out);
 
