@@ -1,6 +1,6 @@
 /*
- * What templates share: files that end in .inc.h and are included once for each set of their parameters, which
- * the names of their functions and types end in or begin with.
+ * What templates share: files that end in .inc.h and are included once for each set of their parameters, by
+ * which the names of their functions and types end or begin.
  */
 #ifndef DROPWISE_TEMPLATE_H
 #define DROPWISE_TEMPLATE_H
