@@ -1,13 +1,14 @@
 /*
  * Checks the networks, in double precision: the gradients of all variants against central differences (seed
  * and step stay the same, so each pass draws the same masks); thinned networks; batch normalisation at
- * inference; and data augmentation.
+ * inference; what is told of the best epoch; and data augmentation.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "networks/experiment.h"
 #include "networks/layers.h"
 #include "networks/networks.h"
 #include "networks/noise.h"
@@ -120,6 +121,28 @@ static bool check_batch_norm(void)
     return report("batch norm at inference", n == 1 && wrong < 1e-8 && fabs(shift - 4) < 1e-8);
 }
 
+/* Labels by chance are learned by heart, and the loss of others soon rises: the best epoch is early. */
+static bool check_best_epoch(void)
+{
+    enum { IMAGES = 60, EPOCHS = 20 };
+    unsigned char pixel[IMAGES * PIXELS], label[IMAGES];
+    uint64_t noise = 2;
+    for (size_t i = 0; i < sizeof pixel; i++)
+        pixel[i] = (unsigned char)(noise_next(&noise) >> 56);
+    for (size_t i = 0; i < IMAGES; i++)
+        label[i] = (unsigned char)(noise_next(&noise) % CLASSES);
+    const dataset d = {.pool = {pixel, label, IMAGES, SIDE, 255}};
+    const variant v = {.network = "perceptron", .kind = NONE, .width = 32};
+    const settings set = {.train = 40, .held = IMAGES, .epochs = EPOCHS, .batch = 10, .learning_rate = 0.01};
+    static history h;
+    watch_variant(&set, &d, &v, 1, &h, NULL, NULL);
+    bool good = h.best < EPOCHS - 1 && h.best_test.loss == h.held[h.best].loss &&
+                h.best_test.accuracy == h.held[h.best].accuracy && h.test.loss == h.held[EPOCHS - 1].loss;
+    for (int e = 0; e < EPOCHS; e++)
+        good = good && h.held[e].loss >= h.best_test.loss;
+    return report("the best epoch", good);
+}
+
 /* Images with one pixel, one right of the middle, become images with one pixel up to one away from it. */
 static bool check_augmentation(bool shifts, bool flips)
 {
@@ -158,7 +181,7 @@ static bool check_augmentation(bool shifts, bool flips)
 int main(void)
 {
     products_begin();
-    int wrong = !check_thinned() + !check_batch_norm();
+    int wrong = !check_thinned() + !check_batch_norm() + !check_best_epoch();
     for (int k = 1; k < 4; k++)
         wrong += !check_augmentation(k & 1, k & 2);
     for (size_t i = 0; i < n_variants; i++)
