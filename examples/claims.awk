@@ -122,7 +122,7 @@ END {
         " % are left, trained with p = 0.5 " half["0.5"] " % of " whole["0.5"] " %")
     thinned = "Thinned networks"
     say("scaled weights stand for the mean of the thinned networks", sentence[thinned " and scaled weights"])
-    say("so they do on few digits", sentence[thinned ", on few digits"])
+    say("likewise, on few digits", sentence[thinned ", on few digits"])
     say("instead of L2, L1, early stopping, or with them", compared("no dropout; L2 1e-4; L1 1e-5; " \
         "early stopping (learns from 80 %, rate not decayed); dropout 0.5/0.1, L2 1e-4; dropout 0.5, inputs 0.1"))
     say("with batch normalisation it belongs behind all of it", compared("batch norm; " \
