@@ -1,18 +1,21 @@
 # What the scripts here share. To be sourced.
 
+is_installed() {
+    dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2> /dev/null | grep -q '^ii'
+}
+
 # Installs the packages that are missing. Needs root only then.
 install_packages() {
     local package missing=()
     for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null | grep -q '^ii' ||
-            missing+=("$package")
+        is_installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] && return
-    echo "installing: ${missing[*]}"
     if [ "$(id -u)" != 0 ]; then
         echo "not root: please install these packages first: ${missing[*]}" >&2
         return 1
     fi
+    echo "installing: ${missing[*]}"
     if [ -z "${apt_updated:-}" ]; then
         apt-get update -qq
         apt_updated=yes
@@ -21,7 +24,22 @@ install_packages() {
         --no-install-recommends "${missing[@]}" > /dev/null
 }
 
+# install_if_possible PACKAGE ELSE: false, after a line that says what is done without it, if that is not so.
+install_if_possible() {
+    if ! is_installed "$1" && { [ "$(id -u)" != 0 ] || ! install_packages "$1"; }; then
+        echo "without $1: $2"
+        return 1
+    fi
+}
+
 # ---- What ci/demo and ci/study share ----
+
+# So many threads: the programs take 64 at most.
+n_threads() {
+    local cpus
+    cpus=$(nproc)
+    echo $((cpus < 64 ? cpus : 64))
+}
 
 # cpu_has FLAG...: whether this CPU, and the operating system, have all of them.
 cpu_has() {
@@ -42,40 +60,46 @@ best_tier() {
     fi
 }
 
-# What networks are built with, and, where it can be had, what makes them fast and gives them images.
+# What networks are built with, and, where it can be had, what makes them fast.
 install_for_networks() {
     install_packages gcc libc6-dev meson ninja-build pkg-config libsleef-dev gzip gnuplot-nox
-    install_packages libopenblas-dev || echo "no OpenBLAS: products of matrices take longer"
-    install_packages dataset-fashion-mnist || true
+    install_if_possible libopenblas-dev "products of matrices take longer" || true
 }
 
-# build_networks FOLDER TARGET...: for this CPU, without optimisations that take longer to compile than they
-# save here.
-build_networks() {
-    local folder=$1 again=() log
+# logged FILE COMMAND...: its output is shown only if it fails.
+logged() {
+    local log=$1
     shift
-    log=$folder/build.log
-    [ ! -e "$folder/build.ninja" ] || again=(--reconfigure)
-    mkdir -p "$folder"
-    { meson setup "$folder" "${again[@]}" -Doptimization=2 "-Dtiers=$(best_tier)" \
-        -Dtests=disabled -Dbench=disabled &&
-        ninja -C "$folder" "$@"; } > "$log" 2>&1 || { cat "$log"; return 1; }
+    "$@" > "$log" 2>&1 || { cat "$log"; return 1; }
 }
 
-# choose_images FOLDER: sets `images`, the options of the programs that say where the images are: unpacked
-# into the folder.
-choose_images() {
+# configure_networks FOLDER: for this CPU, without optimisations that take longer to compile than they save
+# here.
+configure_networks() {
+    local again=()
+    # Where the first configuration was interrupted, there is nothing to configure again.
+    [ ! -e "$1/meson-private/coredata.dat" ] || again=(--reconfigure)
+    mkdir -p "$1"
+    logged "$1/build.log" meson setup "$1" "${again[@]}" -Doptimization=2 "-Dtiers=$(best_tier)" \
+        -Dtests=disabled -Dbench=disabled
+}
+
+# build_networks FOLDER TARGET...: all targets if none is named.
+build_networks() {
+    logged "$1/build.log" ninja -C "$@"
+}
+
+# unpack_fashion FOLDER: Fashion-MNIST, from its package, into FOLDER/fashion.
+unpack_fashion() {
     local packed=/usr/share/datasets/fashion-mnist file
-    if [ -e $packed/train-images-idx3-ubyte.gz ]; then
-        mkdir -p "$1/fashion"
-        for file in {train,t10k}-{images-idx3,labels-idx1}-ubyte; do
-            [ -e "$1/fashion/$file" ] || gzip -dc "$packed/$file.gz" > "$1/part"
-            [ -e "$1/fashion/$file" ] || mv "$1/part" "$1/fashion/$file"
-        done
-        images=(--fashion "$1/fashion")
-    else
-        echo "no package dataset-fashion-mnist: the digits in data/ instead, which have less to show"
-        gzip -dc data/digits.csv.gz > "$1/digits.csv"
-        images=(--digits "$1/digits.csv")
-    fi
+    mkdir -p "$1/fashion"
+    for file in {train,t10k}-{images-idx3,labels-idx1}-ubyte; do
+        [ -e "$1/fashion/$file" ] ||
+            { gzip -dc "$packed/$file.gz" > "$1/part" && mv "$1/part" "$1/fashion/$file"; } || return 1
+    done
+}
+
+# unpack_digits FOLDER: into FOLDER/digits.csv.
+unpack_digits() {
+    gzip -dc data/digits.csv.gz > "$1/digits.csv"
 }

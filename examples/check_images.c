@@ -146,6 +146,8 @@ static void check_good(const char *folder)
     expect(d.pool.pixel[PIXELS + 1] == PIXELS + 1 && d.test.pixel[2] == 12 && d.test.label[3] == 3, "values");
     split s = split_new(&d, 7, 3, 10);
     expect(s.train.n == 3 && s.held.n == 1 && s.test.n == IMAGES, "sizes of parts");
+    const dataset without_test = {.pool = d.pool};
+    expect(usually_held(&d) == 1000 && usually_held(&without_test) == IMAGES, "how many are held out");
     unsigned seen = 0; /* labels, which are all different */
     for (size_t i = 0; i < 3; i++)
         seen |= 1u << s.train.label[i];

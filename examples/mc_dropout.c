@@ -18,7 +18,7 @@
 #include "networks/networks.h"
 #include "networks/summary.h"
 
-enum { MAX_SEEDS = 64, NETWORKS = 64, STEPS = 7 };
+enum { NETWORKS = 64, STEPS = 7 };
 
 /* Sizes of the ensembles that are looked at. */
 static const int step_size[STEPS] = {1, 2, 4, 8, 16, 32, 64};
@@ -97,7 +97,7 @@ static void run_job(int job, char *done, size_t room)
 {
     const uint64_t seed = (uint64_t)job + 1;
     result *r = &results[job];
-    split s = split_new(&images_of, seed, (size_t)n_train, MAX_IMAGES);
+    split s = split_new(&images_of, seed, (size_t)n_train, usually_held(&images_of));
     network net;
     network_build(&net, &tried, s.train.side, s.train.n, seed);
     trainer t = trainer_new(&net, &s, seed, n_train < 1000 ? 20 : 100, 0.001);

@@ -14,7 +14,7 @@
 #include "networks/jobs.h"
 #include "networks/summary.h"
 
-enum { MAX_SEEDS = 64, VARIANTS = 2 };
+enum { VARIANTS = 2 };
 
 /* ---- Runs ---- */
 
@@ -58,22 +58,29 @@ static double end_loss(const history *h)
     return h->test.loss;
 }
 
-static int best_epoch(const history *h)
+static double end_held_loss(const history *h)
 {
-    int best = 0;
-    for (int e = 1; e < set.epochs; e++)
-        best = h->held[e].loss < h->held[best].loss ? e : best;
-    return best;
+    return h->held[set.epochs - 1].loss;
+}
+
+static double best_held_loss(const history *h)
+{
+    return h->held[h->best].loss;
+}
+
+static double best_epoch(const history *h)
+{
+    return h->best + 1;
+}
+
+static double best_accuracy(const history *h)
+{
+    return 100 * h->best_test.accuracy;
 }
 
 static double best_loss(const history *h)
 {
-    return h->held[best_epoch(h)].loss;
-}
-
-static double epoch_of_best(const history *h)
-{
-    return best_epoch(h) + 1;
+    return h->best_test.loss;
 }
 
 static double dropout_share(const history *h)
@@ -100,7 +107,8 @@ static void print_report(const char *products)
            "mean and standard deviation over %d seeds; products of matrices by %s, dropout on %s.\n\n",
            images_of.name, set.train, width, set.batch, set.epochs, n_seeds, products,
            dropwise_isa_name(dropwise_isa_active()));
-    const char *unseen = images_of.test.n != 0 && !set.validate ? "part to test with" : "held out";
+    const bool tests = images_of.test.n != 0 && !set.validate;
+    const char *unseen = tests ? "part to test with" : "held out";
     char name[96];
     printf("| | without dropout | hidden p = %g, inputs p = %g |\n|---|---|---|\n", p, input_p);
     print_row("accuracy on what was learned from, %", 2, train_accuracy);
@@ -108,19 +116,26 @@ static void print_report(const char *products)
     print_row(name, 2, end_accuracy);
     snprintf(name, sizeof name, "loss, %s", unseen);
     print_row(name, 3, end_loss);
-    print_row("lowest held-out loss on the way", 3, best_loss);
-    print_row("in epoch", 1, epoch_of_best);
+    if (tests)
+        print_row("held-out loss in the end", 3, end_held_loss);
+    print_row("lowest held-out loss on the way", 3, best_held_loss);
+    print_row("in epoch", 1, best_epoch);
+    snprintf(name, sizeof name, "accuracy in that epoch, %s, %%", unseen);
+    print_row(name, 2, best_accuracy);
+    snprintf(name, sizeof name, "loss in that epoch, %s", unseen);
+    print_row(name, 3, best_loss);
     print_row("training time spent in dropout, %", 1, dropout_share);
-    double less[MAX_SEEDS], more[MAX_SEEDS], least = INFINITY;
+    double loss[MAX_SEEDS], accuracy[MAX_SEEDS], least = INFINITY, most = -INFINITY;
     for (int s = 0; s < n_seeds; s++) {
-        less[s] = 100 * (1 - histories[1][s].test.loss / histories[0][s].test.loss);
-        more[s] = 100 * (histories[1][s].test.accuracy - histories[0][s].test.accuracy);
-        least = fmin(least, less[s]);
+        loss[s] = 100 * (histories[1][s].test.loss / histories[0][s].test.loss - 1);
+        accuracy[s] = 100 * (histories[1][s].test.accuracy - histories[0][s].test.accuracy);
+        least = fmin(least, loss[s]);
+        most = fmax(most, loss[s]);
     }
-    const summary accuracy = summarise(more, n_seeds);
-    printf("\nWith dropout the loss is lower by %.0f %%, by %.0f %% or more for each seed; the accuracy\n"
-           "differs by %+.2f points (standard error %.2f).\n",
-           summarise(less, n_seeds).mean, least, accuracy.mean, accuracy.deviation / sqrt(n_seeds));
+    const summary a = summarise(accuracy, n_seeds);
+    printf("\nWith dropout the loss differs by %+.0f %% (from %+.0f to %+.0f %%, seed by seed), the\n"
+           "accuracy by %+.2f points (standard error %.2f).\n",
+           summarise(loss, n_seeds).mean, least, most, a.mean, a.deviation / sqrt(n_seeds));
 }
 
 /* Epoch, then loss and accuracy, without and with dropout, each as mean, least and most over the seeds. */

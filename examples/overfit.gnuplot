@@ -2,7 +2,7 @@
 set terminal pngcairo size 1400,620 font "Sans,12" background "white"
 set output picture
 set datafile separator "\t"
-what = system("sed -n 's/^# \\(.*\\): epoch.*/\\1/p' ".curves)
+what = system("sed -n 's/^# \\(.*\\): epoch.*/\\1/p' '".curves."'")
 set multiplot layout 1,2 title what.": images that were not learned from (mean, least and most over seeds)" font ",15"
 set xlabel "epoch"
 set grid lc rgb "#dddddd"

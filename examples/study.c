@@ -14,7 +14,7 @@
 #include "networks/layers.h"
 #include "networks/summary.h"
 
-enum { MAX_SEEDS = 16, MAX_ROWS = 16, REMOVALS = 10, THINNED_NETWORKS = 5 };
+enum { MAX_ROWS = 16, REMOVALS = 10, THINNED_NETWORKS = 5 };
 
 typedef struct row {
     char name[64];
@@ -86,15 +86,19 @@ static double test_loss(const row *r, const history *h)
 
 static double best_epoch(const row *r, const history *h)
 {
-    int best = 0;
-    for (int e = 1; e < r->set.epochs; e++)
-        best = h->held[e].loss < h->held[best].loss ? e : best;
-    return best + 1;
+    (void)r;
+    return h->best + 1;
 }
 
-static double best_loss(const row *r, const history *h)
+static double best_held_loss(const row *r, const history *h)
 {
-    return h->held[(int)best_epoch(r, h) - 1].loss;
+    (void)r;
+    return h->held[h->best].loss;
+}
+
+static double end_held_loss(const row *r, const history *h)
+{
+    return h->held[r->set.epochs - 1].loss;
 }
 
 /* How much the held-out loss jumps from one epoch to the next, in the second half. */
@@ -109,43 +113,51 @@ static double jumps(const row *r, const history *h)
 
 /* ---- Tables ---- */
 
+/* A cell: mean and standard error of a value for each seed. */
+static void print_mean(int digits, const double *values)
+{
+    const summary all = summarise(values, n_seeds);
+    printf(" %.*f +- %.*f |", digits, all.mean, digits, all.deviation / sqrt(n_seeds));
+}
+
 static void print_number(int r, int digits, number_fn *number)
 {
     double values[MAX_SEEDS];
     for (int s = 0; s < n_seeds; s++)
         values[s] = number(&rows[r], &histories[r][s]);
-    const summary all = summarise(values, n_seeds);
-    printf(" %.*f +- %.*f |", digits, all.mean, digits, all.deviation / sqrt(n_seeds));
+    print_mean(digits, values);
 }
 
 /* The epoch in which the held-out loss first was that low, if it was for every seed. */
 static void print_epoch_of(int r, double loss)
 {
-    double sum = 0;
+    double epoch[MAX_SEEDS];
     int reached = 0;
     for (int s = 0; s < n_seeds; s++) {
         int e = 0;
         while (e < rows[r].set.epochs && histories[r][s].held[e].loss > loss)
             e++;
         reached += e < rows[r].set.epochs;
-        sum += e + 1;
+        epoch[s] = e + 1;
     }
     if (reached == n_seeds)
-        printf(" %.1f |", sum / n_seeds);
+        print_mean(1, epoch);
     else
         printf(" %s |", reached == 0 ? "never" : "not always");
 }
 
 static void print_results(int r)
 {
-    print_number(r, 3, best_loss);
+    print_number(r, 3, best_held_loss);
     print_number(r, 1, best_epoch);
+    print_number(r, 3, end_held_loss);
     print_number(r, 3, test_loss);
     print_number(r, 2, test_accuracy);
     printf("\n");
 }
 
-static const char *const result_columns = "lowest held-out loss | in epoch | loss in the end | accuracy, %";
+static const char *const result_columns =
+    "lowest held-out loss | in epoch | held-out loss in the end | loss | accuracy, %";
 
 /* ---- Studies ---- */
 
@@ -163,9 +175,9 @@ static void make_width(void)
 
 static void report_width(void)
 {
-    printf("Perceptrons, 2,000 images, 60 epochs; p of the hidden layers. The epoch in which the loss of\n"
-           "images that are held out first was so low:\n\n"
-           "| width | p | loss 0.7 | 0.6 | 0.5 | %s |\n|---|---|---|---|---|---|---|---|---|\n",
+    printf("Perceptrons, 2,000 images, 60 epochs; p of the hidden layers. The first epoch whose held-out\n"
+           "loss is at most:\n\n"
+           "| width | p | 0.7 | 0.6 | 0.5 | %s |\n|---|---|---|---|---|---|---|---|---|---|\n",
            result_columns);
     for (int r = 0; r < n_rows; r++) {
         printf("| %s |", rows[r].name);
@@ -179,14 +191,14 @@ static void report_width(void)
 static void make_rates(void)
 {
     static const double inputs[] = {0, 0.1, 0.2, 0.4}, hidden[] = {0, 0.2, 0.4, 0.6, 0.8};
-    static const double convolutional[] = {0, 0.1, 0.25, 0.5};
+    static const double convolutional[] = {0, 0.1, 0.25, 0.5, 0.6, 0.7};
     for (int i = 0; i < 4; i++)
         snprintf(add_row("perceptron", 0.4, inputs[i])->name, sizeof rows->name,
                  "inputs (hidden layers: 0.4) | %g", inputs[i]);
     for (int i = 0; i < 5; i++)
         snprintf(add_row("perceptron", hidden[i], 0)->name, sizeof rows->name, "hidden layers | %g",
                  hidden[i]);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         row *r = add_row("convolutional", convolutional[i], 0);
         r->set.train = 1000;
         r->set.epochs = 30;
@@ -199,7 +211,7 @@ static void make_rates(void)
 static void report_rates(void)
 {
     printf("Perceptrons of width 256, 2,000 images, 50 epochs; and a convolutional network, 1,000\n"
-           "images, 30 epochs.\n\n| dropout of | p | %s |\n|---|---|---|---|---|---|\n", result_columns);
+           "images, 30 epochs.\n\n| dropout of | p | %s |\n|---|---|---|---|---|---|---|\n", result_columns);
     for (int r = 0; r < n_rows; r++) {
         printf("| %s |", rows[r].name);
         print_results(r);
@@ -221,7 +233,7 @@ static void report_batches(void)
 {
     printf("Perceptrons of width 256, 2,000 images, 20 epochs. By how much the held-out loss jumps\n"
            "from epoch to epoch in the second half, and what comes out:\n\n"
-           "| batch | p | jumps | %s |\n|---|---|---|---|---|---|---|\n", result_columns);
+           "| batch | p | jumps | %s |\n|---|---|---|---|---|---|---|---|\n", result_columns);
     for (int r = 0; r < n_rows; r++) {
         printf("| %s |", rows[r].name);
         print_number(r, 4, jumps);
@@ -254,7 +266,7 @@ static void report_removal(void)
             double values[MAX_SEEDS];
             for (int s = 0; s < n_seeds; s++)
                 values[s] = removed[r][s][k];
-            printf(" %.1f |", summarise(values, n_seeds).mean);
+            print_mean(1, values);
         }
         printf("\n");
     }
@@ -316,7 +328,7 @@ int main(int argc, char **argv)
         rows[r].set.epochs = epochs != 0 ? epochs : rows[r].set.epochs;
     products_begin();
     jobs_run(n_rows * n_seeds, n_threads, run_job, stderr);
-    printf("Mean and standard error over %d seeds. ", n_seeds);
+    printf("Mean and standard error over %d seeds.\n", n_seeds);
     chosen->report();
     dataset_free(&images_of);
     return 0;

@@ -4,6 +4,9 @@
 
 #include "images.h"
 
+/* Seeds that a program tries. */
+enum { MAX_SEEDS = 64 };
+
 typedef struct int_option {
     const char *name;
     int *value;

@@ -26,10 +26,10 @@ static void train_column(batch_norm *l, size_t rows, const real *x, size_t j)
     const double mean = sum / (double)rows;
     for (size_t r = 0; r < rows; r++)
         squares += ((double)x[r * l->columns + j] - mean) * ((double)x[r * l->columns + j] - mean);
-    const double variance = squares / (double)rows;
     l->mean[j] += momentum * ((real)mean - l->mean[j]);
-    l->variance[j] += momentum * ((real)variance - l->variance[j]);
-    l->deviation[j] = (real)sqrt(variance + (double)small);
+    if (rows > 1) /* the unbiased estimate, which a single row has none of */
+        l->variance[j] += momentum * ((real)(squares / (double)(rows - 1)) - l->variance[j]);
+    l->deviation[j] = (real)sqrt(squares / (double)rows + (double)small);
     for (size_t r = 0; r < rows; r++) {
         const size_t i = r * l->columns + j;
         l->normal[i] = (x[i] - (real)mean) / l->deviation[j];
@@ -109,7 +109,7 @@ size_t batch_norm_shifts(const network *net, double *shift)
         double inference = 0, training = 0;
         for (size_t j = 0; j < l->columns; j++) {
             const double mean = l->sum[j] / (double)l->seen;
-            inference += l->squares[j] / (double)l->seen - mean * mean;
+            inference += (l->squares[j] - l->sum[j] * mean) / (double)(l->seen - 1);
             training += (double)l->variance[j];
         }
         shift[n++] = inference / training;

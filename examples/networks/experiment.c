@@ -49,6 +49,10 @@ void watch_variant(const settings *set, const dataset *d, const variant *v, uint
     for (int e = 0; e < set->epochs; e++) {
         trainer_steps(&r.trainer, trainer_epoch(&r.trainer));
         h->held[e] = evaluate(&r.net, r.parts.held);
+        if (e == 0 || h->held[e].loss < h->held[h->best].loss) {
+            h->best = e;
+            network_keep(&r.net);
+        }
     }
     h->seconds = r.trainer.seconds;
     h->dropout_seconds = network_dropout_seconds(&r.net);
@@ -56,6 +60,8 @@ void watch_variant(const settings *set, const dataset *d, const variant *v, uint
     h->test = judge(&r, set);
     if (look != NULL)
         look(&r.net, &r.parts, closure);
+    network_go_back(&r.net);
+    h->best_test = judge(&r, set);
     end(&r);
 }
 

@@ -23,15 +23,17 @@ typedef struct result {
 
 result try_variant(const settings *set, const dataset *d, const variant *v, uint64_t seed);
 
-/* How a network does after each epoch on what is held out, and in the end. */
+/* How a network does after each epoch on what is held out, in the end, and as it was in the best epoch. */
 enum { MAX_EPOCHS = 1000 };
 
 typedef struct history {
     score held[MAX_EPOCHS], train, test;
+    int best;        /* the epoch, from 0, in which the loss of what is held out was lowest */
+    score best_test; /* of the network of that epoch                                        */
     double seconds, dropout_seconds; /* of training */
 } history;
 
-/* Looks at the network when it is trained. */
+/* Looks at the network when it is trained, in the end. */
 typedef void look_fn(network *net, const split *s, void *closure);
 
 void watch_variant(const settings *set, const dataset *d, const variant *v, uint64_t seed, history *h,

@@ -186,6 +186,11 @@ split split_new(const dataset *d, uint64_t seed, size_t n_train, size_t n_held)
     return s;
 }
 
+size_t usually_held(const dataset *d)
+{
+    return d->test.n == 0 ? d->pool.n : 1000;
+}
+
 void split_free(split *s)
 {
     const data all[] = {s->train, s->held, s->test};

@@ -57,6 +57,9 @@ typedef struct split {
 split split_new(const dataset *d, uint64_t seed, size_t n_train, size_t n_held);
 void split_free(split *s);
 
+/* So many images are usually held out: all that are left, if there are no others to test with. */
+size_t usually_held(const dataset *d);
+
 /* Memory, or the end of the program. */
 void *allocate(size_t n, size_t size);
 

@@ -29,12 +29,16 @@ layer *selu_layer(network *net, size_t size);
 /* Layer normalisation of each of `rows` rows, with a gain and a bias for each column. */
 layer *normalise_layer(network *net, size_t rows, size_t columns);
 
-/* Batch normalisation: of each column over the rows of all samples. At inference by running means. */
+/*
+ * Batch normalisation: of each column over the rows of all samples. At inference by running means of the
+ * mean and of the unbiased variance.
+ */
 layer *batch_norm_layer(network *net, size_t rows, size_t columns);
 
 /*
  * For each layer of batch normalisation, in the order in which they were made: the variance of what came in
- * at inference since the last step of training, to the one that training found. How many there are.
+ * at inference since the last step of training (two rows at least), to the one that training found, both
+ * unbiased. How many there are.
  */
 size_t batch_norm_shifts(const network *net, double *shift);
 

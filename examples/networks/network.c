@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "jobs.h"
 #include "noise.h"
@@ -142,6 +143,18 @@ real *network_forward(network *net, const context *pass, size_t n, const real *x
 {
     sequence_forward(&net->layers, pass, n, x);
     return net->layers.layer[net->layers.n - 1]->y;
+}
+
+void network_keep(network *net)
+{
+    for (size_t i = 0; i < net->n_parameters; i++)
+        memcpy(net->parameter[i].kept, net->parameter[i].value, net->parameter[i].n * sizeof(real));
+}
+
+void network_go_back(network *net)
+{
+    for (size_t i = 0; i < net->n_parameters; i++)
+        memcpy(net->parameter[i].value, net->parameter[i].kept, net->parameter[i].n * sizeof(real));
 }
 
 double network_dropout_seconds(const network *net)

@@ -36,7 +36,7 @@ typedef struct context {
 typedef struct parameter {
     real *value, *gradient; /* a backward pass overwrites the gradient */
     real *mean, *square;    /* Adam's moments                          */
-    real *best;             /* what early stopping goes back to        */
+    real *kept;             /* see network_keep                        */
     size_t n;
     bool is_weight;         /* L1 and L2 count it: no biases           */
     double rate;            /* times the trainer's learning rate       */
@@ -86,6 +86,10 @@ real *network_forward(network *net, const context *pass, size_t n, const real *x
 /* Forward, backward and penalties: the gradients of the parameters, and the loss, mean cross-entropy and all
  * penalties. */
 double network_gradient(network *net, const context *pass, size_t n, const real *x, const int *labels);
+
+/* Keeps the parameters as they are now, of the best epoch, and goes back to them. */
+void network_keep(network *net);
+void network_go_back(network *net);
 
 /* Seconds of training that layers which only drop have computed for. */
 double network_dropout_seconds(const network *net);

@@ -80,19 +80,6 @@ void trainer_steps(trainer *t, size_t steps)
     t->seconds += thread_seconds() - start;
 }
 
-/* What early stopping goes back to. */
-static void keep(network *net)
-{
-    for (size_t i = 0; i < net->n_parameters; i++)
-        memcpy(net->parameter[i].best, net->parameter[i].value, net->parameter[i].n * sizeof(real));
-}
-
-static void go_back(network *net)
-{
-    for (size_t i = 0; i < net->n_parameters; i++)
-        memcpy(net->parameter[i].value, net->parameter[i].best, net->parameter[i].n * sizeof(real));
-}
-
 void trainer_run(trainer *t, int epochs, bool early_stopping)
 {
     const size_t aside = early_stopping ? (t->train.n + 4) / 5 : 0;
@@ -111,10 +98,10 @@ void trainer_run(trainer *t, int epochs, bool early_stopping)
         if (loss < best) {
             best = loss;
             best_epoch = epoch;
-            keep(t->net);
+            network_keep(t->net);
         }
     }
-    go_back(t->net);
+    network_go_back(t->net);
 }
 
 void predict(network *net, const context *pass, data d, real *probability)
