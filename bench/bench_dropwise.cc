@@ -55,8 +55,8 @@ namespace {
 constexpr double kProbabilities[] = {0.1, 0.5};
 
 /* 1, 16, 64, 256 and 1,024 elements of f32, then 16 KiB to 256 MiB by fours. */
-const size_t kSizes[] = {4, 64, 256, kKiB, kSmallBytes, 16 * kKiB, 64 * kKiB,
-                         256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB};
+const size_t kSizes[] = {4,          64,   256,      kKiB,      kSmallBytes, 16 * kKiB, 64 * kKiB,
+                         256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB, 64 * kMiB,   256 * kMiB};
 
 /* All rows of one size stand together, so that what is compared is measured within moments. */
 void add_all(size_t bytes)

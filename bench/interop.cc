@@ -37,8 +37,8 @@ std::vector<Layout> make_layouts(uint64_t n, double p)
     check(dropwise_interop_jax(add("jax", 8), jax_key, DROPWISE_F32, DROPWISE_F32, 1 - p));
     check(dropwise_interop_jax(add("jax-f64", 8), jax_key, DROPWISE_F64, DROPWISE_F64, 1 - p));
     check(dropwise_interop_jax_legacy(add("jax-legacy", 4), jax_key, n, DROPWISE_F32, DROPWISE_F32, 1 - p));
-    check(dropwise_interop_jax_legacy(add("jax-legacy-f16", 2), jax_key, n, DROPWISE_F16, DROPWISE_F16,
-                                      1 - p));
+    check(
+        dropwise_interop_jax_legacy(add("jax-legacy-f16", 2), jax_key, n, DROPWISE_F16, DROPWISE_F16, 1 - p));
     check(dropwise_interop_jax_legacy(add("jax-legacy-bf16", 1), jax_key, n, DROPWISE_BF16, DROPWISE_BF16,
                                       1 - p));
     check(dropwise_interop_tensorflow(add("tf", 4), tf_seed, DROPWISE_F32, p));
@@ -68,8 +68,7 @@ std::vector<Layout> make_layouts(uint64_t n, double p)
 
 #ifdef BENCH_HAVE_RANDOM123
 /* A block for each counter in turn, as a user of the header writes it. */
-template <class Generator>
-Work generator_work(size_t bytes)
+template <class Generator> Work generator_work(size_t bytes)
 {
     return [=] {
         Generator generator;
@@ -109,9 +108,10 @@ void add_interop(dropwise_isa isa)
         for (const Layout &layout : make_layouts(n, 0.1)) {
             const dropwise_interop interop = layout.interop;
             const size_t bytes = static_cast<size_t>(static_cast<double>(n) * layout.bytes);
-            add_call("interop/" + layout.name + "/" + dropwise_isa_name(isa) + "/n:" + std::to_string(n), isa,
-                     n, bytes, [=] { return dropwise_interop_bits(&interop, 0, n, buffers().bits); },
-                     references_of(layout.name, bytes));
+            add_call(
+                "interop/" + layout.name + "/" + dropwise_isa_name(isa) + "/n:" + std::to_string(n), isa, n,
+                bytes, [=] { return dropwise_interop_bits(&interop, 0, n, buffers().bits); },
+                references_of(layout.name, bytes));
         }
     }
 }

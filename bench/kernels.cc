@@ -57,9 +57,8 @@ void add_kernel(const std::string &name, dropwise_scale_fn *scale)
 {
     const size_t element = element_bytes(name.substr(0, name.rfind('/')));
     for (size_t bytes : {4 * kKiB, 256 * kKiB, 64 * kMiB})
-        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes, [=] {
-            scale(bytes / element, buffers().x, buffers().y, scale_for(element));
-        });
+        add_row(name + bytes_suffix(bytes), bytes / element, 2 * bytes,
+                [=] { scale(bytes / element, buffers().x, buffers().y, scale_for(element)); });
 }
 
 void add_kernel(const std::string &name, dropwise_nonzero_fn *nonzero)
@@ -226,9 +225,8 @@ void add_kernel(const std::string &name, dropwise_combine_fn *combine)
 
 void add_kernel(const std::string &name, dropwise_noise_fn *noise)
 {
-    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
-        noise(n, p, params_for(name), buffers().y);
-    });
+    add_fused(name, 2,
+              [=](size_t n, const void *, char *p, size_t) { noise(n, p, params_for(name), buffers().y); });
 }
 
 void add_kernel(const std::string &name, dropwise_relaxed_grad_fn *grad)
@@ -289,9 +287,8 @@ void add_matrix(const std::string &name, std::function<void(size_t n, size_t ste
 {
     const size_t element = element_bytes(name.substr(0, name.rfind('/')));
     for (size_t bytes : {16 * kKiB, 64 * kKiB})
-        add_row(name + bytes_suffix(bytes), bytes / element, bytes, [=] {
-            run(bytes / element / 16, bytes / 16, reinterpret_cast<char *>(buffers().y));
-        });
+        add_row(name + bytes_suffix(bytes), bytes / element, bytes,
+                [=] { run(bytes / element / 16, bytes / 16, reinterpret_cast<char *>(buffers().y)); });
 }
 
 void add_kernel(const std::string &name, dropwise_masked_dot_fn *masked_dot)
@@ -370,10 +367,10 @@ void add_kernels(const dropwise_kernels *kernels)
     const std::string isa_name = dropwise_isa_name(kernels->isa);
 #define DROPWISE_GENERATOR(name) add_generator(#name, isa_name, kernels->name);
 #define DROPWISE_KERNEL(kind, name) \
-    if (kernels->name != nullptr)   \
+    if (kernels->name != nullptr) \
         add_kernel("kernel/" #name "/" + isa_name, kernels->name);
 #define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 #undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL

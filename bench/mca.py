@@ -4,7 +4,7 @@
 usage: mca.py BUILD [REGEX]
 
 BUILD is a build folder, of this machine or a cross build. For every tier in it and every kernel of
-src/kernels.inc (by default those that dropout in cache consists of; REGEX picks others by name) the inner
+src/kernels/kernels.inc (by default those that dropout in cache consists of; REGEX picks others) the inner
 loop is cut out of the compiled object and given to llvm-mca for the CPUs below. The columns:
 
     cycles/element   of the loop alone, once it runs, with all loads answered by the first-level cache
@@ -50,7 +50,7 @@ def find_tools():
 
 
 def read_kernels(regex):
-    text = (ROOT / "src/kernels.inc").read_text()
+    text = (ROOT / "src/kernels/kernels.inc").read_text()
     # ARS is not in kernels.inc: its instructions do not depend on the tier.
     generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+)\)", text, re.M)
     kinds = ("generate", "generate_at", "prepare", "draw")

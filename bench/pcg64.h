@@ -13,8 +13,8 @@ struct Pcg64 {
 
     uint64_t next64()
     {
-        const uint128 multiplier = static_cast<uint128>(UINT64_C(2549297995355413924)) << 64 |
-                                   UINT64_C(4865540595714422341);
+        const uint128 multiplier =
+            static_cast<uint128>(UINT64_C(2549297995355413924)) << 64 | UINT64_C(4865540595714422341);
         state = state * multiplier + increment;
         const auto folded = static_cast<uint64_t>(state >> 64) ^ static_cast<uint64_t>(state);
         const auto turn = static_cast<unsigned>(state >> 122);

@@ -38,9 +38,9 @@ struct Kernel {
         const auto length = static_cast<libxsmm_blasint>(n);
         const libxsmm_meltw_unary_shape shape = libxsmm_create_meltw_unary_shape(
             length, 1, length, length, datatype, datatype, LIBXSMM_DATATYPE_F32);
-        run = libxsmm_dispatch_meltw_unary(
-            LIBXSMM_MELTW_TYPE_UNARY_DROPOUT, shape,
-            bits ? LIBXSMM_MELTW_FLAG_UNARY_BITMASK_2BYTEMULT : LIBXSMM_MELTW_FLAG_UNARY_NONE);
+        run = libxsmm_dispatch_meltw_unary(LIBXSMM_MELTW_TYPE_UNARY_DROPOUT, shape,
+                                           bits ? LIBXSMM_MELTW_FLAG_UNARY_BITMASK_2BYTEMULT
+                                                : LIBXSMM_MELTW_FLAG_UNARY_NONE);
         libxsmm_kernel_info info = {};
         if (run != nullptr)
             libxsmm_get_kernel_info(reinterpret_cast<const void *>(run), &info);
@@ -81,9 +81,10 @@ void add_libxsmm(double p, size_t bytes)
             const size_t n = bytes / dtype.bytes;
             for (bool bits : {false, true}) {
                 const std::string operation = std::string(bits ? "forward_bits/" : "forward/") + dtype.name;
-                add_peer(peer_row(operation, target.name, p, bytes), dtype, p, bytes, bits,
-                         [=] { forward(bits); }, all_generators(target.isa),
-                         [=] { return kernel().compile(target, datatype, p, n, bits); });
+                add_peer(
+                    peer_row(operation, target.name, p, bytes), dtype, p, bytes, bits, [=] { forward(bits); },
+                    all_generators(target.isa),
+                    [=] { return kernel().compile(target, datatype, p, n, bits); });
             }
         }
     }

@@ -66,6 +66,7 @@ void add_onednn(double p, size_t bytes)
         }
         return std::string();
     };
-    add_peer(peer_row("forward/f32", "onednn", p, bytes), kDtypes[0], p, bytes, true,
-             [] { identity().run(); }, vector_tiers(), prepare);
+    add_peer(
+        peer_row("forward/f32", "onednn", p, bytes), kDtypes[0], p, bytes, true, [] { identity().run(); },
+        vector_tiers(), prepare);
 }

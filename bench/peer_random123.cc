@@ -11,9 +11,9 @@ void draw_bits(const dropwise_mask &mask, uint64_t first_block, size_t n, unsign
     const r123::Philox4x32::key_type key = {
         {static_cast<uint32_t>(mask.seed), static_cast<uint32_t>(mask.seed >> 32)}};
     const auto block = [&](uint64_t b) {
-        const r123::Philox4x32::ctr_type counter = {
-            {static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32), static_cast<uint32_t>(mask.stream),
-             static_cast<uint32_t>(mask.stream >> 32)}};
+        const r123::Philox4x32::ctr_type counter = {{static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32),
+                                                     static_cast<uint32_t>(mask.stream),
+                                                     static_cast<uint32_t>(mask.stream >> 32)}};
         return r123::Philox4x32()(counter, key);
     };
     const auto byte_threshold = static_cast<uint32_t>(mask.keep_threshold >> 32);
@@ -55,6 +55,7 @@ void add_random123(double p, size_t bytes)
         ours();
         return std::string(std::memcmp(theirs.data(), buffers().bits, n / 8) == 0 ? "" : "other bits");
     };
-    add_row(peer_row("bits", "random123", p, bytes), n, n / 8,
-            [=] { draw_bits(mask, first_block, n, buffers().bits); }, references, prepare);
+    add_row(
+        peer_row("bits", "random123", p, bytes), n, n / 8,
+        [=] { draw_bits(mask, first_block, n, buffers().bits); }, references, prepare);
 }

@@ -44,8 +44,7 @@ Reference our_reference(const Ours &ours, const Dtype &dtype, double p, size_t b
     const auto number = dtype.number;
     const size_t n = bytes / dtype.bytes;
     const Work forward = [=] {
-        dropwise_forward(&mask, number, kFirst, n, buffers().x, buffers().y,
-                         bits ? buffers().bits : nullptr);
+        dropwise_forward(&mask, number, kFirst, n, buffers().x, buffers().y, bits ? buffers().bits : nullptr);
     };
     return {name_of(ours), {forward}, [=] { dropwise_isa_select(isa); }};
 }
@@ -83,8 +82,8 @@ std::string peer_row(const std::string &operation, const std::string &peer, doub
     return operation + "/" + peer + probability_suffix(p) + bytes_suffix(bytes);
 }
 
-void add_peer(const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits,
-              Work work, std::vector<Ours> ours, std::function<std::string()> prepare)
+void add_peer(const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits, Work work,
+              std::vector<Ours> ours, std::function<std::string()> prepare)
 {
     std::vector<Reference> references = {memcpy_reference(bytes)};
     for (const Ours &one : ours)

@@ -74,9 +74,9 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
         };
         const auto run = operation.run;
         const auto number = dtype.number;
-        add_call(operation.name + suffix, isa, n,
-                 2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
-                 references_of(operation, dtype, isa, p, bytes), begin);
+        add_call(
+            operation.name + suffix, isa, n, 2 * bytes + (operation.moves_bits ? n / 8 : 0),
+            [=] { return run(mask, number, n); }, references_of(operation, dtype, isa, p, bytes), begin);
     }
     if (dtype.number == DROPWISE_F32)
         add_call(std::string("bits/") + dropwise_isa_name(isa) + probability_suffix(p) + bytes_suffix(bytes),
@@ -90,9 +90,10 @@ void add_generators(dropwise_isa isa, double p, size_t bytes)
     for (uint32_t generator : kOtherGenerators) {
         const dropwise_mask mask = make_mask(p, generator);
         const std::string operation = std::string("forward_") + dropwise_generator_name(generator);
-        add_call(operation + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
-                 [=] { return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr); },
-                 memory_references(dtype, isa, bytes, false));
+        add_call(
+            operation + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+            [=] { return dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr); },
+            memory_references(dtype, isa, bytes, false));
     }
 }
 
@@ -114,9 +115,10 @@ void add_views(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
     const auto number = dtype.number;
     for (const auto &named : views) {
         const dropwise_view view = named.second;
-        add_call(named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes, [=] {
-            return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr);
-        }, memory_references(dtype, isa, bytes, false));
+        add_call(
+            named.first + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+            [=] { return dropwise_forward_view(&mask, number, &view, buffers().x, buffers().y, nullptr); },
+            memory_references(dtype, isa, bytes, false));
     }
 }
 
@@ -137,10 +139,12 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
                          std::function<dropwise_status(const dropwise_mask &)> call,
                          std::vector<Reference> references = {}) {
         references.push_back({"unmasked", {[=] { call(none); }}});
-        add_call(name + call_suffix(dtype, isa, p, bytes), isa, n, bytes_moved, [=] { return call(mask); },
-                 references);
+        add_call(
+            name + call_suffix(dtype, isa, p, bytes), isa, n, bytes_moved, [=] { return call(mask); },
+            references);
     };
-    add("residual", 3 * bytes,
+    add(
+        "residual", 3 * bytes,
         [=](const dropwise_mask &m) {
             return dropwise_residual_forward(&m, number, &view, buffers().x, row(), second(), buffers().y,
                                              nullptr);
@@ -149,9 +153,10 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
     add("residual_backward", 2 * bytes, [=](const dropwise_mask &m) {
         return dropwise_residual_backward(&m, number, &view, buffers().x, buffers().y, second(), nullptr);
     });
-    const std::pair<const char *, dropwise_activation> activations[] = {
-        {"relu", DROPWISE_RELU}, {"gelu", DROPWISE_GELU}, {"gelu_tanh", DROPWISE_GELU_TANH},
-        {"silu", DROPWISE_SILU}};
+    const std::pair<const char *, dropwise_activation> activations[] = {{"relu", DROPWISE_RELU},
+                                                                        {"gelu", DROPWISE_GELU},
+                                                                        {"gelu_tanh", DROPWISE_GELU_TANH},
+                                                                        {"silu", DROPWISE_SILU}};
     for (const auto &named : activations) {
         const dropwise_activation activation = named.second;
         add(named.first, 2 * bytes, [=](const dropwise_mask &m) {
@@ -187,9 +192,8 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
     const auto y = [] { return buffers().y; };
     const auto x2 = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
     const auto y2 = [=] { return reinterpret_cast<char *>(buffers().y) + bytes + 192; };
-    const Reference plain = {"plain", {[=] {
-                                 dropwise_forward(&mask, number, 0, n, buffers().x, buffers().y, nullptr);
-                             }}};
+    const Reference plain = {
+        "plain", {[=] { dropwise_forward(&mask, number, 0, n, buffers().x, buffers().y, nullptr); }}};
     /* The usual steps are written for f32. */
     const auto with = [=](const Reference &steps) {
         return number == DROPWISE_F32 ? std::vector<Reference>{plain, steps} : std::vector<Reference>{plain};
@@ -198,9 +202,10 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
              [=] { return dropwise_alpha_forward(&mask, number, &view, x(), y(), nullptr); }, {plain});
     add_call("alpha_backward" + suffix, isa, n, 2 * bytes,
              [=] { return dropwise_alpha_backward(&mask, number, &view, x(), y(), nullptr); });
-    add_call("zoneout" + suffix, isa, n, 3 * bytes,
-             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); },
-             with(choice_reference(p, bytes)));
+    add_call(
+        "zoneout" + suffix, isa, n, 3 * bytes,
+        [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); },
+        with(choice_reference(p, bytes)));
     add_call("zoneout_inplace" + suffix, isa, n, 3 * bytes,
              [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), y(), y(), nullptr); });
     add_call("zoneout_backward" + suffix, isa, n, 3 * bytes,
@@ -211,14 +216,16 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
              [=] { return dropwise_draw_uniform(&mask, number, &view, y()); });
     add_call("normal" + suffix, isa, n, bytes,
              [=] { return dropwise_draw_normal(&mask, number, &view, y()); });
-    add_call("gaussian" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); },
-             with(gaussian_reference(bytes)));
+    add_call(
+        "gaussian" + suffix, isa, n, 2 * bytes,
+        [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); },
+        with(gaussian_reference(bytes)));
     add_call("gaussian_noise" + suffix, isa, n, 2 * bytes,
              [=] { return dropwise_gaussian_noise(&mask, number, &view, 0.1, x(), y()); });
-    add_call("concrete" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); },
-             with(concrete_reference(bytes)));
+    add_call(
+        "concrete" + suffix, isa, n, 2 * bytes,
+        [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); },
+        with(concrete_reference(bytes)));
     add_call("concrete_backward" + suffix, isa, n, 3 * bytes, [=] {
         double dlogit;
         return dropwise_concrete_backward(&mask, number, &view, &concrete, x(), x2(), y(), &dlogit);
@@ -275,12 +282,13 @@ void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
         std::vector<Reference> references = {{"plain", {forward}}};
         if (&layout == layouts && number == DROPWISE_F32)
             references.push_back(dropblock_reference(bytes));
-        add_call(name + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
-                 [=] {
-                     return dropwise_dropblock_forward(&mask, number, &block, &view, buffers().x, buffers().y,
-                                                       buffers().bits);
-                 },
-                 references);
+        add_call(
+            name + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes,
+            [=] {
+                return dropwise_dropblock_forward(&mask, number, &block, &view, buffers().x, buffers().y,
+                                                  buffers().bits);
+            },
+            references);
     }
     const dropwise_view view = layouts[0].view;
     add_call("dropblock_backward" + call_suffix(dtype, isa, p, bytes), isa, n, 2 * bytes + n / 8,
@@ -307,11 +315,26 @@ struct Connect {
             std::abort();
     }
 
-    float *w() const { return buffers().x; }
-    float *x() const { return w() + rows * kColumns + 48; }
-    float *dy() const { return x() + kMaxSamples * kColumns + 48; }
-    float *y() const { return buffers().y; }
-    float *dx() const { return y() + kMaxSamples * rows + 48; } /* or the variance, or masks, or dw */
+    float *w() const
+    {
+        return buffers().x;
+    }
+    float *x() const
+    {
+        return w() + rows * kColumns + 48;
+    }
+    float *dy() const
+    {
+        return x() + kMaxSamples * kColumns + 48;
+    }
+    float *y() const
+    {
+        return buffers().y;
+    }
+    float *dx() const
+    {
+        return y() + kMaxSamples * rows + 48;
+    } /* or the variance, or masks, or dw */
 
     /* The same in steps, sample by sample: a masked copy of the weights, which is multiplied. */
     void copy() const
@@ -377,19 +400,19 @@ void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
 {
     for (size_t samples : {size_t(1), Connect::kMaxSamples}) {
         const size_t rows = bytes / 4 / Connect::kColumns, n = samples * rows * Connect::kColumns;
-        const std::string suffix = std::string("/f32/") + dropwise_isa_name(isa) +
-                                   probability_suffix(p) + "/samples:" + std::to_string(samples) +
-                                   bytes_suffix(bytes);
+        const std::string suffix = std::string("/f32/") + dropwise_isa_name(isa) + probability_suffix(p) +
+                                   "/samples:" + std::to_string(samples) + bytes_suffix(bytes);
         const auto add_forward = [=](const std::string &name, const Connect &c) {
             std::vector<Reference> steps = {{"copy", {[=] { c.copy(); }}}, {"floats", {[=] { c.floats(); }}}};
             if (samples == 1)
                 steps.push_back({"numpy", {[=] { c.numpy(); }}});
-            add_call(name + suffix, isa, n, samples * bytes,
-                     [=] {
-                         return dropwise_dropconnect_forward(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(),
-                                                             nullptr, c.y());
-                     },
-                     steps);
+            add_call(
+                name + suffix, isa, n, samples * bytes,
+                [=] {
+                    return dropwise_dropconnect_forward(&c.mask, DROPWISE_F32, &c.layer, c.w(), c.x(),
+                                                        nullptr, c.y());
+                },
+                steps);
         };
         const Connect c(make_mask(p), rows, samples);
         add_forward("dropconnect", c);

@@ -12,17 +12,21 @@ std::pair<dropwise_scale_fn *, dropwise_scale_fn *> scale_kernels(const dropwise
                                                                   const Dtype &dtype)
 {
     switch (dtype.number) {
-    case DROPWISE_F64: return {kernels->scale_f64, kernels->scale_stream_f64};
-    case DROPWISE_F16: return {kernels->scale_f16, kernels->scale_stream_f16};
-    case DROPWISE_BF16: return {kernels->scale_bf16, kernels->scale_stream_bf16};
-    default: return {kernels->scale_f32, kernels->scale_stream_f32};
+    case DROPWISE_F64:
+        return {kernels->scale_f64, kernels->scale_nt_f64};
+    case DROPWISE_F16:
+        return {kernels->scale_f16, kernels->scale_nt_f16};
+    case DROPWISE_BF16:
+        return {kernels->scale_bf16, kernels->scale_nt_bf16};
+    default:
+        return {kernels->scale_f32, kernels->scale_nt_f32};
     }
 }
 
 std::pair<Work, Work> scale_works(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes)
 {
     const auto both = scale_kernels(kernels, dtype);
-    const auto fence = kernels->stream_fence;
+    const auto fence = kernels->nt_fence;
     const size_t n = bytes / dtype.bytes;
     const void *factor = scale_for(dtype.bytes);
     return {[=] { both.first(n, buffers().x, buffers().y, factor); },
@@ -177,34 +181,35 @@ Reference dropblock_reference(size_t bytes)
     const size_t n = bytes / 4;
     const dropwise_mask mask = make_mask(0.1 / 49 * 1024 / 676);
     return {"steps", {[=] {
-        static std::vector<float> all_seeds, all_keep;
-        all_seeds.resize(n);
-        all_keep.resize(n);
-        float *const seeds = all_seeds.data(), *const keep = all_keep.data(), *const y = buffers().y;
-        const float *const x = buffers().x;
-        unsigned char *const bits = buffers().bits;
-        if (dropwise_draw_bits(&mask, kFirst, n, bits) != DROPWISE_OK)
-            std::abort();
-        for (size_t i = 0; i < n; i++) {
-            const size_t row = i / kSide % kSide, column = i % kSide;
-            const bool inside = row >= kReach && row < kSide - kReach && column >= kReach &&
-                                column < kSide - kReach;
-            seeds[i] = inside && !(bits[i / 8] >> i % 8 & 1) ? 1.0f : 0.0f;
-        }
-        double kept = 0;
-        for (size_t map = 0; map < n; map += kSide * kSide)
-            for (size_t row = 0; row < kSide; row++)
-                for (size_t column = 0; column < kSide; column++) {
-                    float largest = 0;
-                    for (size_t r = row < kReach ? 0 : row - kReach; r <= row + kReach && r < kSide; r++)
-                        for (size_t c = column < kReach ? 0 : column - kReach;
-                             c <= column + kReach && c < kSide; c++)
-                            largest = std::max(largest, seeds[map + r * kSide + c]);
-                    keep[map + row * kSide + column] = 1 - largest;
-                    kept += 1 - static_cast<double>(largest);
+                static std::vector<float> all_seeds, all_keep;
+                all_seeds.resize(n);
+                all_keep.resize(n);
+                float *const seeds = all_seeds.data(), *const keep = all_keep.data(), *const y = buffers().y;
+                const float *const x = buffers().x;
+                unsigned char *const bits = buffers().bits;
+                if (dropwise_draw_bits(&mask, kFirst, n, bits) != DROPWISE_OK)
+                    std::abort();
+                for (size_t i = 0; i < n; i++) {
+                    const size_t row = i / kSide % kSide, column = i % kSide;
+                    const bool inside =
+                        row >= kReach && row < kSide - kReach && column >= kReach && column < kSide - kReach;
+                    seeds[i] = inside && !(bits[i / 8] >> i % 8 & 1) ? 1.0f : 0.0f;
                 }
-        const float scale = static_cast<float>(static_cast<double>(n) / kept);
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] * keep[i] * scale;
-    }}};
+                double kept = 0;
+                for (size_t map = 0; map < n; map += kSide * kSide)
+                    for (size_t row = 0; row < kSide; row++)
+                        for (size_t column = 0; column < kSide; column++) {
+                            float largest = 0;
+                            for (size_t r = row < kReach ? 0 : row - kReach; r <= row + kReach && r < kSide;
+                                 r++)
+                                for (size_t c = column < kReach ? 0 : column - kReach;
+                                     c <= column + kReach && c < kSide; c++)
+                                    largest = std::max(largest, seeds[map + r * kSide + c]);
+                            keep[map + row * kSide + column] = 1 - largest;
+                            kept += 1 - static_cast<double>(largest);
+                        }
+                const float scale = static_cast<float>(static_cast<double>(n) / kept);
+                for (size_t i = 0; i < n; i++)
+                    y[i] = x[i] * keep[i] * scale;
+            }}};
 }

@@ -9,8 +9,7 @@
 Buffers::Buffers()
 {
     constexpr size_t kPage = 4096;
-    char *memory = static_cast<char *>(
-        std::aligned_alloc(kPage, 2 * kMaxBytes + kMaxBytes / 8 + 4 * kPage));
+    char *memory = static_cast<char *>(std::aligned_alloc(kPage, 2 * kMaxBytes + kMaxBytes / 8 + 4 * kPage));
     x = reinterpret_cast<float *>(memory);
     y = reinterpret_cast<float *>(memory + kMaxBytes + kPage / 2 + 64);
     bits = reinterpret_cast<unsigned char *>(memory + 2 * kMaxBytes + 2 * kPage);
@@ -72,7 +71,9 @@ struct Sampled {
     Work work;
     size_t calls;
 
-    explicit Sampled(const Work &sampled) : work(sampled), calls(calls_in_sample(sampled)) {}
+    explicit Sampled(const Work &sampled) : work(sampled), calls(calls_in_sample(sampled))
+    {
+    }
 
     /* Once without being counted, as the others left the caches as they need them. */
     void warm() const
@@ -156,13 +157,15 @@ void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
 void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
               std::function<dropwise_status()> call, std::vector<Reference> references, Work begin)
 {
-    add_row(name, n, bytes_moved, [=] { call(); }, references, [=] {
-        begin();
-        dropwise_status status = dropwise_isa_select(isa);
-        if (status == DROPWISE_OK)
-            status = call();
-        return std::string(status == DROPWISE_OK ? "" : dropwise_status_string(status));
-    });
+    add_row(
+        name, n, bytes_moved, [=] { call(); }, references,
+        [=] {
+            begin();
+            dropwise_status status = dropwise_isa_select(isa);
+            if (status == DROPWISE_OK)
+                status = call();
+            return std::string(status == DROPWISE_OK ? "" : dropwise_status_string(status));
+        });
 }
 
 void add_missing(const std::string &name, const std::string &why)

@@ -14,7 +14,7 @@
 #include "dropwise.h"
 
 extern "C" {
-#include "kernels.h"
+#include "kernels/kernels.h"
 }
 
 constexpr size_t kKiB = 1024, kMiB = 1024 * kKiB;
@@ -47,14 +47,14 @@ struct Reference {
  * A row: its work on n elements, and the bytes that it reads and writes. prepare is called once before, and
  * says what is wrong, or nothing.
  */
-void add_row(const std::string &name, size_t n, size_t bytes_moved, Work work,
-             std::vector<Reference> references = {},
-             std::function<std::string()> prepare = [] { return std::string(); });
+void add_row(
+    const std::string &name, size_t n, size_t bytes_moved, Work work, std::vector<Reference> references = {},
+    std::function<std::string()> prepare = [] { return std::string(); });
 
 /* A row that forces a tier, and fails if the call does. begin is called once, before anything else. */
-void add_call(const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
-              std::function<dropwise_status()> call, std::vector<Reference> references = {},
-              Work begin = [] {});
+void add_call(
+    const std::string &name, dropwise_isa isa, size_t n, size_t bytes_moved,
+    std::function<dropwise_status()> call, std::vector<Reference> references = {}, Work begin = [] {});
 
 /* A row that stands for what could not be measured, and says why. */
 void add_missing(const std::string &name, const std::string &why);
@@ -65,12 +65,9 @@ struct Dtype {
     size_t bytes;
 };
 
-const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},
-                         {"f64", DROPWISE_F64, 8},
-                         {"f16", DROPWISE_F16, 2},
-                         {"bf16", DROPWISE_BF16, 2},
-                         {"f8_e4m3", DROPWISE_F8_E4M3, 1},
-                         {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
+const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},         {"f64", DROPWISE_F64, 8},
+                         {"f16", DROPWISE_F16, 2},         {"bf16", DROPWISE_BF16, 2},
+                         {"f8_e4m3", DROPWISE_F8_E4M3, 1}, {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
 
 /* All but the default one. */
 const uint32_t kOtherGenerators[] = {DROPWISE_PHILOX4X32_7, DROPWISE_THREEFRY4X32_20, DROPWISE_ARS4X32_7};

@@ -14,7 +14,9 @@ namespace {
  */
 class Helper {
 public:
-    Helper() : thread([this] { loop(); }) {}
+    Helper() : thread([this] { loop(); })
+    {
+    }
 
     ~Helper()
     {
@@ -82,11 +84,13 @@ void add_threads(dropwise_isa isa, size_t bytes)
         return;
     }
     const Work second_half = [=] { part(n + 1024, half, n - half); };
-    add_call(name + "2", isa, n, 2 * bytes, [=] {
-        static Helper helper;
-        helper.start(second_half);
-        const dropwise_status status = part(n + 1024, 0, half);
-        helper.wait();
-        return status;
-    }, {{"one_thread", {[=] { whole(); }}}});
+    add_call(name + "2", isa, n, 2 * bytes,
+             [=] {
+                 static Helper helper;
+                 helper.start(second_half);
+                 const dropwise_status status = part(n + 1024, 0, half);
+                 helper.wait();
+                 return status;
+             },
+             {{"one_thread", {[=] { whole(); }}}});
 }

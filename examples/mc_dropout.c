@@ -57,8 +57,8 @@ static void look_at_deviations(const real *mean, const double *squares, data d, 
     }
     qsort(sorted, d.n, sizeof *sorted, falling);
     for (size_t i = 0; i < d.n; i++)
-        found += largest(mean + i * CLASSES, CLASSES) != (size_t)d.label[i] &&
-                 deviation[i] >= sorted[d.n / 10];
+        found +=
+            largest(mean + i * CLASSES, CLASSES) != (size_t)d.label[i] && deviation[i] >= sorted[d.n / 10];
     r->deviation_right /= (double)(right != 0 ? right : 1);
     r->deviation_wrong /= (double)(wrong != 0 ? wrong : 1);
     r->errors_in_top_tenth = wrong != 0 ? (double)found / (double)wrong : 1;
@@ -132,8 +132,8 @@ static void print_row(const char *name, int step, FILE *curves)
 static void print_report(FILE *curves)
 {
     printf("%s, %d images to learn from; two hidden layers of 256, p = %g, inputs p = %g; %d epochs;\n"
-           "mean and standard deviation over %d seeds.\n\n", images_of.name, n_train, tried.p, tried.input_p,
-           epochs, n_seeds);
+           "mean and standard deviation over %d seeds.\n\n",
+           images_of.name, n_train, tried.p, tried.input_p, epochs, n_seeds);
     printf("| | test accuracy, %% | test loss |\n|---|---|---|\n");
     print_row("scaled weights, no masks", -1, curves);
     for (int step = 0; step < STEPS; step++) {
@@ -153,13 +153,16 @@ static void print_report(FILE *curves)
     printf("\nThe mean of %d against scaled weights, same seeds: accuracy %+.2f points (standard error\n"
            "%.2f), loss %+.4f (%.4f). Standard deviation of the predicted class's probability over the\n"
            "networks: %.3f where the mean is right, %.3f where it is wrong; the tenth of the images with\n"
-           "the most holds %.0f %% of the errors.\n", NETWORKS, a.mean, a.deviation / sqrt(n_seeds), l.mean,
-           l.deviation / sqrt(n_seeds), right, wrong, 100 * found);
+           "the most holds %.0f %% of the errors.\n",
+           NETWORKS, a.mean, a.deviation / sqrt(n_seeds), l.mean, l.deviation / sqrt(n_seeds), right, wrong,
+           100 * found);
 }
 
 static const int_option int_options[] = {
-    {"--train", &n_train, 1, MAX_IMAGES}, {"--epochs", &epochs, 1, 10000},
-    {"--seeds", &n_seeds, 1, MAX_SEEDS},  {"--threads", &n_threads, 1, MAX_THREADS},
+    {"--train", &n_train, 1, MAX_IMAGES},
+    {"--epochs", &epochs, 1, 10000},
+    {"--seeds", &n_seeds, 1, MAX_SEEDS},
+    {"--threads", &n_threads, 1, MAX_THREADS},
 };
 
 enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };

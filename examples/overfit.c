@@ -18,8 +18,8 @@ enum { VARIANTS = 2 };
 
 /* ---- Runs ---- */
 
-static settings set = {.train = 5000, .held = 1000, .epochs = 45, .batch = 100, .learning_rate = 0.001,
-                       .constant_rate = true};
+static settings set = {
+    .train = 5000, .held = 1000, .epochs = 45, .batch = 100, .learning_rate = 0.001, .constant_rate = true};
 static int n_seeds = 3, first_seed = 1, width = 256, n_threads = 2;
 static double p = 0.4, input_p = 0.1;
 
@@ -32,8 +32,11 @@ static void run_job(int job, char *done, size_t room)
     const bool with = job % VARIANTS == 1;
     const int s = job / VARIANTS;
     history *h = &histories[with][s];
-    const variant v = {.network = "perceptron", .kind = with ? STANDARD : NONE, .width = (size_t)width,
-                       .p = p, .input_p = input_p};
+    const variant v = {.network = "perceptron",
+                       .kind = with ? STANDARD : NONE,
+                       .width = (size_t)width,
+                       .p = p,
+                       .input_p = input_p};
     watch_variant(&set, &images_of, &v, (uint64_t)(first_seed + s), h, NULL, NULL);
     snprintf(done, room, "seed %d, %-16s loss of images not seen %.3f, accuracy %.1f %%", first_seed + s,
              with ? "with dropout:" : "without dropout:", h->test.loss, 100 * h->test.accuracy);
@@ -167,9 +170,9 @@ static bool write_curves(const char *path)
 /* ---- Arguments ---- */
 
 static const int_option int_options[] = {
-    {"--seeds", &n_seeds, 1, MAX_SEEDS}, {"--first-seed", &first_seed, 1, 1000000},
+    {"--seeds", &n_seeds, 1, MAX_SEEDS},      {"--first-seed", &first_seed, 1, 1000000},
     {"--epochs", &set.epochs, 1, MAX_EPOCHS}, {"--train", &set.train, 1, MAX_IMAGES},
-    {"--held", &set.held, 1, MAX_IMAGES},   {"--width", &width, 1, 4096},
+    {"--held", &set.held, 1, MAX_IMAGES},     {"--width", &width, 1, 4096},
     {"--batch", &set.batch, 1, MAX_BATCH},    {"--threads", &n_threads, 1, MAX_THREADS},
 };
 

@@ -33,7 +33,11 @@ static row *add_row(const char *kind_of_network, double p, double input_p)
 {
     row *r = &rows[n_rows++];
     *r = (row){.v = {.network = kind_of_network, .kind = STANDARD, .p = p, .input_p = input_p},
-               .set = {.train = 2000, .held = 1000, .epochs = 50, .batch = 100, .learning_rate = 0.001,
+               .set = {.train = 2000,
+                       .held = 1000,
+                       .epochs = 50,
+                       .batch = 100,
+                       .learning_rate = 0.001,
                        .constant_rate = true}};
     return r;
 }
@@ -211,7 +215,8 @@ static void make_rates(void)
 static void report_rates(void)
 {
     printf("Perceptrons of width 256, 2,000 images, 50 epochs; and a convolutional network, 1,000\n"
-           "images, 30 epochs.\n\n| dropout of | p | %s |\n|---|---|---|---|---|---|---|\n", result_columns);
+           "images, 30 epochs.\n\n| dropout of | p | %s |\n|---|---|---|---|---|---|---|\n",
+           result_columns);
     for (int r = 0; r < n_rows; r++) {
         printf("| %s |", rows[r].name);
         print_results(r);
@@ -233,7 +238,8 @@ static void report_batches(void)
 {
     printf("Perceptrons of width 256, 2,000 images, 20 epochs. By how much the held-out loss jumps\n"
            "from epoch to epoch in the second half, and what comes out:\n\n"
-           "| batch | p | jumps | %s |\n|---|---|---|---|---|---|---|---|\n", result_columns);
+           "| batch | p | jumps | %s |\n|---|---|---|---|---|---|---|---|\n",
+           result_columns);
     for (int r = 0; r < n_rows; r++) {
         printf("| %s |", rows[r].name);
         print_number(r, 4, jumps);
@@ -253,7 +259,8 @@ static void report_removal(void)
 {
     printf("Perceptrons of width 256, 2,000 images, 50 epochs. Accuracy, %%, when a share of the hidden\n"
            "units, chosen at random, is removed from the trained network and the others are scaled to make\n"
-           "up for it; mean of %d choices:\n\n| trained with p |", THINNED_NETWORKS);
+           "up for it; mean of %d choices:\n\n| trained with p |",
+           THINNED_NETWORKS);
     for (int k = 0; k < REMOVALS; k++)
         printf(" %d %% |", 10 * k);
     printf("\n|---");

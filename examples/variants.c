@@ -104,9 +104,8 @@ static void print_table(FILE *table)
         else
             printf(" | |\n");
         if (table != NULL)
-            fprintf(table, "%d\t%s: %s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", n_networks,
-                    chosen[v].network, chosen[v].name, t.mean, t.deviation, a.mean, a.deviation, d.mean,
-                    error);
+            fprintf(table, "%d\t%s: %s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", n_networks, chosen[v].network,
+                    chosen[v].name, t.mean, t.deviation, a.mean, a.deviation, d.mean, error);
     }
 }
 
@@ -148,7 +147,8 @@ static void print_rates(FILE *out)
 {
     static const char *const names[RATES] = {"inputs", "first hidden layer", "second hidden layer"};
     printf("\nConcrete dropout in the perceptron: p after %d steps from p = 0.5, mean and standard\n"
-           "deviation over %d seeds.\n\n", (POINTS - 1) * STEPS_BETWEEN, n_seeds);
+           "deviation over %d seeds.\n\n",
+           (POINTS - 1) * STEPS_BETWEEN, n_seeds);
     printf("| p of | %zu images | %zu images |\n|---|---|---|\n", set_size(0), set_size(1));
     for (int r = 0; r < RATES; r++) {
         const summary few = rate(0, POINTS - 1, r), many = rate(1, POINTS - 1, r);
@@ -191,9 +191,9 @@ static void choose_variants(const char *only)
 }
 
 static const int_option int_options[] = {
-    {"--seeds", &n_seeds, 1, MAX_SEEDS},    {"--first-seed", &first_seed, 1, 1000000},
-    {"--epochs", &set.epochs, 1, 100000},   {"--train", &set.train, 5, MAX_IMAGES},
-    {"--batch", &set.batch, 1, MAX_BATCH},  {"--threads", &n_threads, 1, MAX_THREADS},
+    {"--seeds", &n_seeds, 1, MAX_SEEDS},   {"--first-seed", &first_seed, 1, 1000000},
+    {"--epochs", &set.epochs, 1, 100000},  {"--train", &set.train, 5, MAX_IMAGES},
+    {"--batch", &set.batch, 1, MAX_BATCH}, {"--threads", &n_threads, 1, MAX_THREADS},
 };
 
 enum { N_INT_OPTIONS = sizeof int_options / sizeof int_options[0] };

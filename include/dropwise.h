@@ -52,9 +52,9 @@
 #define DROPWISE_STREAM_VERSION 1
 
 #if defined(__GNUC__)
-#  define DROPWISE_API __attribute__((visibility("default")))
+#define DROPWISE_API __attribute__((visibility("default")))
 #else
-#  define DROPWISE_API
+#define DROPWISE_API
 #endif
 
 #ifdef __cplusplus
@@ -212,8 +212,8 @@ DROPWISE_API dropwise_status dropwise_keeps(const dropwise_mask *mask, uint64_t 
  * select other domains of the stream (docs/stream.md).
  * Errors: of the mask, SIZE, RANGE (the last byte lies past block 2^64 - 1), NULL.
  */
-DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_block,
-                                                 size_t n, void *bytes);
+DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_block, size_t n,
+                                                 void *bytes);
 
 /* ---- Dropout ------------------------------------------------------------------------------ */
 
@@ -232,9 +232,8 @@ DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint
  * Large results that are not computed in place are written past the caches where the CPU has such
  * stores; they are visible to other threads as ordinary stores are.
  */
-DROPWISE_API dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                              uint64_t first, size_t n, const void *x, void *y,
-                                              void *bits);
+DROPWISE_API dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
+                                              size_t n, const void *x, void *y, void *bits);
 
 /*
  * Training, backward: dx[j] = dy[j] * s where element first + j was kept, +0.0 where it was dropped,
@@ -299,8 +298,7 @@ typedef struct dropwise_stored {
  */
 DROPWISE_API dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtype dtype,
                                                      uint64_t rows, uint64_t row_length,
-                                                     const dropwise_stored *from,
-                                                     const dropwise_stored *to);
+                                                     const dropwise_stored *from, const dropwise_stored *to);
 
 /* ---- Views: tensors of any shape and layout, masks of any shape --------------------------- */
 
@@ -412,81 +410,74 @@ DROPWISE_API dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropw
 
 /* ---- Typed calls -------------------------------------------------------------------------- */
 
-static inline dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first,
-                                                   size_t n, const float *x, float *y, void *bits)
+static inline dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const float *x, float *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F32, first, n, x, y, bits);
 }
 
-static inline dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first,
-                                                    size_t n, const float *dy, float *dx,
-                                                    const void *bits)
+static inline dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                    const float *dy, float *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F32, first, n, dy, dx, bits);
 }
 
-static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n,
-                                                 const float *x, float *y)
+static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const float *x,
+                                                 float *y)
 {
     return dropwise_infer(mask, DROPWISE_F32, n, x, y);
 }
 
-static inline dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first,
-                                                   size_t n, const double *x, double *y,
-                                                   void *bits)
+static inline dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const double *x, double *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F64, first, n, x, y, bits);
 }
 
-static inline dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first,
-                                                    size_t n, const double *dy, double *dx,
-                                                    const void *bits)
+static inline dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                    const double *dy, double *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F64, first, n, dy, dx, bits);
 }
 
-static inline dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n,
-                                                 const double *x, double *y)
+static inline dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n, const double *x,
+                                                 double *y)
 {
     return dropwise_infer(mask, DROPWISE_F64, n, x, y);
 }
 
-static inline dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first,
-                                                   size_t n, const uint16_t *x, uint16_t *y,
-                                                   void *bits)
+static inline dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const uint16_t *x, uint16_t *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F16, first, n, x, y, bits);
 }
 
-static inline dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first,
-                                                    size_t n, const uint16_t *dy, uint16_t *dx,
-                                                    const void *bits)
+static inline dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                    const uint16_t *dy, uint16_t *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F16, first, n, dy, dx, bits);
 }
 
-static inline dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n,
-                                                 const uint16_t *x, uint16_t *y)
+static inline dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n, const uint16_t *x,
+                                                 uint16_t *y)
 {
     return dropwise_infer(mask, DROPWISE_F16, n, x, y);
 }
 
-static inline dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first,
-                                                    size_t n, const uint16_t *x, uint16_t *y,
-                                                    void *bits)
+static inline dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                    const uint16_t *x, uint16_t *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_BF16, first, n, x, y, bits);
 }
 
-static inline dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first,
-                                                     size_t n, const uint16_t *dy, uint16_t *dx,
-                                                     const void *bits)
+static inline dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                     const uint16_t *dy, uint16_t *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_BF16, first, n, dy, dx, bits);
 }
 
-static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, size_t n,
-                                                  const uint16_t *x, uint16_t *y)
+static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, size_t n, const uint16_t *x,
+                                                  uint16_t *y)
 {
     return dropwise_infer(mask, DROPWISE_BF16, n, x, y);
 }

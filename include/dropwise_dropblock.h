@@ -112,8 +112,7 @@ DROPWISE_API dropwise_status dropwise_dropblock_entries(const dropwise_view *vie
  */
 DROPWISE_API dropwise_status dropwise_dropblock_draw(const dropwise_mask *mask,
                                                      const dropwise_dropblock *block,
-                                                     const dropwise_view *view, void *bits,
-                                                     uint64_t *kept);
+                                                     const dropwise_view *view, void *bits, uint64_t *kept);
 
 /*
  * y = x * scale where the bits keep, +0.0 elsewhere; with scale 1, the same bits as x. The scale is rounded
@@ -123,8 +122,7 @@ DROPWISE_API dropwise_status dropwise_dropblock_draw(const dropwise_mask *mask,
  * NULL, OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_dropblock_apply(dropwise_dtype dtype, const dropwise_view *view,
-                                                      double scale, const void *bits, const void *x,
-                                                      void *y);
+                                                      double scale, const void *bits, const void *x, void *y);
 
 /*
  * Training, forward: dropwise_dropblock_draw, and dropwise_dropblock_apply with

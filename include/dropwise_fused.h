@@ -108,7 +108,7 @@ typedef struct dropwise_softmax {
     int64_t causal_offset; /* keys before the first query: 0, or columns - rows                         */
     const void *add;       /* NULL, or numbers of the dtype that are added to the scaled scores         */
     int64_t add_stride[DROPWISE_MAX_RANK]; /* in elements, 0 where add is shared; 1 along a row         */
-    uint64_t reserved[2];  /* zero                                                                      */
+    uint64_t reserved[2]; /* zero                                                                      */
 } dropwise_softmax;
 
 /* Scale, and neither a causal nor an additive mask. Errors: NULL, PARAMETER (scale is not finite). */

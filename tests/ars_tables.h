@@ -3,7 +3,7 @@
 #define ARS_TABLES_H
 
 #include "common.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 extern const dropwise_ars_kernels dropwise_ars10_software;
 extern const dropwise_ars_kernels dropwise_ars10_neon;

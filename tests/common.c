@@ -10,9 +10,9 @@ int report_tiers(void **state)
         const dropwise_status status = dropwise_isa_check(isa);
         const bool wanted = required != NULL && strstr(required, name) != NULL;
         printf("tier %s: %s\n", name,
-               status == DROPWISE_OK                     ? "tested"
+               status == DROPWISE_OK                    ? "tested"
                : status == DROPWISE_ERROR_ISA_NOT_BUILT ? "not built"
-                                                         : "not usable here");
+                                                        : "not usable here");
         if (wanted && status != DROPWISE_OK) {
             printf("tier %s is required here\n", name);
             missing++;
@@ -69,8 +69,8 @@ uint32_t get_le32(const void *p)
 dropwise_dtype dtype_number(ref_dtype dtype)
 {
     static const dropwise_dtype numbers[REF_DTYPES] = {
-        [REF_F32] = DROPWISE_F32, [REF_F64] = DROPWISE_F64,
-        [REF_F16] = DROPWISE_F16, [REF_BF16] = DROPWISE_BF16,
+        [REF_F32] = DROPWISE_F32,         [REF_F64] = DROPWISE_F64,
+        [REF_F16] = DROPWISE_F16,         [REF_BF16] = DROPWISE_BF16,
         [REF_F8_E4M3] = DROPWISE_F8_E4M3, [REF_F8_E4M3_SAT] = DROPWISE_F8_E4M3_SAT,
         [REF_F8_E5M2] = DROPWISE_F8_E5M2, [REF_F8_E5M2_SAT] = DROPWISE_F8_E5M2_SAT};
     return numbers[dtype];
@@ -87,12 +87,12 @@ void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed)
 {
     /* Magnitudes: zero, infinity, NaN (quiet, signalling), subnormals, smallest normal, largest, one. */
     static const uint64_t awkward[REF_DTYPES][10] = {
-        [REF_F32] = {0, 0x7F800000, 0x7FC00000, 0x7FC12345, 0x7F800001, 0x7FBFFFFF, 1, 0x007FFFFF,
-                     0x00800000, 0x7F7FFFFF},
+        [REF_F32] = {0, 0x7F800000, 0x7FC00000, 0x7FC12345, 0x7F800001, 0x7FBFFFFF, 1, 0x007FFFFF, 0x00800000,
+                     0x7F7FFFFF},
         [REF_F64] = {0, UINT64_C(0x7FF0000000000000), UINT64_C(0x7FF8000000000000),
-                     UINT64_C(0x7FF8000012345678), UINT64_C(0x7FF0000000000001),
-                     UINT64_C(0x7FF7FFFFFFFFFFFF), 1, UINT64_C(0x000FFFFFFFFFFFFF),
-                     UINT64_C(0x0010000000000000), UINT64_C(0x7FEFFFFFFFFFFFFF)},
+                     UINT64_C(0x7FF8000012345678), UINT64_C(0x7FF0000000000001), UINT64_C(0x7FF7FFFFFFFFFFFF),
+                     1, UINT64_C(0x000FFFFFFFFFFFFF), UINT64_C(0x0010000000000000),
+                     UINT64_C(0x7FEFFFFFFFFFFFFF)},
         [REF_F16] = {0, 0x7C00, 0x7E00, 0x7E55, 0x7C01, 0x7DFF, 1, 0x03FF, 0x0400, 0x7BFF},
         [REF_BF16] = {0, 0x7F80, 0x7FC0, 0x7FD5, 0x7F81, 0x7FBF, 1, 0x007F, 0x0080, 0x7F7F},
     };
@@ -109,8 +109,7 @@ void fill_awkward(ref_dtype dtype, void *p, size_t n, uint64_t seed)
             u = awkward[dtype][(r >> 32) % 10] | (r >> 8 & 1) << (8 * bytes - 1);
         const uint32_t u32 = (uint32_t)u;
         const uint16_t u16 = (uint16_t)u;
-        memcpy(out + bytes * i, bytes == 8 ? (void *)&u : bytes == 4 ? (void *)&u32 : (void *)&u16,
-               bytes);
+        memcpy(out + bytes * i, bytes == 8 ? (void *)&u : bytes == 4 ? (void *)&u32 : (void *)&u16, bytes);
     }
 }
 

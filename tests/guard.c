@@ -27,8 +27,7 @@ guard_arena guard_new(size_t size)
 {
     const size_t page = page_size();
     const size_t pages = (size + page - 1) / page + 1;
-    uint8_t *map = mmap(NULL, (pages + 2) * page, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *map = mmap(NULL, (pages + 2) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(map != MAP_FAILED, "mmap");
     require(mprotect(map, page, PROT_NONE) == 0, "mprotect");
     require(mprotect(map + (pages + 1) * page, page, PROT_NONE) == 0, "mprotect");

@@ -28,9 +28,9 @@ void free_buffers(void)
         guard_free(&arenas[b]);
 }
 
-bool is_stream(const char *name)
+bool is_nontemporal(const char *name)
 {
-    return strstr(name, "stream") != NULL;
+    return strstr(name, "_nt") != NULL;
 }
 
 ref_dtype dtype_of(const char *name)
@@ -39,8 +39,7 @@ ref_dtype dtype_of(const char *name)
         const char *suffix;
         ref_dtype dtype;
     } suffixes[] = {{"_f32", REF_F32},   {"_b32", REF_F32}, {"_f64", REF_F64}, {"_b64", REF_F64},
-                    {"_bf16", REF_BF16}, {"_f16", REF_F16}, {"_b16", REF_F16},
-                    {"_b8", REF_F8_E4M3}};
+                    {"_bf16", REF_BF16}, {"_f16", REF_F16}, {"_b16", REF_F16}, {"_b8", REF_F8_E4M3}};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (strcmp(strrchr(name, '_'), suffixes[i].suffix) == 0)
             return suffixes[i].dtype;

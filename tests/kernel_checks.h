@@ -6,7 +6,7 @@
 #define KERNEL_CHECKS_H
 
 #include "common.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 enum { MAX_N = 4 * 64 + 1, LARGE_N = 4099, MARGIN = 128 };
 
@@ -20,7 +20,7 @@ void new_buffers(void);
 void free_buffers(void);
 
 /* The streaming kernels want an aligned y; the others are tried at any place. */
-bool is_stream(const char *name);
+bool is_nontemporal(const char *name);
 
 /* A kernel's name ends in its dtype, or, where it only copies, in the width of its elements. */
 ref_dtype dtype_of(const char *name);

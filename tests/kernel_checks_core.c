@@ -106,8 +106,7 @@ static void draw_case(const dropwise_generator *generator, const char *name, uin
 static void check_draw(const dropwise_generator *generator, const char *name)
 {
     enum { WORDS = 70 };
-    static const uint64_t starts[] = {0, 4, UINT64_C(0x123456789ABCDEF0),
-                                      UINT64_C(0x100000000) - 4 * WORDS,
+    static const uint64_t starts[] = {0, 4, UINT64_C(0x123456789ABCDEF0), UINT64_C(0x100000000) - 4 * WORDS,
                                       UINT64_C(0x1000000000000000) - 4 * WORDS};
     static const uint8_t thresholds[] = {0, 1, 127, 128, 129, 230, 254, 255};
     static uint8_t bytes[64 * WORDS];
@@ -122,8 +121,8 @@ static void check_draw(const dropwise_generator *generator, const char *name)
         draw_case(generator, name, starts[4], WORDS, (uint8_t)t, bytes, true);
 }
 
-static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end,
-                       size_t offset, bool in_place)
+static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end, size_t offset,
+                       bool in_place)
 {
     const double value = 1.0 / 0.9;
     const ref_dtype dtype = dtype_of(name);
@@ -142,8 +141,8 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
 
     uint8_t *x = guard_place(&input, n_bytes, at_end, offset);
     const size_t last_aligned = (output.size - n_bytes) / 64 * 64;
-    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, at_end ? last_aligned : 0)
-                                 : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
+    uint8_t *y = is_nontemporal(name) ? guard_at_start(&output, n_bytes, at_end ? last_aligned : 0)
+                                      : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
     fill_awkward(dtype, x, n, n + offset);
     ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
     if (in_place) {
@@ -172,7 +171,7 @@ void check_apply(dropwise_apply_fn *apply, const char *name)
 /* n words are drawn while as many words' elements are scaled, as by draw and scale_kept. */
 static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
                             const char *name, ref_dtype dtype, size_t n, bool at_end,
-                            dropwise_reach reach, bool in_place)
+                            dropwise_residency reach, bool in_place)
 {
     enum { WORDS = 20 };
     static uint8_t bytes[64 * WORDS], keep[64 * WORDS], expected[64 * WORDS * 8];
@@ -193,8 +192,9 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
     uint8_t *x = guard_place(&input, n_bytes, at_end, 5);
     fill_awkward(dtype, x, 64 * n, n);
     ref_apply(dtype, keep, 64 * n, x, expected, &value);
-    const bool streamed = reach == DROPWISE_STREAMED;
-    uint8_t *y = streamed ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
+    const bool nontemporal = reach == DROPWISE_NONTEMPORAL;
+    uint8_t *y =
+        nontemporal ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
     if (in_place)
         memcpy(y, x, n_bytes);
     uint64_t *lt = (uint64_t *)(void *)guard_place(&arenas[0], 8 * n, at_end, 8);
@@ -209,7 +209,7 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
     assert_same_bytes(lt, below, 8 * n, "%s: below, %zu words", name, n);
     assert_same_bytes(eq, equal, 8 * n, "%s: equal, %zu words", name, n);
     assert_same_bytes(y, expected, n_bytes, "%s: %s, %zu words%s%s", name, dtype_name(dtype), n,
-                      streamed ? ", streamed" : "", in_place ? ", in place" : "");
+                      nontemporal ? ", nontemporal" : "", in_place ? ", in place" : "");
     assert_true(guard_intact(&output) && guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
 }
 
@@ -226,7 +226,7 @@ static void check_draw_scale(const dropwise_generator *generator, const char *na
         for (size_t n = 0; kernels[k].draw_scale != NULL && n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
             for (int way = 0; way < 12; way++)
                 draw_scale_case(generator, kernels[k].draw_scale, name, kernels[k].dtype, n, (way & 1) != 0,
-                                (dropwise_reach)(way / 4), (way & 2) != 0);
+                                (dropwise_residency)(way / 4), (way & 2) != 0);
 }
 
 void check_generator(const dropwise_generator *generator, const char *name)
@@ -237,8 +237,7 @@ void check_generator(const dropwise_generator *generator, const char *name)
     check_draw_scale(generator, name);
 }
 
-static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end,
-                       size_t offset)
+static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end, size_t offset)
 {
     const double value = 0.9;
     const ref_dtype dtype = dtype_of(name);
@@ -247,8 +246,8 @@ static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, boo
     static uint8_t keep[LARGE_N], expected[8 * LARGE_N];
     memset(keep, 1, n);
     uint8_t *x = guard_place(&input, n_bytes, at_end, offset);
-    uint8_t *y = is_stream(name) ? guard_at_start(&output, n_bytes, 0)
-                                 : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
+    uint8_t *y = is_nontemporal(name) ? guard_at_start(&output, n_bytes, 0)
+                                      : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
     fill_awkward(dtype, x, n, n + offset);
     ref_apply(dtype, keep, n, x, expected, &value);
     guard_readonly(&input, true);
@@ -262,10 +261,10 @@ static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, boo
 static void scale_all_narrow(dropwise_scale_fn *scale, const char *name)
 {
     enum { ALL = 65536 };
-    static const double factors[] = {1.0, 0.5, 2.0, 1.0 / 0.9, 1.0 / 3, 0.0003662, 1.0009765625, 1000.1,
-                                     1099511627776.0};
+    static const double factors[] = {1.0,       0.5,          2.0,    1.0 / 0.9,      1.0 / 3,
+                                     0.0003662, 1.0009765625, 1000.1, 1099511627776.0};
     static uint16_t x[ALL], expected[ALL];
-    static _Alignas(DROPWISE_STREAM_ALIGN) uint16_t y[ALL];
+    static _Alignas(DROPWISE_NT_ALIGN) uint16_t y[ALL];
     static uint8_t keep[ALL];
     const ref_dtype dtype = dtype_of(name);
     memset(keep, 1, sizeof keep);
@@ -286,7 +285,7 @@ void check_scale(dropwise_scale_fn *scale, const char *name)
             scale_case(scale, name, size_number(i), at_end, 0);
     for (size_t offset = 0; offset < 64; offset++)
         scale_case(scale, name, 150 + offset, false, offset);
-    if (ref_bytes(dtype_of(name)) == 2 && !is_stream(name))
+    if (ref_bytes(dtype_of(name)) == 2 && !is_nontemporal(name))
         scale_all_narrow(scale, name);
 }
 
@@ -322,7 +321,7 @@ void check_clear(dropwise_clear_fn *clear, const char *name)
     static const uint8_t zeros[LARGE_N];
     for (size_t i = 0; i < N_SIZES; i++) {
         const size_t n = size_number(i);
-        uint8_t *y = guard_at_start(&output, n, i % 4 * DROPWISE_STREAM_ALIGN);
+        uint8_t *y = guard_at_start(&output, n, i % 4 * DROPWISE_NT_ALIGN);
         clear(n, y);
         assert_same_bytes(y, zeros, n, "%s: n %zu", name, n);
         assert_true(guard_intact(&output));

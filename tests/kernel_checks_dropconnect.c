@@ -138,8 +138,7 @@ void check_dot_moments(dropwise_dot_moments_fn *dot_moments, const char *name)
             put(c.dtype, c.a, i, (double)(i % 29) - 14.3);
             const double product = rounded(c.dtype, get(c.dtype, c.a, i) * get(c.dtype, c.x, i));
             sum[i % 16][0] = rounded(c.dtype, sum[i % 16][0] + product);
-            square[i % 16][0] =
-                rounded(c.dtype, square[i % 16][0] + rounded(c.dtype, product * product));
+            square[i % 16][0] = rounded(c.dtype, square[i % 16][0] + rounded(c.dtype, product * product));
         }
         guard_readonly(&arenas[0], true);
         dot_moments(n, c.a, c.x, c.sums, c.more_sums, c.sums_step);

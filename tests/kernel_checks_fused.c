@@ -20,7 +20,7 @@ void check_residual(dropwise_residual_fn *residual, const char *name)
                     v = rounded(c->dtype, get(c->dtype, skip, i) + v);
                 put_result(c->dtype, expected, i, v);
             }
-            uint8_t *y = is_stream(name) ? guard_at_start(&arenas[3], c->bytes, 0) : c->in[3];
+            uint8_t *y = is_nontemporal(name) ? guard_at_start(&arenas[3], c->bytes, 0) : c->in[3];
             residual(c->bits, c->n, c->in[0], bias, skip, y, &c->factor);
             assert_same_bytes(y, expected, c->bytes, "%s: n %zu, variant %d", name, c->n, variant);
             assert_all_intact();
@@ -84,7 +84,9 @@ void check_activate_grad(dropwise_activate_grad_fn *grad, const char *name)
             for (size_t i = 0; i < c->n; i++) /* where nothing is kept, no slope may come through */
                 if (!c->keep[i])
                     put(c->dtype, c->in[1], i,
-                        i % 3 == 0 ? (double)NAN : i % 3 == 1 ? -(double)INFINITY : -1.0);
+                        i % 3 == 0   ? (double)NAN
+                        : i % 3 == 1 ? -(double)INFINITY
+                                     : -1.0);
             grad(c->bits, c->n, c->in[0], c->in[1], bias, c->in[3], &c->factor, sums);
             for (size_t i = 0; i < c->n; i++) {
                 const double b = bias != NULL ? get(c->dtype, bias, i) : 0;
@@ -181,8 +183,7 @@ void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name)
             fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
             const any_scale inverse = scale_for(c->dtype, 0.3);
             for (size_t i = 0; i < c->n; i++) {
-                const double p =
-                    rounded(c->dtype, get(c->dtype, c->in[0], i) * rounded(c->dtype, 0.3));
+                const double p = rounded(c->dtype, get(c->dtype, c->in[0], i) * rounded(c->dtype, 0.3));
                 put_result(c->dtype, probabilities, i, p);
                 put_result(c->dtype, expected, i, dropped(c, i, p));
             }
@@ -204,8 +205,8 @@ void check_row_dot(dropwise_row_dot_fn *row_dot, const char *name)
         start_sums(c->dtype, sums, start);
         row_dot(c->bits, c->n, c->in[0], c->in[1], &c->factor, sums);
         for (size_t i = 0; i < c->n; i++)
-            terms[i] = rounded(c->dtype,
-                               dropped(c, i, get(c->dtype, c->in[0], i)) * get(c->dtype, c->in[1], i));
+            terms[i] =
+                rounded(c->dtype, dropped(c, i, get(c->dtype, c->in[0], i)) * get(c->dtype, c->in[1], i));
         check_sums(c, sums, start, terms, name);
     }
 }

@@ -6,7 +6,7 @@
 /* Where a kernel writes: aligned for those that stream. */
 static uint8_t *output_of(const fused_case *c, const char *name)
 {
-    return is_stream(name) ? guard_at_start(&arenas[3], c->bytes, 0) : c->in[3];
+    return is_nontemporal(name) ? guard_at_start(&arenas[3], c->bytes, 0) : c->in[3];
 }
 
 /* Parameters in the type of a kernel, and what they were rounded to. */
@@ -36,13 +36,12 @@ void check_affine(dropwise_affine_fn *affine, const char *name)
             uint8_t *y = output_of(c, name);
             for (size_t i = 0; i < c->n; i++) {
                 const double product = rounded(c->dtype, get(c->dtype, c->in[0], i) * p.value[0]);
-                put(c->dtype, expected, i,
-                    c->keep[i] ? rounded(c->dtype, product + p.value[1]) : p.value[2]);
+                put(c->dtype, expected, i, c->keep[i] ? rounded(c->dtype, product + p.value[1]) : p.value[2]);
             }
             affine(c->bits, c->n, c->in[0], &p.params, y);
             assert_same_bytes(y, expected, c->bytes, "%s: n %zu", name, c->n);
             assert_all_intact();
-            if (is_stream(name))
+            if (is_nontemporal(name))
                 continue;
             affine(c->bits, c->n, c->in[0], &p.params, c->in[0]);
             assert_same_bytes(c->in[0], expected, c->bytes, "%s: in place, n %zu", name, c->n);
@@ -71,10 +70,10 @@ static moved_case *moved_setup(const char *name, size_t n, bool at_end)
         c.bits[n / 8] |= (uint8_t)(0xFF << n % 8);
     c.x = guard_place(&arenas[0], c.bytes, at_end, n % 64);
     c.second = guard_place(&arenas[1], c.bytes, at_end, (n + 1) % 64);
-    c.y = is_stream(name) ? guard_at_start(&arenas[2], c.bytes, 0)
-                          : guard_place(&arenas[2], c.bytes, at_end, (n + 2) % 64);
-    c.other = is_stream(name) ? guard_at_start(&arenas[3], c.bytes, 0)
-                              : guard_place(&arenas[3], c.bytes, at_end, (n + 3) % 64);
+    c.y = is_nontemporal(name) ? guard_at_start(&arenas[2], c.bytes, 0)
+                               : guard_place(&arenas[2], c.bytes, at_end, (n + 2) % 64);
+    c.other = is_nontemporal(name) ? guard_at_start(&arenas[3], c.bytes, 0)
+                                   : guard_place(&arenas[3], c.bytes, at_end, (n + 3) % 64);
     fill_noise(c.x, c.bytes, 1);
     fill_noise(c.second, c.bytes, 2);
     return &c;
@@ -91,7 +90,7 @@ void check_blend(dropwise_blend_fn *blend, const char *name)
             blend(c->bits, c->n, c->x, c->second, c->y);
             assert_same_bytes(c->y, expected, c->bytes, "%s: n %zu", name, c->n);
             assert_all_intact();
-            if (is_stream(name))
+            if (is_nontemporal(name))
                 continue;
             uint8_t *to = s % 2 ? c->x : c->second;
             blend(c->bits, c->n, c->x, c->second, to);
@@ -114,7 +113,7 @@ void check_split(dropwise_split_fn *split, const char *name)
             assert_same_bytes(c->y, kept, c->bytes, "%s: kept, n %zu", name, c->n);
             assert_same_bytes(c->other, dropped, c->bytes, "%s: dropped, n %zu", name, c->n);
             assert_all_intact();
-            if (is_stream(name))
+            if (is_nontemporal(name))
                 continue;
             split(c->bits, c->n, c->x, s % 2 ? c->x : c->y, s % 2 ? c->y : c->x);
             assert_same_bytes(s % 2 ? c->x : c->y, kept, c->bytes, "%s: kept in place, n %zu", name, c->n);
@@ -142,7 +141,7 @@ void check_combine(dropwise_combine_fn *combine, const char *name)
             combine(c->n, c->in[0], c->in[1], &p.params, y);
             assert_same_bytes(y, expected, c->bytes, "%s: n %zu", name, c->n);
             assert_all_intact();
-            if (is_stream(name))
+            if (is_nontemporal(name))
                 continue;
             uint8_t *to = s % 2 ? c->in[0] : c->in[1];
             combine(c->n, c->in[0], c->in[1], &p.params, to);
@@ -166,8 +165,14 @@ static void assert_close(double actual, double expected, double error, const cha
 
 void check_noise(dropwise_noise_fn *make, const char *name)
 {
-    static const uint32_t extreme[8] = {0, UINT32_MAX, 1, UINT32_MAX - 1, UINT32_C(1) << 31,
-                                        (UINT32_C(1) << 31) - 1, UINT32_MAX / 4, UINT32_MAX - 127};
+    static const uint32_t extreme[8] = {0,
+                                        UINT32_MAX,
+                                        1,
+                                        UINT32_MAX - 1,
+                                        UINT32_C(1) << 31,
+                                        (UINT32_C(1) << 31) - 1,
+                                        UINT32_MAX / 4,
+                                        UINT32_MAX - 127};
     const double logit = -0.7, temperature = 0.125;
     for (size_t s = 0; s < N_SIZES; s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
@@ -237,8 +242,8 @@ void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name)
             start_sums(sums);
             for (size_t i = 0; i < c->n; i++) {
                 const double part = get(c->dtype, c->in[2], i);
-                const double d = rounded(
-                    c->dtype, get(c->dtype, c->in[0], i) * rounded(c->dtype, part * p.value[0]));
+                const double d =
+                    rounded(c->dtype, get(c->dtype, c->in[0], i) * rounded(c->dtype, part * p.value[0]));
                 const double z = rounded(c->dtype, rounded(c->dtype, 1 - part) * p.value[2]);
                 const double product = rounded(c->dtype, d * get(c->dtype, c->in[1], i));
                 put_result(c->dtype, expected, i, d);

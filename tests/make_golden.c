@@ -24,8 +24,8 @@ int main(void)
             ref_generate(mask.generator, c->seed, c->stream, b, block);
             bytes_hash = ref_hash(bytes_hash, block, sizeof block);
         }
-        printf("%d %016" PRIx64 " %016" PRIx64 "\n", i,
-               ref_hash(REF_HASH_START, bits, (c->n + 7) / 8), bytes_hash);
+        printf("%d %016" PRIx64 " %016" PRIx64 "\n", i, ref_hash(REF_HASH_START, bits, (c->n + 7) / 8),
+               bytes_hash);
     }
     return 0;
 }

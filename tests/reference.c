@@ -209,17 +209,17 @@ size_t ref_bytes(ref_dtype dtype)
 }
 
 /* A binary format narrower than f32: a sign bit, then a code, of which the upper bits are an exponent. */
-typedef struct narrow_format {
+typedef struct small_float {
     unsigned sign;
     int fraction_bits;
-    int min_exponent; /* of normal numbers */
-    unsigned largest; /* code of the largest finite number */
-    unsigned beyond;  /* code of what rounds to more than that */
+    int min_exponent;  /* of normal numbers */
+    unsigned largest;  /* code of the largest finite number */
+    unsigned beyond;   /* code of what rounds to more than that */
     unsigned infinity; /* 0: there is none; all above it are NaN */
-    unsigned quiet;   /* set in every NaN */
-} narrow_format;
+    unsigned quiet;    /* set in every NaN */
+} small_float;
 
-static const narrow_format narrow_formats[REF_DTYPES] = {
+static const small_float narrow_formats[REF_DTYPES] = {
     [REF_F16] = {0x8000, 10, -14, 0x7BFF, 0x7C00, 0x7C00, 0x7E00},
     [REF_BF16] = {0x8000, 7, -126, 0x7F7F, 0x7F80, 0x7F80, 0x7FC0},
     [REF_F8_E4M3] = {0x80, 3, -6, 0x7E, 0x7F, 0, 0x7F},
@@ -228,7 +228,7 @@ static const narrow_format narrow_formats[REF_DTYPES] = {
     [REF_F8_E5M2_SAT] = {0x80, 2, -14, 0x7B, 0x7B, 0x7C, 0x7E},
 };
 
-static double finite_value(const narrow_format *f, unsigned code)
+static double finite_value(const small_float *f, unsigned code)
 {
     const int exponent = (int)(code >> f->fraction_bits);
     const int fraction = (int)(code & ((1u << f->fraction_bits) - 1));
@@ -238,7 +238,7 @@ static double finite_value(const narrow_format *f, unsigned code)
 }
 
 /* The nearest number of the format, ties to even, by dividing through the distance of its neighbours. */
-static unsigned nearest_code(const narrow_format *f, double magnitude)
+static unsigned nearest_code(const small_float *f, double magnitude)
 {
     if (isinf(magnitude))
         return f->beyond;
@@ -263,7 +263,7 @@ static uint32_t bits_of(float v)
 
 float ref_widen(ref_dtype dtype, unsigned bits)
 {
-    const narrow_format *f = &narrow_formats[dtype];
+    const small_float *f = &narrow_formats[dtype];
     const unsigned code = bits & (f->sign - 1);
     float v;
     if (code <= f->largest) {
@@ -282,7 +282,7 @@ float ref_widen(ref_dtype dtype, unsigned bits)
 
 unsigned ref_narrow(ref_dtype dtype, float v)
 {
-    const narrow_format *f = &narrow_formats[dtype];
+    const small_float *f = &narrow_formats[dtype];
     const uint32_t u = bits_of(v);
     unsigned code;
     if (isnan(v))
@@ -292,8 +292,7 @@ unsigned ref_narrow(ref_dtype dtype, float v)
     return code | (u >> 31 ? f->sign : 0);
 }
 
-void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
-               const double *scale)
+void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, const double *scale)
 {
     const size_t bytes = ref_bytes(dtype);
     for (size_t j = 0; j < n; j++) {
@@ -339,7 +338,7 @@ double ref_normal(ref_dtype dtype, uint32_t word0, uint32_t word1, int odd)
     const double r = sqrt(-2 * log(ref_uniform(dtype, word0)));
     const double angle = 2 * ref_uniform(dtype, word1); /* in half turns, from 0 to 2 */
     /* Near its zeros, the sine of a multiple of pi wants a small argument. */
-    const double sine = angle < 0.5 ? sin(M_PI * angle)
+    const double sine = angle < 0.5   ? sin(M_PI * angle)
                         : angle < 1.5 ? sin(M_PI * (1 - angle))
                                       : -sin(M_PI * (2 - angle));
     const double quarter = fabs(angle - 1); /* the cosine is -cos(pi (angle - 1)), an even function */

@@ -69,8 +69,7 @@ unsigned ref_narrow(ref_dtype dtype, float v);
  * Dropout by keep, a byte an element; scale NULL leaves what is kept as it is; it is rounded to f32 for all
  * dtypes but f64. Unaligned buffers.
  */
-void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y,
-               const double *scale);
+void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, const double *scale);
 
 /*
  * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the

@@ -40,11 +40,11 @@ typedef struct ref_interop {
     ref_dtype draws, dtype;
     double p; /* of dropping; JAX gets 1 - p */
     uint64_t seed, offset;
-    uint64_t seed2;       /* TensorFlow's second seed, cuRAND's subsequence, upper half of NumPy's key */
-    uint64_t size;        /* all elements */
+    uint64_t seed2; /* TensorFlow's second seed, cuRAND's subsequence, upper half of NumPy's key */
+    uint64_t size;  /* all elements */
     uint64_t threads, vector;
     uint64_t rows, columns;
-    uint64_t counter[4];  /* NumPy */
+    uint64_t counter[4]; /* NumPy */
 } ref_interop;
 
 /* The random number that decides on element i: 64, 32, 16 or 8 bits; and the decision on a number. */

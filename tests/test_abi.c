@@ -13,14 +13,14 @@
 
 /* Structs with pointers have this size, and fields lie there, on 64-bit machines. */
 #if UINTPTR_MAX > UINT32_MAX
-#  define PIN_POINTERS(type, size) PIN(sizeof(type), size)
-#  define PIN_FIELD(type, field, offset, size) \
-      PIN(offsetof(type, field), offset)       \
-      PIN(sizeof(((type *)0)->field), size)
+#define PIN_POINTERS(type, size) PIN(sizeof(type), size)
+#define PIN_FIELD(type, field, offset, size) \
+    PIN(offsetof(type, field), offset) \
+    PIN(sizeof(((type *)0)->field), size)
 #else
-#  define PIN_POINTERS(type, size)
-#  define PIN_FIELD(type, field, offset, size) \
-      _Static_assert(sizeof(((type *)0)->field) <= (size), #type " has a smaller " #field);
+#define PIN_POINTERS(type, size)
+#define PIN_FIELD(type, field, offset, size) \
+    _Static_assert(sizeof(((type *)0)->field) <= (size), #type " has a smaller " #field);
 #endif
 
 /* ---- Numbers ---- */
@@ -212,8 +212,12 @@ static void test_views(void **state)
     const uint64_t size[] = {2, 3};
     dropwise_view view;
     assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
-    const dropwise_view expected = {.struct_size = 288, .rank = 2, .size = {2, 3}, .x_stride = {3, 1},
-                                    .y_stride = {3, 1}, .mask_stride = {3, 1}};
+    const dropwise_view expected = {.struct_size = 288,
+                                    .rank = 2,
+                                    .size = {2, 3},
+                                    .x_stride = {3, 1},
+                                    .y_stride = {3, 1},
+                                    .mask_stride = {3, 1}};
     assert_same_bytes(&view, &expected, sizeof view, "a view");
 
     dropwise_dropblock block;
@@ -227,9 +231,15 @@ static void test_layers(void **state)
     (void)state;
     dropwise_dropconnect layer;
     assert_int_equal(dropwise_dropconnect_init(&layer, 2, 3, 5), DROPWISE_OK);
-    const dropwise_dropconnect connect = {.struct_size = 104, .samples = 2, .rows = 3, .columns = 5,
-                                          .mask_sample_stride = 15, .mask_row_stride = 5, .w_stride = 5,
-                                          .x_stride = 5, .y_stride = 3};
+    const dropwise_dropconnect connect = {.struct_size = 104,
+                                          .samples = 2,
+                                          .rows = 3,
+                                          .columns = 5,
+                                          .mask_sample_stride = 15,
+                                          .mask_row_stride = 5,
+                                          .w_stride = 5,
+                                          .x_stride = 5,
+                                          .y_stride = 3};
     assert_same_bytes(&layer, &connect, sizeof layer, "a layer");
 
     dropwise_concrete concrete;

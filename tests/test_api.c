@@ -26,8 +26,7 @@ static void assert_untouched(void)
 }
 
 /* All calls that take a mask, a range and data refuse these arguments alike. */
-static void assert_refused(const dropwise_mask *mask, uint64_t first, size_t n,
-                           dropwise_status status)
+static void assert_refused(const dropwise_mask *mask, uint64_t first, size_t n, dropwise_status status)
 {
     assert_int_equal(dropwise_draw_bits(mask, first, n, bits), status);
     assert_int_equal(dropwise_forward(mask, DROPWISE_F32, first, n, x, y, NULL), status);
@@ -68,7 +67,7 @@ static void test_thresholds(void **state)
     } cases[] = {
         {0.0, UINT64_C(1) << 40},
         {-0.0, UINT64_C(1) << 40},
-        {0x1p-41, UINT64_C(1) << 40}, /* half to even: up   */
+        {0x1p-41, UINT64_C(1) << 40},           /* half to even: up   */
         {3 * 0x1p-41, (UINT64_C(1) << 40) - 2}, /* and down */
         {0x1p-40, (UINT64_C(1) << 40) - 1},
         {0x1p-1074, UINT64_C(1) << 40},
@@ -165,10 +164,8 @@ static void test_dtype(void **state)
     (void)state;
     static const dropwise_dtype unknown[] = {0, -1, 99, INT32_MAX};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
-        assert_int_equal(dropwise_forward(&good, unknown[i], 0, N, x, y, bits),
-                         DROPWISE_ERROR_DTYPE);
-        assert_int_equal(dropwise_backward(&good, unknown[i], 0, N, x, y, NULL),
-                         DROPWISE_ERROR_DTYPE);
+        assert_int_equal(dropwise_forward(&good, unknown[i], 0, N, x, y, bits), DROPWISE_ERROR_DTYPE);
+        assert_int_equal(dropwise_backward(&good, unknown[i], 0, N, x, y, NULL), DROPWISE_ERROR_DTYPE);
         assert_int_equal(dropwise_infer(&good, unknown[i], N, x, y), DROPWISE_ERROR_DTYPE);
     }
     assert_untouched();
@@ -212,12 +209,10 @@ static void test_overlap(void **state)
                          DROPWISE_ERROR_OVERLAP);
         assert_int_equal(dropwise_backward_f32(&good, 0, N, buffer + shift, buffer, NULL),
                          DROPWISE_ERROR_OVERLAP);
-        assert_int_equal(dropwise_infer_f32(&good, N, buffer + shift, buffer),
-                         DROPWISE_ERROR_OVERLAP);
+        assert_int_equal(dropwise_infer_f32(&good, N, buffer + shift, buffer), DROPWISE_ERROR_OVERLAP);
     }
     /* Bits inside x or y. */
-    assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, y, buffer + N - 1),
-                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, y, buffer + N - 1), DROPWISE_ERROR_OVERLAP);
     assert_int_equal(dropwise_forward_f32(&good, 0, N, x, buffer, buffer), DROPWISE_ERROR_OVERLAP);
     assert_int_equal(dropwise_backward_f32(&good, 0, N, x, buffer, (uint8_t *)(buffer + N) - 1),
                      DROPWISE_ERROR_OVERLAP);
@@ -225,9 +220,8 @@ static void test_overlap(void **state)
     assert_untouched();
 
     /* Neighbours do not overlap, and in place is no overlap. */
-    assert_int_equal(
-        dropwise_forward_f32(&good, 0, N, buffer, buffer + N, (uint8_t *)(buffer + 2 * N)),
-        DROPWISE_OK);
+    assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, buffer + N, (uint8_t *)(buffer + 2 * N)),
+                     DROPWISE_OK);
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer + N, buffer, NULL), DROPWISE_OK);
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, buffer, NULL), DROPWISE_OK);
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "cpu.h"
-#include "dispatch.h"
+#include "tiers/cpu.h"
+#include "tiers/dispatch.h"
 
 /* Tiers from the best on: an order that their numbers in the ABI do not give. */
 static dropwise_isa best_tier(void)
@@ -164,15 +164,14 @@ static void test_environment_variable(void **state)
     static const char *const no_tier[] = {"AVX2", "sse9", "avx2 ", "auto"};
     for (size_t i = 0; i < sizeof no_tier / sizeof no_tier[0]; i++) {
         ask_child(program, no_tier[i], answer, sizeof answer);
-        snprintf(expected, sizeof expected,
-                 "%s: the best usable tier; DROPWISE_ISA names no tier\n", best);
+        snprintf(expected, sizeof expected, "%s: the best usable tier; DROPWISE_ISA names no tier\n", best);
         assert_string_equal(answer, expected);
     }
     static const char *const not_set[] = {NULL, ""};
     for (size_t i = 0; i < sizeof not_set / sizeof not_set[0]; i++) {
         ask_child(program, not_set[i], answer, sizeof answer);
-        snprintf(expected, sizeof expected,
-                 "%s: the best tier that this CPU and operating system can run\n", best);
+        snprintf(expected, sizeof expected, "%s: the best tier that this CPU and operating system can run\n",
+                 best);
         assert_string_equal(answer, expected);
     }
 }

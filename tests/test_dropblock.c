@@ -219,8 +219,8 @@ static void run_case(const block_case *c)
     const double other = c->standard ? 1 : 1.75;
     memcpy(y_buffer, before, y_bytes);
     memcpy(expected_y, before, y_bytes);
-    expect(v, &r, c->dtype, c->standard ? NULL : &other,
-           c->in_place ? before + (size_t)x_origin * bytes : x, expected_y + (size_t)y_origin * bytes);
+    expect(v, &r, c->dtype, c->standard ? NULL : &other, c->in_place ? before + (size_t)x_origin * bytes : x,
+           expected_y + (size_t)y_origin * bytes);
     assert_int_equal(dropwise_dropblock_apply(dtype, v, other, bits, x, y), DROPWISE_OK);
     assert_same_bytes(y_buffer, expected_y, y_bytes, "apply, " WHERE);
     assert_true(guard_intact(&y_arena));
@@ -357,12 +357,12 @@ static void check_maps(dropwise_isa isa)
         uint64_t block;
         bool large;
     } maps[] = {
-        {4, {3, 20, 32, 32}, 0, 1u << 2 | 1u << 3, 7, false},       /* NCHW                              */
-        {4, {5, 67, 7, 7}, 0, 1u << 2 | 1u << 3, 7, false},         /* blocks as large as maps           */
+        {4, {3, 20, 32, 32}, 0, 1u << 2 | 1u << 3, 7, false}, /* NCHW                              */
+        {4, {5, 67, 7, 7}, 0, 1u << 2 | 1u << 3, 7, false},   /* blocks as large as maps           */
         {4, {2, 50, 14, 14}, 0, 1u << 2 | 1u << 3, 5, false},
-        {4, {2, 9, 56, 57}, 0, 1u << 2 | 1u << 3, 4, false},        /* even blocks                       */
-        {4, {1, 3, 113, 113}, 0, 1u << 2 | 1u << 3, 31, false},     /* 8 maps make whole bytes: 12.5 KiB */
-        {4, {4, 32, 32, 20}, 0, 1u << 1 | 1u << 2, 7, false},       /* NHWC                              */
+        {4, {2, 9, 56, 57}, 0, 1u << 2 | 1u << 3, 4, false},    /* even blocks                       */
+        {4, {1, 3, 113, 113}, 0, 1u << 2 | 1u << 3, 31, false}, /* 8 maps make whole bytes: 12.5 KiB */
+        {4, {4, 32, 32, 20}, 0, 1u << 1 | 1u << 2, 7, false},   /* NHWC                              */
         {4, {1, 7, 7, 2048}, 0, 1u << 1 | 1u << 2, 3, false},
         {4, {2, 9, 9, 1031}, 0, 1u << 1 | 1u << 2, 4, true},        /* 8 rows make whole bytes: 9 KiB    */
         {4, {6, 10, 28, 28}, 1u << 1, 1u << 2 | 1u << 3, 7, false}, /* all channels share, NCHW          */
@@ -370,12 +370,12 @@ static void check_maps(dropwise_isa isa)
         {4, {6, 10, 13, 13}, 1u << 0, 1u << 2 | 1u << 3, 3, false}, /* all samples share                 */
         {3, {4, 30, 500}, 0, 1u << 2, 16, false},                   /* 1D                                */
         {3, {4, 500, 30}, 0, 1u << 1, 9, false},
-        {5, {2, 6, 9, 10, 11}, 0, 7u << 2, 4, false},               /* 3D                                */
+        {5, {2, 6, 9, 10, 11}, 0, 7u << 2, 4, false}, /* 3D                                */
         {5, {2, 9, 10, 11, 6}, 0, 7u << 1, 3, false},
-        {2, {300, 700}, 0, 1u << 0 | 1u << 1, 150, false},          /* one map                           */
+        {2, {300, 700}, 0, 1u << 0 | 1u << 1, 150, false}, /* one map                           */
         {1, {90000}, 0, 1u << 0, 2000, false},
-        {2, {40, 77}, 0, 0, 1, false},                              /* no blocks at all                  */
-        {4, {1, 1100, 31, 32}, 0, 1u << 2 | 1u << 3, 7, true},      /* beyond 4 MiB: streamed            */
+        {2, {40, 77}, 0, 0, 1, false},                         /* no blocks at all                  */
+        {4, {1, 1100, 31, 32}, 0, 1u << 2 | 1u << 3, 7, true}, /* beyond 4 MiB: nontemporal            */
         {4, {8, 160, 30, 29}, 1u << 1, 1u << 2 | 1u << 3, 6, true},
     };
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
@@ -415,8 +415,8 @@ static void check_shards(dropwise_isa isa)
         const block_case c = case_of(4, last ? nhwc : nchw, 0, last ? 3u << 1 : 3u << 2, 3, 0.2);
         dropwise_mask mask;
         assert_int_equal(dropwise_mask_init(&mask, c.gamma, SEED, STREAM), DROPWISE_OK);
-        assert_int_equal(
-            dropwise_dropblock_forward(&mask, DROPWISE_F32, &c.block, &c.view, x, whole, bits), DROPWISE_OK);
+        assert_int_equal(dropwise_dropblock_forward(&mask, DROPWISE_F32, &c.block, &c.view, x, whole, bits),
+                         DROPWISE_OK);
 
         dropwise_view shard[4];
         size_t offset[4];

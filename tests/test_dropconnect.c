@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "dispatch.h"
+#include "tiers/dispatch.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_variants.h"
 #include "tensors.h"
@@ -74,13 +74,13 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, 1, 0.5, DROPWISE_SCALING_INVERTED, 0},      {3, 5, 7, 0.5, DROPWISE_SCALING_INVERTED, 0},
-    {2, 70, 3, 0.3, DROPWISE_SCALING_STANDARD, 1},     {20, 9, 100, 0.5, DROPWISE_SCALING_INVERTED, 0},
-    {35, 6, 65, 0.1, DROPWISE_SCALING_STANDARD, 3},    {2, 67, 784, 0.5, DROPWISE_SCALING_INVERTED, 0},
-    {2, 6, 1030, 0.5, DROPWISE_SCALING_INVERTED, 5},   {1, 7, 4097, 0.9, DROPWISE_SCALING_INVERTED, 0},
-    {3, 2, 5003, 0.2, DROPWISE_SCALING_STANDARD, 0},   {70, 3, 513, 0.5, DROPWISE_SCALING_INVERTED, 0},
-    {4, 33, 256, 0.0, DROPWISE_SCALING_INVERTED, 0},   {4, 33, 256, 1.0, DROPWISE_SCALING_INVERTED, 2},
-    {4, 17, 64, 1.0, DROPWISE_SCALING_STANDARD, 0},    {1, 130, 520, 0.5, DROPWISE_SCALING_INVERTED, 0},
+    {1, 1, 1, 0.5, DROPWISE_SCALING_INVERTED, 0},    {3, 5, 7, 0.5, DROPWISE_SCALING_INVERTED, 0},
+    {2, 70, 3, 0.3, DROPWISE_SCALING_STANDARD, 1},   {20, 9, 100, 0.5, DROPWISE_SCALING_INVERTED, 0},
+    {35, 6, 65, 0.1, DROPWISE_SCALING_STANDARD, 3},  {2, 67, 784, 0.5, DROPWISE_SCALING_INVERTED, 0},
+    {2, 6, 1030, 0.5, DROPWISE_SCALING_INVERTED, 5}, {1, 7, 4097, 0.9, DROPWISE_SCALING_INVERTED, 0},
+    {3, 2, 5003, 0.2, DROPWISE_SCALING_STANDARD, 0}, {70, 3, 513, 0.5, DROPWISE_SCALING_INVERTED, 0},
+    {4, 33, 256, 0.0, DROPWISE_SCALING_INVERTED, 0}, {4, 33, 256, 1.0, DROPWISE_SCALING_INVERTED, 2},
+    {4, 17, 64, 1.0, DROPWISE_SCALING_STANDARD, 0},  {1, 130, 520, 0.5, DROPWISE_SCALING_INVERTED, 0},
 };
 
 static dropwise_dropconnect layer;
@@ -173,7 +173,11 @@ static void expect(double p, uint32_t scaling)
             put(dtype, expected[Y], at, finish(&y, s, bias));
             put(number, expected[MEAN], at, finish(&mean, inverted ? q > 0 : q, bias));
             put(number, expected[VARIANCE], at,
-                finish(&variance, !inverted ? (1 - q) * q : q > 0 ? (1 - q) / q : 0, 0));
+                finish(&variance,
+                       !inverted ? (1 - q) * q
+                       : q > 0   ? (1 - q) / q
+                                 : 0,
+                       0));
         }
     for (uint64_t b = 0; b < layer.samples; b++)
         for (uint64_t i = 0; i < layer.columns; i++) {
@@ -218,12 +222,12 @@ static void check_case(dropwise_isa isa)
     const dropwise_dtype number = dtype_number(dtype);
     assert_int_equal(dropwise_dropconnect_forward(&mask, number, &layer, p[W], p[X], p[BIAS], out[Y]),
                      DROPWISE_OK);
-    assert_int_equal(dropwise_dropconnect_backward(&mask, number, &layer, p[W], p[X], p[DY], out[DX], out[DW],
-                                                   out[DB]),
-                     DROPWISE_OK);
-    assert_int_equal(dropwise_dropconnect_moments(&mask, number, &layer, p[W], p[X], p[BIAS], out[MEAN],
-                                                  out[VARIANCE]),
-                     DROPWISE_OK);
+    assert_int_equal(
+        dropwise_dropconnect_backward(&mask, number, &layer, p[W], p[X], p[DY], out[DX], out[DW], out[DB]),
+        DROPWISE_OK);
+    assert_int_equal(
+        dropwise_dropconnect_moments(&mask, number, &layer, p[W], p[X], p[BIAS], out[MEAN], out[VARIANCE]),
+        DROPWISE_OK);
     static const char *const names[N_OUTPUTS] = {"y", "dx", "dw", "db", "mean", "variance"};
     for (int output = 0; output < N_OUTPUTS; output++) {
         assert_same_bytes(out[output], expected[output], elements[output] * ref_bytes(output_dtype(output)),
@@ -512,8 +516,7 @@ static void check_sample(dropwise_isa isa)
             put(number, variance, i, (double)(i * i) / 1000);
             const double deviation = computed(number, sqrt(get(number, variance, i)));
             put(dtype, wanted, i,
-                computed(number, get(number, mean, i) +
-                                     computed(number, deviation * get(number, z, i))));
+                computed(number, get(number, mean, i) + computed(number, deviation * get(number, z, i))));
         }
         const size_t bytes = ref_bytes(dtype);
         assert_ok(dropwise_dropconnect_sample(&m, dtype_number(dtype), first, N, mean, variance, out));
@@ -628,9 +631,9 @@ static void test_errors(void **state)
         assert_int_equal(
             dropwise_dropconnect_forward(&m, F32, &good, missing[i].w, missing[i].x, bias, missing[i].y),
             DROPWISE_ERROR_NULL);
-        assert_int_equal(dropwise_dropconnect_moments(&m, F32, &good, missing[i].w, missing[i].x, bias,
-                                                      missing[i].y, dx),
-                         DROPWISE_ERROR_NULL);
+        assert_int_equal(
+            dropwise_dropconnect_moments(&m, F32, &good, missing[i].w, missing[i].x, bias, missing[i].y, dx),
+            DROPWISE_ERROR_NULL);
     }
     assert_int_equal(dropwise_dropconnect_moments(&m, F32, &good, w, x, bias, y, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, x, NULL, dx, dw, db),
@@ -698,9 +701,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_oracle), cmocka_unit_test(test_shards),
-        cmocka_unit_test(test_awkward),        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_moments),        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_against_oracle), cmocka_unit_test(test_shards),  cmocka_unit_test(test_awkward),
+        cmocka_unit_test(test_gradients),      cmocka_unit_test(test_moments), cmocka_unit_test(test_sample),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests_name("dropconnect", tests, report_tiers, NULL);

@@ -15,8 +15,8 @@ enum { SMALL = 4 * 64 + 1, MARGIN = 128 };
 #define SEED UINT64_C(0x0123456789ABCDEF)
 #define STREAM UINT64_C(0xFEDCBA9876543210)
 
-static const double probabilities[] = {0.0,       0x1p-41,           0x1p-40, 0.1, 1.0 / 3, 0.5,
-                                       255.0 / 256, 1.0 - 0x1p-40, 1.0};
+static const double probabilities[] = {0.0, 0x1p-41,     0x1p-40,       0.1, 1.0 / 3,
+                                       0.5, 255.0 / 256, 1.0 - 0x1p-40, 1.0};
 enum { N_PROBABILITIES = sizeof probabilities / sizeof probabilities[0] };
 
 static guard_arena x_arena, y_arena, bits_arena;
@@ -63,8 +63,8 @@ static void check_range(const expectation *e, size_t n, bool at_end, size_t offs
     ref_pack(e->keep, n, expected_bits);
 
 #define WHERE \
-    "%s, p %g, first %llu, n %zu, offset %zu", dtype_name(e->dtype), e->p, \
-        (unsigned long long)e->first, n, offset
+    "%s, p %g, first %llu, n %zu, offset %zu", dtype_name(e->dtype), e->p, (unsigned long long)e->first, n, \
+        offset
     uint8_t *bits = guard_place(&bits_arena, n_bytes, at_end, offset);
     assert_int_equal(dropwise_draw_bits(&mask, e->first, n, bits), DROPWISE_OK);
     assert_same_bytes(bits, expected_bits, n_bytes, "draw_bits, " WHERE);
@@ -143,12 +143,25 @@ static void free_arenas(void)
 /* ---- Sizes, alignments, places ---- */
 
 static const uint64_t firsts[] = {
-    0, 1, 14, 15, 16, 17, 31,
-    (UINT64_C(1) << 31) - 100, UINT64_C(1) << 31,
-    (UINT64_C(1) << 32) - 129, (UINT64_C(1) << 32) - 1, UINT64_C(1) << 32,
-    (UINT64_C(1) << 34) - 77, UINT64_C(1) << 34,            /* the tie block's low word wraps  */
-    (UINT64_C(1) << 36) - 200, (UINT64_C(1) << 36) - 16, UINT64_C(1) << 36, /* the mask block's */
-    UINT64_C(0x0123456789ABCDE), (UINT64_C(1) << 60) - SMALL,
+    0,
+    1,
+    14,
+    15,
+    16,
+    17,
+    31,
+    (UINT64_C(1) << 31) - 100,
+    UINT64_C(1) << 31,
+    (UINT64_C(1) << 32) - 129,
+    (UINT64_C(1) << 32) - 1,
+    UINT64_C(1) << 32,
+    (UINT64_C(1) << 34) - 77,
+    UINT64_C(1) << 34, /* the tie block's low word wraps  */
+    (UINT64_C(1) << 36) - 200,
+    (UINT64_C(1) << 36) - 16,
+    UINT64_C(1) << 36, /* the mask block's */
+    UINT64_C(0x0123456789ABCDE),
+    (UINT64_C(1) << 60) - SMALL,
 };
 enum { N_FIRSTS = sizeof firsts / sizeof firsts[0] };
 
@@ -192,7 +205,7 @@ static void test_small(void **state)
 
 /* ---- Large ranges: many chunks, ties, streaming stores ---- */
 
-/* 4 MiB and more are streamed. */
+/* 4 MiB and more are nontemporal. */
 enum { MEDIUM = 100003, LARGE = (1 << 20) + 70001, LARGE_NARROW = (1 << 21) + 70001 };
 
 static uint8_t *large_keep; /* for p = 0.1 from LARGE_FIRST on */
@@ -307,9 +320,8 @@ static void check_splits(dropwise_isa isa)
     assert_int_equal(dropwise_forward_f32(&mask, first, SPLIT_N, x, whole, whole_bits), DROPWISE_OK);
     for (size_t k = 0; k <= SPLIT_N; k += k < 300 ? 1 : quick() ? 1013 : 101) {
         assert_int_equal(dropwise_forward_f32(&mask, first, k, x, parts, NULL), DROPWISE_OK);
-        assert_int_equal(
-            dropwise_forward_f32(&mask, first + k, SPLIT_N - k, x + k, parts + k, NULL),
-            DROPWISE_OK);
+        assert_int_equal(dropwise_forward_f32(&mask, first + k, SPLIT_N - k, x + k, parts + k, NULL),
+                         DROPWISE_OK);
         assert_same_bytes(parts, whole, sizeof whole, "split at %zu", k);
         const size_t k8 = k / 8 * 8;
         assert_int_equal(dropwise_draw_bits(&mask, first, k8, parts_bits), DROPWISE_OK);
@@ -402,8 +414,7 @@ static void check_environment(dropwise_isa isa)
         assert_int_equal(fesetround(FE_TONEAREST), 0);
         assert_int_equal(status, DROPWISE_OK);
         assert_int_equal(rounding, FE_TOWARDZERO);
-        assert_same_bytes(bits, expected, sizeof bits, "p %g in another environment",
-                          probabilities[p]);
+        assert_same_bytes(bits, expected, sizeof bits, "p %g in another environment", probabilities[p]);
     }
 }
 
@@ -416,10 +427,9 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),       cmocka_unit_test(test_large),
-        cmocka_unit_test(test_thresholds),  cmocka_unit_test(test_tie_edges),
-        cmocka_unit_test(test_splits),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_small),       cmocka_unit_test(test_large),  cmocka_unit_test(test_thresholds),
+        cmocka_unit_test(test_tie_edges),   cmocka_unit_test(test_splits), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_environment),
     };
     return cmocka_run_group_tests_name("dropout", tests, report_tiers, NULL);
 }

@@ -4,7 +4,7 @@
  * of size 1, changes nothing. CI runs this under UBSan, which knows of an overflow that no result shows.
  */
 #include "common.h"
-#include "dispatch.h"
+#include "tiers/dispatch.h"
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
@@ -28,8 +28,10 @@ static dropwise_status forward(const dropwise_view *v)
 
 static dropwise_status backward_stored(const dropwise_view *v)
 {
-    const dropwise_stored stored = {.struct_size = sizeof stored, .form = DROPWISE_FORM_BITS,
-                                    .data = stored_bits, .size = sizeof stored_bits};
+    const dropwise_stored stored = {.struct_size = sizeof stored,
+                                    .form = DROPWISE_FORM_BITS,
+                                    .data = stored_bits,
+                                    .size = sizeof stored_bits};
     return dropwise_backward_view(&mask, DROPWISE_F32, v, x, y, &stored);
 }
 
@@ -142,9 +144,8 @@ static const function functions[] = {
 
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0] };
 
-static const int64_t extremes[] = {INT64_MIN,      INT64_MIN + 1,  INT64_MAX,     INT64_MAX - 1,
-                                   INT64_MIN / 2,  INT64_MAX / 2,  INT64_MIN / 4, INT64_MAX / 4,
-                                   INT64_MIN / 8,  INT64_MAX / 3};
+static const int64_t extremes[] = {INT64_MIN,     INT64_MIN + 1, INT64_MAX,     INT64_MAX - 1, INT64_MIN / 2,
+                                   INT64_MAX / 2, INT64_MIN / 4, INT64_MAX / 4, INT64_MIN / 8, INT64_MAX / 3};
 
 enum { N_EXTREMES = sizeof extremes / sizeof extremes[0] };
 
@@ -360,10 +361,12 @@ static void check_stored(dropwise_isa isa)
     (void)isa;
     for (size_t e = 0; e < N_EXTREMES; e++) {
         const uint64_t value = (uint64_t)extremes[e];
-        const dropwise_stored from = {.struct_size = sizeof from, .form = DROPWISE_FORM_BITS,
-                                      .data = stored_bits, .size = sizeof stored_bits};
-        dropwise_stored to = {.struct_size = sizeof to, .form = DROPWISE_FORM_BYTES,
-                              .data = y, .size = sizeof y};
+        const dropwise_stored from = {.struct_size = sizeof from,
+                                      .form = DROPWISE_FORM_BITS,
+                                      .data = stored_bits,
+                                      .size = sizeof stored_bits};
+        dropwise_stored to = {
+            .struct_size = sizeof to, .form = DROPWISE_FORM_BYTES, .data = y, .size = sizeof y};
         memcpy(y, untouched, sizeof y);
         assert_int_not_equal(dropwise_convert_stored(&mask, DROPWISE_F32, value, 8, &from, &to), DROPWISE_OK);
         assert_int_not_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 8, value, &from, &to), DROPWISE_OK);
@@ -390,9 +393,15 @@ static void check_dropconnect(dropwise_isa isa)
         for (int field = 0; field < 9; field++) {
             dropwise_dropconnect layer;
             assert_int_equal(dropwise_dropconnect_init(&layer, ROWS, 2, COLUMNS), DROPWISE_OK);
-            uint64_t *const fields[] = {&layer.first,  &layer.samples, &layer.rows,
-                                        &layer.columns, &layer.mask_sample_stride, &layer.mask_row_stride,
-                                        &layer.w_stride, &layer.x_stride, &layer.y_stride};
+            uint64_t *const fields[] = {&layer.first,
+                                        &layer.samples,
+                                        &layer.rows,
+                                        &layer.columns,
+                                        &layer.mask_sample_stride,
+                                        &layer.mask_row_stride,
+                                        &layer.w_stride,
+                                        &layer.x_stride,
+                                        &layer.y_stride};
             *fields[field] = (uint64_t)extremes[e];
             if (field == 0 && layer.first < DROPWISE_INDEX_LIMIT)
                 continue;

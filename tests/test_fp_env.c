@@ -9,7 +9,7 @@
 #include <fenv.h>
 
 #include "common.h"
-#include "dispatch.h"
+#include "tiers/dispatch.h"
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
@@ -64,8 +64,10 @@ static void set_environment(const environment *e)
 {
     unsigned control = e->traps ? 0 : TRAPS_OFF;
     control |= e->flushes ? FLUSH : 0;
-    control |= e->rounding == FE_UPWARD ? 0x4000 : e->rounding == FE_DOWNWARD ? 0x2000
-               : e->rounding == FE_TOWARDZERO ? 0x6000 : 0;
+    control |= e->rounding == FE_UPWARD       ? 0x4000
+               : e->rounding == FE_DOWNWARD   ? 0x2000
+               : e->rounding == FE_TOWARDZERO ? 0x6000
+                                              : 0;
     _mm_setcsr(control | (e->flags ? FLAGS : 0));
 }
 
@@ -231,10 +233,14 @@ static void views(void)
 {
     const dropwise_mask mask = mask_p(0.3);
     dropwise_view view = rows_view();
-    dropwise_stored stored = {.struct_size = sizeof stored, .form = DROPWISE_FORM_SCALED,
-                              .data = elements(), .size = ROWS * COLUMNS * ref_bytes(tested)};
-    dropwise_stored bytes = {.struct_size = sizeof bytes, .form = DROPWISE_FORM_BYTES,
-                             .data = room(ROWS * COLUMNS), .size = ROWS * COLUMNS};
+    dropwise_stored stored = {.struct_size = sizeof stored,
+                              .form = DROPWISE_FORM_SCALED,
+                              .data = elements(),
+                              .size = ROWS * COLUMNS * ref_bytes(tested)};
+    dropwise_stored bytes = {.struct_size = sizeof bytes,
+                             .form = DROPWISE_FORM_BYTES,
+                             .data = room(ROWS * COLUMNS),
+                             .size = ROWS * COLUMNS};
     said(dropwise_draw_view(&mask, dtype, &view, &stored));
     said(dropwise_convert_stored(&mask, dtype, ROWS, COLUMNS, &stored, &bytes));
     said(dropwise_forward_view(&mask, dtype, &view, in(0), elements(), &stored));
@@ -315,8 +321,8 @@ static void dropconnects(void)
     said(dropwise_dropconnect_init(&layer, ROWS, 2, COLUMNS));
     said(dropwise_dropconnect_forward(&mask, dtype, &layer, in(0), in(1), in(2), elements()));
     void *dx = elements(), *dw = numbers_of_sums(ROWS * COLUMNS);
-    said(dropwise_dropconnect_backward(&mask, dtype, &layer, in(0), in(1), in(2), dx, dw,
-                                       numbers_of_sums(2)));
+    said(
+        dropwise_dropconnect_backward(&mask, dtype, &layer, in(0), in(1), in(2), dx, dw, numbers_of_sums(2)));
     mask.scaling = DROPWISE_SCALING_STANDARD;
     void *mean = numbers_of_sums(ROWS * 2), *variance = numbers_of_sums(ROWS * 2);
     said(dropwise_dropconnect_moments(&mask, dtype, &layer, in(0), in(1), in(2), mean, variance));
@@ -348,9 +354,17 @@ static void interops(void)
     static const double rates[] = {0.5 + 0x1p-25, 0.6, 0.7, 2.0 / 3.0}; /* 1 - p is exact, as it is ours */
     for (int system = 0; system < REF_SYSTEMS; system++)
         for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-            const ref_interop r = {.system = (ref_system)system, .seed = 7, .seed2 = 9, .p = rates[i],
-                                   .draws = tested, .dtype = tested, .size = 1000, .threads = 256,
-                                   .vector = 4, .rows = 128, .columns = 128};
+            const ref_interop r = {.system = (ref_system)system,
+                                   .seed = 7,
+                                   .seed2 = 9,
+                                   .p = rates[i],
+                                   .draws = tested,
+                                   .dtype = tested,
+                                   .size = 1000,
+                                   .threads = 256,
+                                   .vector = 4,
+                                   .rows = 128,
+                                   .columns = 128};
             dropwise_interop interop;
             dropwise_mask mask;
             memset(&interop, 0, sizeof interop);

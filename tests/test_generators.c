@@ -16,8 +16,8 @@ static const struct generator {
                   {DROPWISE_THREEFRY4X32_20, REF_THREEFRY4X32_20, "threefry4x32-20"},
                   {DROPWISE_ARS4X32_7, REF_ARS4X32_7, "ars4x32-7"}};
 
-static const uint64_t firsts[] = {0, 1, 63, 64, (UINT64_C(1) << 36) - 2000,
-                                  (UINT64_C(1) << 36) - 18000, (UINT64_C(1) << 60) - 20000};
+static const uint64_t firsts[] = {
+    0, 1, 63, 64, (UINT64_C(1) << 36) - 2000, (UINT64_C(1) << 36) - 18000, (UINT64_C(1) << 60) - 20000};
 static const double probabilities[] = {0.1, 0.5, 1.0 - 0x1p-40};
 
 enum { N = 20000, N_STRIDED = 300 };

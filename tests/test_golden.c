@@ -35,8 +35,7 @@ static void check_golden(dropwise_isa isa)
         if (ref_hash(REF_HASH_START, buffer, (c->n + 7) / 8) != bits_hash[i])
             fail_msg("the keep bits of golden case %d have changed", i);
         const uint64_t block = c->first / 16, n_blocks = (c->first + c->n - 1) / 16 - block + 1;
-        assert_int_equal(dropwise_draw_bytes(&mask, block, (size_t)n_blocks * 16, buffer),
-                         DROPWISE_OK);
+        assert_int_equal(dropwise_draw_bytes(&mask, block, (size_t)n_blocks * 16, buffer), DROPWISE_OK);
         if (ref_hash(REF_HASH_START, buffer, (size_t)n_blocks * 16) != bytes_hash[i])
             fail_msg("the bytes of golden case %d have changed", i);
     }

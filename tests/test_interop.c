@@ -290,8 +290,7 @@ static void test_bias(void **state)
             if (make_interop(&r, &interop) != DROPWISE_OK)
                 continue;
             const ref_dtype compared = rounds_p_to_dtype(&r) ? r.dtype : r.draws;
-            const bool is_bytes =
-                r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE;
+            const bool is_bytes = r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE;
             const double off = is_bytes || compared == REF_BF16 ? 1.0 / 64
                                : compared == REF_F16            ? 1.0 / 1024
                                                                 : 1e-6;
@@ -727,9 +726,9 @@ static void check_forward(dropwise_isa isa)
             assert_same_bytes(x, expected, bytes, "%s, %s, in place", name_of(&r), dtype_name(dtype));
             const size_t first = n / 3, width = ref_bytes(dtype);
             fill_awkward(dtype, x, n, c);
-            assert_int_equal(dropwise_interop_forward(&interop, number, first, n - first, x + first * width,
-                                                      apart, NULL),
-                             DROPWISE_OK);
+            assert_int_equal(
+                dropwise_interop_forward(&interop, number, first, n - first, x + first * width, apart, NULL),
+                DROPWISE_OK);
             assert_same_bytes(apart, expected + first * width, bytes - first * width, "%s, %s, from %zu on",
                               name_of(&r), dtype_name(dtype), first);
 
@@ -937,11 +936,11 @@ static void test_arguments(void **state)
                          DROPWISE_ERROR_OVERLAP);
         assert_int_equal(dropwise_interop_mask(&interop, NULL), DROPWISE_ERROR_NULL);
 
-        static const dropwise_status expected[] = {
-            DROPWISE_ERROR_STRUCT_SIZE, DROPWISE_ERROR_LAYOUT,    DROPWISE_ERROR_LAYOUT,
-            DROPWISE_ERROR_RESERVED,    DROPWISE_ERROR_PARAMETER, DROPWISE_ERROR_PARAMETER,
-            DROPWISE_ERROR_PARAMETER,   DROPWISE_ERROR_PARAMETER, DROPWISE_ERROR_PARAMETER,
-            DROPWISE_ERROR_PARAMETER};
+        static const dropwise_status expected[] = {DROPWISE_ERROR_STRUCT_SIZE, DROPWISE_ERROR_LAYOUT,
+                                                   DROPWISE_ERROR_LAYOUT,      DROPWISE_ERROR_RESERVED,
+                                                   DROPWISE_ERROR_PARAMETER,   DROPWISE_ERROR_PARAMETER,
+                                                   DROPWISE_ERROR_PARAMETER,   DROPWISE_ERROR_PARAMETER,
+                                                   DROPWISE_ERROR_PARAMETER,   DROPWISE_ERROR_PARAMETER};
         for (int change = 0; change < 10; change++) {
             dropwise_interop bad_one = interop;
             switch (change) {
@@ -997,9 +996,9 @@ typedef struct field {
     bool is_real;
 } field;
 
-#define FIELD(name, is_real)                                                                                 \
-    {                                                                                                        \
-        #name, offsetof(dropwise_interop, name), sizeof(((dropwise_interop *)0)->name), is_real              \
+#define FIELD(name, is_real) \
+    { \
+#name, offsetof(dropwise_interop, name), sizeof(((dropwise_interop *)0)->name), is_real \
     }
 static const field fields[] = {
     FIELD(struct_size, false), FIELD(layout, false),     FIELD(key[0], false),     FIELD(key[1], false),
@@ -1010,14 +1009,57 @@ static const field fields[] = {
 };
 
 static const uint64_t odd_wholes[] = {
-    0, 1, 2, 3, 4, 5, 8, 16, 17, 255, 256, 65535, 65536, 65537, 1 << 29, (1 << 29) + 1, 1 << 30,
-    (1 << 30) + 1, INT32_MAX, UINT64_C(1) << 31, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 60,
-    (UINT64_C(1) << 60) + 1, UINT64_C(1) << 61, UINT64_C(1) << 63, UINT64_MAX - 3, UINT64_MAX,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    8,
+    16,
+    17,
+    255,
+    256,
+    65535,
+    65536,
+    65537,
+    1 << 29,
+    (1 << 29) + 1,
+    1 << 30,
+    (1 << 30) + 1,
+    INT32_MAX,
+    UINT64_C(1) << 31,
+    UINT32_MAX,
+    UINT64_C(1) << 32,
+    UINT64_C(1) << 60,
+    (UINT64_C(1) << 60) + 1,
+    UINT64_C(1) << 61,
+    UINT64_C(1) << 63,
+    UINT64_MAX - 3,
+    UINT64_MAX,
 };
 
 static const double odd_reals[] = {
-    0, -0.0, 1, -1, 0.5, 0x1.fffffffffffffp-1, 5e-324, 1e-310, 1e-40, 0x1p53, 1e38, 0x1.fffffep127,
-    0x1.fffffe0000001p127, 0x1.ffffffp127, 0x1p128, 1e300, -1e300, INFINITY, -INFINITY, NAN,
+    0,
+    -0.0,
+    1,
+    -1,
+    0.5,
+    0x1.fffffffffffffp-1,
+    5e-324,
+    1e-310,
+    1e-40,
+    0x1p53,
+    1e38,
+    0x1.fffffep127,
+    0x1.fffffe0000001p127,
+    0x1.ffffffp127,
+    0x1p128,
+    1e300,
+    -1e300,
+    INFINITY,
+    -INFINITY,
+    NAN,
 };
 
 enum {
@@ -1043,8 +1085,7 @@ static uint64_t hash_of_calls(const dropwise_interop *d, uint64_t hash)
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
         fill_awkward(dtype, x, ODD_N, dtype);
         memset(y, 0x5A, sizeof y);
-        const dropwise_status status =
-            dropwise_interop_forward(d, dtype_number(dtype), 0, ODD_N, x, y, NULL);
+        const dropwise_status status = dropwise_interop_forward(d, dtype_number(dtype), 0, ODD_N, x, y, NULL);
         if (status != DROPWISE_OK)
             assert_memory_equal(y, untouched, sizeof y);
         hash = ref_hash(ref_hash(hash, &status, sizeof status), y, sizeof y);
@@ -1107,8 +1148,8 @@ static void expect_status(dropwise_status bits_status, dropwise_status f32_statu
     assert_int_equal(dropwise_interop_forward(&changed, DROPWISE_F8_E5M2, 0, 1, x, y, NULL), f32_status);
 }
 
-#define EXPECT_REFUSED(made, field, value)                                                                   \
-    (changed = (made), changed.field = (value),                                                              \
+#define EXPECT_REFUSED(made, field, value) \
+    (changed = (made), changed.field = (value), \
      expect_status(DROPWISE_ERROR_PARAMETER, DROPWISE_ERROR_PARAMETER))
 
 /* The ranges of fields that the header states, at their ends. */
@@ -1208,9 +1249,8 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_interop_jax(&interop, key, DROPWISE_F8_E4M3, DROPWISE_F32, 0.5),
                      DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_jax(&interop, key, DROPWISE_F32, 0, 0.5), DROPWISE_ERROR_DTYPE);
-    assert_int_equal(
-        dropwise_interop_jax_legacy(&interop, key, UINT32_MAX, DROPWISE_F32, DROPWISE_F32, 0.5),
-        DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_jax_legacy(&interop, key, UINT32_MAX, DROPWISE_F32, DROPWISE_F32, 0.5),
+                     DROPWISE_ERROR_PARAMETER);
     const uint64_t words = UINT32_MAX - 1;
     assert_int_equal(
         dropwise_interop_jax_legacy(&interop, key, 2 * words + 1, DROPWISE_F16, DROPWISE_F16, 0.5),
@@ -1260,11 +1300,16 @@ static void test_other_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oracle),     cmocka_unit_test(test_thresholds),
-        cmocka_unit_test(test_bias),       cmocka_unit_test(test_values),
-        cmocka_unit_test(test_real_masks), cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_mask_scale), cmocka_unit_test(test_launches),
-        cmocka_unit_test(test_arguments),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_oracle),
+        cmocka_unit_test(test_thresholds),
+        cmocka_unit_test(test_bias),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_real_masks),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_mask_scale),
+        cmocka_unit_test(test_launches),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_other_arguments),
     };
     return cmocka_run_group_tests_name("interop", tests, report_tiers, NULL);

@@ -200,8 +200,8 @@ static void check_output(const row *r, const ref_interop *given, size_t at, doub
     if (subject == LIBRARY) {
         dropwise_interop interop;
         assert_int_equal(make_interop(given, &interop), DROPWISE_OK);
-        assert_int_equal(
-            dropwise_interop_forward(&interop, dtype_number(d), 0, VALUES, values[d], y, NULL), DROPWISE_OK);
+        assert_int_equal(dropwise_interop_forward(&interop, dtype_number(d), 0, VALUES, values[d], y, NULL),
+                         DROPWISE_OK);
     } else {
         uint8_t keep[VALUES];
         for (size_t i = 0; i < VALUES; i++)
@@ -223,12 +223,12 @@ static ref_interop torch_cuda(ref_dtype d, uint64_t n, double p, uint64_t seed, 
 {
     uint32_t threads, vector;
     uint64_t step;
-    assert_int_equal(dropwise_torch_cuda_launch(dtype_number(d), n, sm_count, threads_per_sm, &threads,
-                                                &vector, &step),
-                     DROPWISE_OK);
+    assert_int_equal(
+        dropwise_torch_cuda_launch(dtype_number(d), n, sm_count, threads_per_sm, &threads, &vector, &step),
+        DROPWISE_OK);
     assert_int_equal(p == 0 || p == 1 ? 0 : step, wanted_step);
-    return (ref_interop){REF_TORCH_CUDA, .dtype = d, .p = p, .seed = seed, .offset = offset, .size = n,
-                         .threads = threads, .vector = vector};
+    return (ref_interop){REF_TORCH_CUDA, .dtype = d,         .p = p,          .seed = seed, .offset = offset,
+                         .size = n,      .threads = threads, .vector = vector};
 }
 
 static void torch_cuda_row(const row *r)
@@ -240,8 +240,7 @@ static void torch_cuda_row(const row *r)
         read_values(r, dtype(r, 1), 2, values[dtype(r, 1)]);
     } else if (is(r, 0, "mask")) {
         const uint64_t n = whole(r, 8), alignment = whole(r, 3);
-        ref_interop given =
-            torch_cuda(dtype(r, 2), n, real(r, 4), whole(r, 5), whole(r, 6), whole(r, 7));
+        ref_interop given = torch_cuda(dtype(r, 2), n, real(r, 4), whole(r, 5), whole(r, 6), whole(r, 7));
         if (!is(r, 1, "dense"))
             given.vector = 1;
         while (given.vector > 1 && given.vector * ref_bytes(given.dtype) > alignment)
@@ -271,7 +270,7 @@ static void test_torch_cuda(void **state)
 static void flash_attention_row(const row *r)
 {
     const uint64_t heads = whole(r, 4) * whole(r, 5);
-    const ref_interop given = {REF_FLASH_ATTENTION_2, .p = real(r, 8), .seed = whole(r, 9),
+    const ref_interop given = {REF_FLASH_ATTENTION_2,  .p = real(r, 8),     .seed = whole(r, 9),
                                .offset = whole(r, 10), .rows = whole(r, 6), .columns = whole(r, 7)};
     assert_int_equal(whole(r, 11), 32 * heads);
     assert_int_equal(whole(r, 12), heads * given.rows * given.columns);
@@ -335,8 +334,8 @@ static void check_divided(const row *r, const ref_interop *given)
     dropwise_interop interop;
     float y[VALUES];
     assert_int_equal(make_interop(given, &interop), DROPWISE_OK);
-    assert_int_equal(
-        dropwise_interop_forward(&interop, DROPWISE_F32, 0, VALUES, values[REF_F32], y, NULL), DROPWISE_OK);
+    assert_int_equal(dropwise_interop_forward(&interop, DROPWISE_F32, 0, VALUES, values[REF_F32], y, NULL),
+                     DROPWISE_OK);
     for (size_t i = 0; i < VALUES; i++) {
         uint32_t bits;
         memcpy(&bits, &y[i], 4);
@@ -383,13 +382,13 @@ static void jax_key_row(const row *r)
     uint32_t key[2] = {(uint32_t)whole(r, 2), (uint32_t)whole(r, 3)}, out[2];
     const bool is_legacy = is(r, 1, "jax-legacy");
     if (is(r, 0, "key")) /* without x64, JAX takes the lower half of a seed */
-        assert_int_equal(
-            dropwise_jax_key(is(r, 1, "jax-x64") ? whole(r, 2) : (uint32_t)whole(r, 2), out), DROPWISE_OK);
+        assert_int_equal(dropwise_jax_key(is(r, 1, "jax-x64") ? whole(r, 2) : (uint32_t)whole(r, 2), out),
+                         DROPWISE_OK);
     else if (is(r, 0, "fold_in"))
         assert_int_equal(dropwise_jax_fold_in(key, (uint32_t)whole(r, 4), out), DROPWISE_OK);
     else if (is_legacy)
-        assert_int_equal(
-            dropwise_jax_split_legacy(key, (uint32_t)whole(r, 4), (uint32_t)whole(r, 5), out), DROPWISE_OK);
+        assert_int_equal(dropwise_jax_split_legacy(key, (uint32_t)whole(r, 4), (uint32_t)whole(r, 5), out),
+                         DROPWISE_OK);
     else
         assert_int_equal(dropwise_jax_split(key, whole(r, 5), out), DROPWISE_OK);
     if (out[0] != whole(r, r->n - 2) || out[1] != whole(r, r->n - 1))
@@ -431,8 +430,7 @@ static void test_jax(void **state)
 static void curand_row(const row *r)
 {
     if (is(r, 0, "device")) {
-        ref_interop given = {
-            REF_CURAND, .seed = whole(r, 1), .seed2 = whole(r, 2), .offset = whole(r, 3)};
+        ref_interop given = {REF_CURAND, .seed = whole(r, 1), .seed2 = whole(r, 2), .offset = whole(r, 3)};
         for (uint64_t i = 0; i < 8; i++) {
             const uint32_t bits = (uint32_t)hexadecimal(r, 12 + i);
             float u;

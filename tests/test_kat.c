@@ -5,7 +5,7 @@
  */
 #include "ars_tables.h"
 #include "common.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "random123_kat.h" /* the text of data/random123_kat.txt */
 
 enum { PLACES = 131, MAX_ANSWERS = 16 };

@@ -3,7 +3,7 @@
  * that wrap, awkward floats, guard pages on both sides of every buffer, read-only inputs.
  */
 #include "ars_tables.h"
-#include "dispatch.h"
+#include "tiers/dispatch.h"
 #include "kernel_checks.h"
 
 static void check_kernels(dropwise_isa isa)
@@ -17,9 +17,9 @@ static void check_kernels(dropwise_isa isa)
 #define DROPWISE_GENERATOR(name) check_generator(&kernels->name, #name);
 #define DROPWISE_KERNEL(kind, name) check_##kind(kernels->name, #name);
 #define DROPWISE_MATH_KERNEL(kind, name) \
-    if (has_math)                        \
+    if (has_math) \
         check_##kind(kernels->name, #name);
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 #undef DROPWISE_GENERATOR
 #undef DROPWISE_KERNEL
 #undef DROPWISE_MATH_KERNEL

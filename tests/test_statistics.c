@@ -47,8 +47,8 @@ static void test_rate(void **state)
 {
     (void)state;
     /* 1/512 and 1/1024 drop by tie words alone; 0.1 and 1/3 in part. */
-    static const double ps[] = {0.5, 0.1, 1.0 / 3, 0.9, 1.0 / 256, 1.0 / 512, 1.0 / 1024,
-                                1 - 1.0 / 512, 255.0 / 256, 0.001, 0.999};
+    static const double ps[] = {0.5,        0.1,           1.0 / 3,     0.9,   1.0 / 256, 1.0 / 512,
+                                1.0 / 1024, 1 - 1.0 / 512, 255.0 / 256, 0.001, 0.999};
     const size_t n = n_elements();
     for (size_t i = 0; i < sizeof ps / sizeof ps[0]; i++) {
         const double q = 1 - ps[i];
@@ -117,10 +117,14 @@ static void test_between_masks(void **state)
         uint64_t seed, stream;
         const char *what;
     } others[] = {
-        {101, 200, "seed + 1"},           {99, 200, "seed - 1"},
-        {100 + (UINT64_C(1) << 32), 200, "upper seed"}, {100 | UINT64_C(1) << 63, 200, "top of seed"},
-        {100, 201, "stream + 1"},         {100, 199, "stream - 1"},
-        {100, 200 + (UINT64_C(1) << 32), "upper stream"}, {200, 100, "seed and stream exchanged"},
+        {101, 200, "seed + 1"},
+        {99, 200, "seed - 1"},
+        {100 + (UINT64_C(1) << 32), 200, "upper seed"},
+        {100 | UINT64_C(1) << 63, 200, "top of seed"},
+        {100, 201, "stream + 1"},
+        {100, 199, "stream - 1"},
+        {100, 200 + (UINT64_C(1) << 32), "upper stream"},
+        {200, 100, "seed and stream exchanged"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         uint8_t *other = draw(0.3, others[i].seed, others[i].stream, 0, n);
@@ -164,8 +168,7 @@ static void test_element_places(void **state)
         size_t kept = 0;
         for (size_t i = place; i < n; i += 16)
             kept += (size_t)bit(bits, i);
-        assert_within((double)kept, (double)(n / 16) * 0.9, (double)(n / 16) * 0.09, "place",
-                      (double)place);
+        assert_within((double)kept, (double)(n / 16) * 0.9, (double)(n / 16) * 0.09, "place", (double)place);
     }
     free(bits);
 }
@@ -173,9 +176,9 @@ static void test_element_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rate),          cmocka_unit_test(test_variance),
-        cmocka_unit_test(test_lags),          cmocka_unit_test(test_between_masks),
-        cmocka_unit_test(test_byte_places),   cmocka_unit_test(test_element_places),
+        cmocka_unit_test(test_rate),        cmocka_unit_test(test_variance),
+        cmocka_unit_test(test_lags),        cmocka_unit_test(test_between_masks),
+        cmocka_unit_test(test_byte_places), cmocka_unit_test(test_element_places),
     };
     return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #define _DEFAULT_SOURCE /* M_PI */
 #include <math.h>
 
-#include "dispatch.h"
+#include "tiers/dispatch.h"
 #include "dropwise_variants.h"
 #include "tensors.h"
 
@@ -211,10 +211,9 @@ static void assert_output(what op, ref_dtype dtype, double p, const uint8_t *t, 
         if (error == 0)
             assert_same_bytes(t + where.y_at[i] * (int64_t)bytes, exact, bytes, "%s %s, element %llu",
                               operations[op].name, dtype_name(dtype), (unsigned long long)i);
-        else if (!(fabs(actual - expected) <=
-                   error + 1.01 * units[dtype] * fabs(expected) + tiny[dtype]))
-            fail_msg("%s %s, element %llu is %.17g, expected %.17g", operations[op].name,
-                     dtype_name(dtype), (unsigned long long)i, actual, expected);
+        else if (!(fabs(actual - expected) <= error + 1.01 * units[dtype] * fabs(expected) + tiny[dtype]))
+            fail_msg("%s %s, element %llu is %.17g, expected %.17g", operations[op].name, dtype_name(dtype),
+                     (unsigned long long)i, actual, expected);
     }
     assert_only_view_written(t, bytes, operations[op].name);
 }
@@ -356,9 +355,9 @@ static void check_awkward(dropwise_isa isa)
         for (what op = ALPHA_FORWARD; op <= ZONEOUT_BACKWARD; op++) {
             const dropwise_mask mask = mask_of(0.3);
             memset(tensor[Y], 0x5C, 5000 * bytes);
-            assert_int_equal(run(op, &mask, dtype_number(dtype), &v, tensor[A], tensor[B], tensor[Y],
-                                 tensor[Y2], NULL),
-                             DROPWISE_OK);
+            assert_int_equal(
+                run(op, &mask, dtype_number(dtype), &v, tensor[A], tensor[B], tensor[Y], tensor[Y2], NULL),
+                DROPWISE_OK);
             same_on_all_tiers(tensor[Y], 5000 * bytes, operations[op].name);
             for (uint64_t i = 0; i < 5000; i++) {
                 uint8_t e[8] = {0};
@@ -380,9 +379,9 @@ static void check_awkward(dropwise_isa isa)
             const dropwise_mask mask = mask_of(0.3);
             if (!can_run(op, 0.3))
                 continue;
-            assert_int_equal(run(op, &mask, dtype_number(dtype), &v, tensor[A], tensor[B], tensor[Y],
-                                 tensor[Y2], NULL),
-                             DROPWISE_OK);
+            assert_int_equal(
+                run(op, &mask, dtype_number(dtype), &v, tensor[A], tensor[B], tensor[Y], tensor[Y2], NULL),
+                DROPWISE_OK);
             same_on_all_tiers(tensor[Y], 5000 * bytes, operations[op].name);
             for (int64_t i = 0; i < 5000; i++) {
                 uint8_t nan[8];
@@ -421,10 +420,9 @@ static void check_gaussian_of_normal(dropwise_isa isa)
                              DROPWISE_OK);
             for (int64_t i = 0; i < N; i++) {
                 const double x = get(dtype, tensor[A], i), z = get(dtype, tensor[B], i);
-                const double y =
-                    op == GAUSSIAN_NOISE
-                        ? computed(dtype, x + computed(dtype, fixed * z))
-                        : computed(dtype, x * computed(dtype, 1 + computed(dtype, sigma * z)));
+                const double y = op == GAUSSIAN_NOISE
+                                     ? computed(dtype, x + computed(dtype, fixed * z))
+                                     : computed(dtype, x * computed(dtype, 1 + computed(dtype, sigma * z)));
                 assert_true(get(dtype, tensor[Y], i) == y);
             }
         }
@@ -479,9 +477,9 @@ static void check_cuts(dropwise_isa isa)
             const double of_first = cut != 0 ? dlogit : 0;
             v.size[0] = n - cut;
             v.first += cut;
-            assert_int_equal(run(op, &mask, DROPWISE_F32, &v, a + 4 * cut, b + 4 * cut, y + 4 * cut,
-                                 y2 + 4 * cut, NULL),
-                             DROPWISE_OK);
+            assert_int_equal(
+                run(op, &mask, DROPWISE_F32, &v, a + 4 * cut, b + 4 * cut, y + 4 * cut, y2 + 4 * cut, NULL),
+                DROPWISE_OK);
             assert_same_bytes(y, whole[0], 4 * n, "%s: %llu in two calls", operations[op].name,
                               (unsigned long long)n);
             assert_same_bytes(y2, whole[1], 4 * n, "%s: %llu in two calls, second output",
@@ -575,7 +573,7 @@ static void test_shards(void **state)
     for_each_tier(check_shards);
 }
 
-/* Results beyond 4 MiB are streamed, from where they are aligned for it: the same as in small parts. */
+/* Results beyond 4 MiB are nontemporal, from where they are aligned for it: the same as in small parts. */
 static void check_large(dropwise_isa isa)
 {
     (void)isa;
@@ -610,7 +608,7 @@ static void check_large(dropwise_isa isa)
             memset(y2, 0x5C, sizeof y2);
             assert_int_equal(run(op, &mask, DROPWISE_F32, &v, a, b, y + offset, y2 + offset, NULL),
                              DROPWISE_OK);
-            assert_same_bytes(y2 + offset, parts2, 4 * N, "%s: large, streamed", operations[op].name);
+            assert_same_bytes(y2 + offset, parts2, 4 * N, "%s: large, nontemporal", operations[op].name);
         }
         for (size_t k = 0; k < offset; k++)
             assert_int_equal(y[k], 0x5C);
@@ -764,9 +762,9 @@ static void check_gradients(dropwise_isa isa)
             c.view = view_of(2, size, t == 1 ? 1u << 1 : 0);
             c.concrete = concrete_of(logits[l], temperatures[t]);
             double da;
-            assert_int_equal(dropwise_concrete_backward(&c.mask, f64, &c.view, &c.concrete, c.weights, c.x,
-                                                        dx, &da),
-                             DROPWISE_OK);
+            assert_int_equal(
+                dropwise_concrete_backward(&c.mask, f64, &c.view, &c.concrete, c.weights, c.x, dx, &da),
+                DROPWISE_OK);
             for (int i = 0; i < GRAD_N; i++)
                 assert_gradient(&c, CONCRETE_FORWARD, &c.x[i], dx[i], 1e-7);
             assert_gradient(&c, CONCRETE_FORWARD, &c.concrete.logit, da, 1e-6);

@@ -67,9 +67,9 @@ static uint64_t row_bytes(uint32_t form, ref_dtype dtype, uint64_t row_length)
 static void scaled_entry(ref_dtype dtype, double scale, unsigned char *entry)
 {
     const uint8_t kept = 1;
-    const unsigned ones[REF_DTYPES] = {[REF_F16] = 0x3C00, [REF_BF16] = 0x3F80,
-                                       [REF_F8_E4M3] = 0x38, [REF_F8_E4M3_SAT] = 0x38,
-                                       [REF_F8_E5M2] = 0x3C, [REF_F8_E5M2_SAT] = 0x3C};
+    const unsigned ones[REF_DTYPES] = {
+        [REF_F16] = 0x3C00,       [REF_BF16] = 0x3F80,  [REF_F8_E4M3] = 0x38,
+        [REF_F8_E4M3_SAT] = 0x38, [REF_F8_E5M2] = 0x3C, [REF_F8_E5M2_SAT] = 0x3C};
     const double one = 1;
     const float one_f32 = 1;
     if (dtype == REF_F64) {
@@ -173,8 +173,7 @@ static void run_case(const view_case *c)
             keep = ref_keep(&ref, index);
         cached = index;
         const uint8_t keep_byte = (uint8_t)keep;
-        ref_apply(c->dtype, &keep_byte, 1,
-                  x_buffer + (size_t)(place_of(v, v->x_stride, at) - x_low) * bytes,
+        ref_apply(c->dtype, &keep_byte, 1, x_buffer + (size_t)(place_of(v, v->x_stride, at) - x_low) * bytes,
                   expected + (size_t)(place_of(v, v->y_stride, at) - y_low) * bytes, copies ? NULL : &scale);
         entry_of(v, at, &row, &column, &rows, &row_length);
         bool first_time = true; /* of the coordinates that share this entry */
@@ -188,8 +187,8 @@ static void run_case(const view_case *c)
     "%s, p %g, rank %u, sizes %llu %llu %llu, form %u, in place %d", dtype_name(c->dtype), c->p, v->rank, \
         (unsigned long long)v->size[0], (unsigned long long)v->size[1], (unsigned long long)v->size[2], \
         c->form, c->in_place
-    const dropwise_stored stored = {sizeof stored, c->form, stored_buffer, stored_bytes,
-                                    c->row_padding != 0 ? row_stride : 0, {0, 0}};
+    const dropwise_stored stored = {
+        sizeof stored, c->form, stored_buffer, stored_bytes, c->row_padding != 0 ? row_stride : 0, {0, 0}};
     uint8_t *y = y_buffer - y_low * (int64_t)bytes;
     const uint8_t *x = c->in_place ? y : x_buffer - x_low * (int64_t)bytes;
     if (!c->in_place)
@@ -354,21 +353,21 @@ static void check_named(dropwise_isa isa)
         uint64_t size[5];
         uint32_t shared;
     } named[] = {
-        {4, {8, 20, 32, 32}, 1u << 2 | 1u << 3},        /* spatial, NCHW        */
+        {4, {8, 20, 32, 32}, 1u << 2 | 1u << 3}, /* spatial, NCHW        */
         {4, {3, 5, 7, 7}, 1u << 2 | 1u << 3},
-        {4, {4, 32, 32, 20}, 1u << 1 | 1u << 2},        /* spatial, NHWC        */
+        {4, {4, 32, 32, 20}, 1u << 1 | 1u << 2}, /* spatial, NHWC        */
         {4, {4, 9, 9, 3}, 1u << 1 | 1u << 2},
-        {3, {6, 5, 40}, 1u << 2},                       /* spatial 1D           */
+        {3, {6, 5, 40}, 1u << 2},                          /* spatial 1D           */
         {5, {2, 6, 4, 5, 6}, 1u << 2 | 1u << 3 | 1u << 4}, /* spatial 3D        */
-        {3, {11, 4, 96}, 1u << 0},                      /* locked, T B F        */
-        {3, {4, 11, 96}, 1u << 1},                      /* locked, B T F        */
+        {3, {11, 4, 96}, 1u << 0},                         /* locked, T B F        */
+        {3, {4, 11, 96}, 1u << 1},                         /* locked, B T F        */
         {3, {4, 300, 2}, 1u << 1},
-        {2, {17, 5000}, 1u << 1},                       /* stochastic depth     */
-        {2, {100, 33}, 1u << 1},                        /* embedding rows       */
+        {2, {17, 5000}, 1u << 1}, /* stochastic depth     */
+        {2, {100, 33}, 1u << 1},  /* embedding rows       */
         {2, {100, 33}, 1u << 0},
-        {2, {30, 9000}, 0},                             /* long rows            */
+        {2, {30, 9000}, 0}, /* long rows            */
         {1, {70000}, 0},
-        {1, {700}, 1u << 0},                            /* one decision for all */
+        {1, {700}, 1u << 0}, /* one decision for all */
     };
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         view_case c = {.view = view_of(named[i].rank, named[i].size, named[i].shared)};
@@ -388,11 +387,13 @@ static void check_named(dropwise_isa isa)
             run_case(&c);
         }
     }
-    /* More than 4 MiB: streamed, from a y that is aligned for it and from one that is not. */
+    /* More than 4 MiB: nontemporal, from a y that is aligned for it and from one that is not. */
     static const uint64_t big[][4] = {{16, 70, 32, 32}, {16, 32, 32, 70}, {1, 1150, 31, 32}};
     for (size_t i = 0; i < 3 && !quick(); i++) {
         view_case c = {.view = view_of(4, big[i], i == 1 ? 1u << 1 | 1u << 2 : 1u << 2 | 1u << 3),
-                       .p = 0.5, .form = DROPWISE_FORM_BITS, .dtype = REF_F32};
+                       .p = 0.5,
+                       .form = DROPWISE_FORM_BITS,
+                       .dtype = REF_F32};
         run_case(&c);
         c.dtype = REF_BF16;
         run_case(&c);
@@ -516,8 +517,8 @@ static void test_layouts(void **state)
     for (unsigned r = 0; r < ROWS; r++)
         for (unsigned i = 0; i < N; i++)
             set_bit_of_word(expected16[r], 2, i / 16, i % 16, ref_keep(&ref, r * N + i));
-    dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, words16, sizeof words16,
-                              sizeof words16[0], {0, 0}};
+    dropwise_stored stored = {sizeof stored,  DROPWISE_FORM_BITS, words16,
+                              sizeof words16, sizeof words16[0],  {0, 0}};
     assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &rows, &stored), DROPWISE_OK);
     assert_same_bytes(words16, expected16, sizeof words16, "rows of 16-bit words");
 
@@ -527,8 +528,8 @@ static void test_layouts(void **state)
     uint8_t expected32[(ROWS * N + 31) / 32 * 4] = {0}, words32[(ROWS * N + 31) / 32 * 4] = {0};
     for (unsigned i = 0; i < ROWS * N; i++)
         set_bit_of_word(expected32, 4, i / 32, i % 32, ref_keep(&ref, i));
-    stored = (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words32, sizeof words32,
-                               sizeof words32, {0, 0}};
+    stored =
+        (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words32, sizeof words32, sizeof words32, {0, 0}};
     assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
     assert_same_bytes(words32, expected32, sizeof words32, "32-bit words");
 

@@ -76,10 +76,18 @@ int main()
     mask.forward(dropwise::view({5, 10, 20}).share({2}).shard({1, 2, 3}, {2, 3, 4}).pack(), x.data(),
                  y.data());
 
-    expect_error(DROPWISE_ERROR_PROBABILITY, [] { dropwise::mask(1.5, 1, 2); }, "probability");
+    expect_error(
+        DROPWISE_ERROR_PROBABILITY, [] { dropwise::mask(1.5, 1, 2); }, "probability");
     std::vector<float> shorter(999);
-    expect_error(DROPWISE_ERROR_SHAPE, [&] { mask.forward(x, shorter); }, "sizes");
-    expect_error(DROPWISE_ERROR_SHAPE, [&] { view.share({3}); }, "dimension beyond the rank");
-    expect_error(DROPWISE_ERROR_RANK, [] { dropwise::view({1, 1, 1, 1, 1, 1, 1, 1, 1}); }, "rank 9");
+    expect_error(
+        DROPWISE_ERROR_SHAPE, [&] { mask.forward(x, shorter); }, "sizes");
+    expect_error(
+        DROPWISE_ERROR_SHAPE, [&] { view.share({3}); }, "dimension beyond the rank");
+    expect_error(
+        DROPWISE_ERROR_RANK,
+        [] {
+            dropwise::view({1, 1, 1, 1, 1, 1, 1, 1, 1});
+        },
+        "rank 9");
     return failures != 0;
 }

@@ -126,8 +126,8 @@ static int apply_stream(apply_job *job, uint64_t first, dropwise_dtype dtype, co
                         const char *out_name)
 {
     npy_header *header = &job->header;
-    const char *wrong = fstat(fileno(job->in), &job->before) == 0 ? npy_read_header(job->in, dtype, header)
-                                                                  : strerror(errno);
+    const char *wrong =
+        fstat(fileno(job->in), &job->before) == 0 ? npy_read_header(job->in, dtype, header) : strerror(errno);
     if (wrong != NULL)
         return fail("%s: %s", in_name, wrong);
     if (header->n > DROPWISE_INDEX_LIMIT || first > DROPWISE_INDEX_LIMIT - header->n)

@@ -21,12 +21,14 @@ enum { CHUNK = 1 << 18 };
 
 /* ---- Commands and their options ---- */
 
+/* clang-format off */
 #define SEED {"seed", "S", true, "key of the generator"}
 #define STREAM {"stream", "T", true, "number of the mask under this seed"}
 #define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
 #define GENERATOR \
     {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, threefry4x32-20 or ars4x32-7"}
 #define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
+/* clang-format on */
 
 static const option_spec mask_options[] = {
     SEED,
@@ -48,7 +50,8 @@ static const option_spec mask_options[] = {
 };
 
 static const option_spec bytes_options[] = {
-    SEED, STREAM,
+    SEED,
+    STREAM,
     {"first-block", "B", true, "first block of 16 bytes"},
     {"n", "N", true, "number of bytes"},
     GENERATOR,
@@ -56,7 +59,9 @@ static const option_spec bytes_options[] = {
 };
 
 static const option_spec apply_options[] = {
-    SEED, STREAM, PROBABILITY,
+    SEED,
+    STREAM,
+    PROBABILITY,
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
     {"dtype", "D", false,
@@ -89,8 +94,7 @@ static bool read_u64(const command *self, const option_values *given, const char
     const char *text = value_of(self, given, name);
     if (text == NULL || parse_u64(text, out))
         return true;
-    fprintf(stderr, "dropwise: --%s takes a whole number below 2^64, decimal or 0x, not '%s'\n", name,
-            text);
+    fprintf(stderr, "dropwise: --%s takes a whole number below 2^64, decimal or 0x, not '%s'\n", name, text);
     return false;
 }
 
@@ -106,8 +110,8 @@ static bool read_seed(const command *self, const option_values *given, const cha
 }
 
 /* Reads one of two words: *out becomes 0 for the first, which is the default, and 1 for the second. */
-static bool read_choice(const command *self, const option_values *given, const char *name,
-                        const char *zero, const char *one, int *out)
+static bool read_choice(const command *self, const option_values *given, const char *name, const char *zero,
+                        const char *one, int *out)
 {
     const char *text = value_of(self, given, name);
     *out = text != NULL && strcmp(text, one) == 0;
@@ -217,8 +221,8 @@ static int run_info(const command *self, const option_values *given)
     (void)self;
     (void)given;
     const uint64_t features = dropwise_cpu_features();
-    printf("dropwise      %s (ABI %d, stream version %d)\n", dropwise_version(),
-           DROPWISE_ABI_VERSION, DROPWISE_STREAM_VERSION);
+    printf("dropwise      %s (ABI %d, stream version %d)\n", dropwise_version(), DROPWISE_ABI_VERSION,
+           DROPWISE_STREAM_VERSION);
     printf("CPU features ");
     for (uint32_t k = 0; dropwise_cpu_feature_name(k) != NULL; k++)
         if (features >> k & 1)
@@ -227,8 +231,7 @@ static int run_info(const command *self, const option_values *given)
     print_tiers(stdout, false);
     printf("\ntiers usable ");
     print_tiers(stdout, true);
-    printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()),
-           dropwise_isa_reason());
+    printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()), dropwise_isa_reason());
     printf("AES           %s, for ars4x32-7: %s\n", dropwise_aes_name(), dropwise_aes_reason());
     return finish_stdout();
 }
@@ -259,8 +262,8 @@ static int check_end(uint64_t first, uint64_t n, const dropwise_interop *layout)
     if (n <= size && first <= size - n)
         return 0;
     if (layout == NULL)
-        return fail("elements are counted to 2^60: --first %" PRIu64 " --n %" PRIu64 " goes past it",
-                    first, n);
+        return fail("elements are counted to 2^60: --first %" PRIu64 " --n %" PRIu64 " goes past it", first,
+                    n);
     return fail("this mask has %" PRIu64 " elements: --first %" PRIu64 " --n %" PRIu64 " goes past them",
                 size, first, n);
 }
@@ -323,8 +326,8 @@ static int run_bytes(const command *self, const option_values *given)
     if (!read_u64(self, given, "first-block", &block) || !read_u64(self, given, "n", &n))
         return EXIT_USAGE;
     if (n != 0 && block > UINT64_MAX - (n - 1) / 16)
-        return fail("blocks are counted to 2^64: %" PRIu64 " bytes from block %" PRIu64 " go past it",
-                    n, block);
+        return fail("blocks are counted to 2^64: %" PRIu64 " bytes from block %" PRIu64 " go past it", n,
+                    block);
 
     static uint8_t bytes[CHUNK];
     output out = output_standard();
@@ -358,8 +361,10 @@ static int run_apply(const command *self, const option_values *given)
     const char *name = value_of(self, given, "dtype");
     dropwise_dtype dtype = 0;
     if (name != NULL && !parse_dtype(name, &dtype)) {
-        fprintf(stderr, "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
-                "f8_e5m2_sat, not '%s'\n", name);
+        fprintf(stderr,
+                "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
+                "f8_e5m2_sat, not '%s'\n",
+                name);
         return EXIT_USAGE;
     }
     return apply_file(&mask, first, dtype, given->operand[0], given->operand[1]);
@@ -370,13 +375,11 @@ static int run_apply(const command *self, const option_values *given)
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const command commands[] = {
-    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", NULL, 0, 0,
-     run_info},
+    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", NULL, 0, 0, run_info},
     {"mask", "", "keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped", mask_options,
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
-    {"apply", " IN.npy OUT.npy",
-     "dropout of a tensor in NumPy's format; - is standard input or output",
+    {"apply", " IN.npy OUT.npy", "dropout of a tensor in NumPy's format; - is standard input or output",
      apply_options, COUNT(apply_options), 2, run_apply},
 };
 
@@ -394,8 +397,7 @@ static void print_command_help(const command *self)
     print_usage(stdout, self);
     printf("\n%s\n\n", self->summary);
     for (int i = 0; i < self->n_options; i++)
-        printf("  --%-11s %s  %s\n", self->options[i].name, self->options[i].value,
-               self->options[i].help);
+        printf("  --%-11s %s  %s\n", self->options[i].name, self->options[i].value, self->options[i].help);
     printf("  --help           this text\n");
     if (self->n_options != 0)
         printf("\nWhole numbers have 64 bits, decimal or 0x. S and T may be negative: -7 is 2^64 - 7.\n");

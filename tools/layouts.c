@@ -129,8 +129,10 @@ static uint64_t seed_number(reader *r, const char *name, unsigned bits)
     uint64_t value = 0;
     const char *text = options_value(r->specs, r->n_specs, r->given, name);
     if (text != NULL && !parse_seed(text, bits, &value)) {
-        fprintf(stderr, "dropwise: --%s takes a whole number from -2^%u to 2^%u - 1 here, decimal or 0x, "
-                "not '%s'\n", name, bits - 1, bits, text);
+        fprintf(stderr,
+                "dropwise: --%s takes a whole number from -2^%u to 2^%u - 1 here, decimal or 0x, "
+                "not '%s'\n",
+                name, bits - 1, bits, text);
         r->failed = true;
     }
     return value;

@@ -154,10 +154,9 @@ static bool parse_descr(const char *descr, element *out)
         const char *name, *code;
         bool has_order; /* may have a byte order in front */
     } names[] = {
-        {"e", "f2", true},         {"f", "f4", true},         {"d", "f8", true},
-        {"half", "f2", false},     {"single", "f4", false},   {"double", "f8", false},
-        {"float16", "f2", false},  {"float32", "f4", false},  {"float64", "f8", false},
-        {"float", "f8", false},
+        {"e", "f2", true},        {"f", "f4", true},       {"d", "f8", true},        {"half", "f2", false},
+        {"single", "f4", false},  {"double", "f8", false}, {"float16", "f2", false}, {"float32", "f4", false},
+        {"float64", "f8", false}, {"float", "f8", false},
     };
     const bool has_order = descr[0] != '\0' && strchr("<>=|", descr[0]) != NULL;
     const char *code = has_order ? descr + 1 : descr;

@@ -59,8 +59,7 @@ bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, 
         }
     }
     if (values->n_operands != n_operands) {
-        fprintf(stderr, "dropwise: %d file names are needed, %d given\n", n_operands,
-                values->n_operands);
+        fprintf(stderr, "dropwise: %d file names are needed, %d given\n", n_operands, values->n_operands);
         return false;
     }
     return true;
@@ -104,14 +103,10 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [DROPWISE_F32] = {"f32", 4},
-    [DROPWISE_F64] = {"f64", 8},
-    [DROPWISE_F16] = {"f16", 2},
-    [DROPWISE_BF16] = {"bf16", 2},
-    [DROPWISE_F8_E4M3] = {"f8_e4m3", 1},
-    [DROPWISE_F8_E4M3_SAT] = {"f8_e4m3_sat", 1},
-    [DROPWISE_F8_E5M2] = {"f8_e5m2", 1},
-    [DROPWISE_F8_E5M2_SAT] = {"f8_e5m2_sat", 1},
+    [DROPWISE_F32] = {"f32", 4},         [DROPWISE_F64] = {"f64", 8},
+    [DROPWISE_F16] = {"f16", 2},         [DROPWISE_BF16] = {"bf16", 2},
+    [DROPWISE_F8_E4M3] = {"f8_e4m3", 1}, [DROPWISE_F8_E4M3_SAT] = {"f8_e4m3_sat", 1},
+    [DROPWISE_F8_E5M2] = {"f8_e5m2", 1}, [DROPWISE_F8_E5M2_SAT] = {"f8_e5m2_sat", 1},
 };
 
 bool parse_dtype(const char *text, dropwise_dtype *out)

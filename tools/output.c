@@ -28,10 +28,10 @@ static const char *complain(const char *elsewhere, int error)
 
 /* All that end a program, but those from SIGRTMIN on, and SIGPIPE and SIGXFSZ, which main ignores. */
 static const int deadly[] = {
-    SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2,
-    SIGILL, SIGTRAP, SIGABRT, SIGBUS,  SIGFPE,  SIGSEGV,   SIGSYS,  SIGXCPU,
+    SIGHUP,    SIGINT,  SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2,
+    SIGILL,    SIGTRAP, SIGABRT, SIGBUS,  SIGFPE,  SIGSEGV,   SIGSYS,  SIGXCPU,
 #ifdef __linux__ /* elsewhere SIGIO ends nothing */
-    SIGIO,  SIGPWR,
+    SIGIO,     SIGPWR,
 #endif
 #ifdef SIGSTKFLT
     SIGSTKFLT,
@@ -192,7 +192,10 @@ static const char *open_as_it_is(output *out, const char *path, const struct sta
 }
 
 /* For mkstemp. The letters stand apart as three in a row mark unfinished work in this project. */
-static const char part_name[] = ".dropwise-" "XX" "XX" "XX";
+static const char part_name[] = ".dropwise-"
+                                "XX"
+                                "XX"
+                                "XX";
 
 /* A new file with a name that nobody has: for its owner alone, or, if `open_to_all`, as open() makes one. */
 static int make_file(char *template, bool open_to_all)

@@ -24,8 +24,8 @@ static void activation_backward(layer *base, const context *pass, size_t n, cons
     const activation *l = (const activation *)base;
     const dropwise_mask mask = layer_mask(base, pass, l->p, 0);
     const dropwise_view view = dense_view(n, base->in, 0, 0, 0);
-    must_be_ok(dropwise_activation_backward(&mask, REAL, &view, l->function, dy, x, NULL, base->dx, NULL,
-                                            NULL));
+    must_be_ok(
+        dropwise_activation_backward(&mask, REAL, &view, l->function, dy, x, NULL, base->dx, NULL, NULL));
 }
 
 layer *activation_layer(network *net, size_t size, dropwise_activation function, double p)

@@ -8,12 +8,12 @@
 
 typedef struct batch_norm {
     layer base;
-    size_t rows, columns;    /* of a sample; each column is normalised over the rows of all samples */
-    parameter *gain, *bias;  /* of each column                                                      */
-    real *mean, *variance;   /* running, for inference                                              */
+    size_t rows, columns;     /* of a sample; each column is normalised over the rows of all samples */
+    parameter *gain, *bias;   /* of each column                                                      */
+    real *mean, *variance;    /* running, for inference                                              */
     real *normal, *deviation; /* of the last forward pass in training                               */
-    double *sum, *squares;   /* of what came in at inference since then, for batch_norm_shifts      */
-    size_t seen;             /* so many rows                                                        */
+    double *sum, *squares;    /* of what came in at inference since then, for batch_norm_shifts      */
+    size_t seen;              /* so many rows                                                        */
 } batch_norm;
 
 static const real small = (real)1e-5, momentum = (real)0.1;

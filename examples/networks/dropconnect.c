@@ -36,8 +36,8 @@ static void infer(const dropconnect *l, const context *pass, size_t n, const rea
     const size_t m = n * base->out;
     dropwise_mask mask;
     must_be_ok(dropwise_mask_init(&mask, l->p, pass->seed, base->index << 16));
-    must_be_ok(dropwise_dropconnect_moments(&mask, REAL, &size, l->w->value, x, l->b->value, l->mean,
-                                            l->variance));
+    must_be_ok(
+        dropwise_dropconnect_moments(&mask, REAL, &size, l->w->value, x, l->b->value, l->mean, l->variance));
     memset(base->y, 0, m * sizeof *base->y);
     for (size_t k = 0; k < DRAWS; k++) {
         must_be_ok(dropwise_dropconnect_sample(&mask, REAL, k * m, m, l->mean, l->variance, l->sum));

@@ -28,8 +28,8 @@ enum { MAX_EPOCHS = 1000 };
 
 typedef struct history {
     score held[MAX_EPOCHS], train, test;
-    int best;        /* the epoch, from 0, in which the loss of what is held out was lowest */
-    score best_test; /* of the network of that epoch                                        */
+    int best;                        /* the epoch, from 0, in which the loss of what is held out was lowest */
+    score best_test;                 /* of the network of that epoch                                        */
     double seconds, dropout_seconds; /* of training */
 } history;
 

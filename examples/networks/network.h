@@ -24,7 +24,7 @@ enum { MAX_LAYERS = 40, MAX_PARAMETERS = 64, MAX_BATCH = 100 };
 typedef enum pass_kind {
     INFERENCE, /* no masks                                                           */
     TRAINING,
-    THINNED    /* inference in one thinned network: a mask of dropout for all samples */
+    THINNED /* inference in one thinned network: a mask of dropout for all samples */
 } pass_kind;
 
 typedef struct context {
@@ -38,8 +38,8 @@ typedef struct parameter {
     real *mean, *square;    /* Adam's moments                          */
     real *kept;             /* see network_keep                        */
     size_t n;
-    bool is_weight;         /* L1 and L2 count it: no biases           */
-    double rate;            /* times the trainer's learning rate       */
+    bool is_weight; /* L1 and L2 count it: no biases           */
+    double rate;    /* times the trainer's learning rate       */
 } parameter;
 
 /*

@@ -92,8 +92,8 @@ static void build_perceptron(network *net, const variant *v, size_t side)
     const size_t width[LAYERS + 1] = {side * side, hidden, hidden, CLASSES};
     sequence *s = &net->layers;
     for (size_t l = 0; l < LAYERS; l++) {
-        const bool drops = v->kind == STANDARD || v->kind == AFTER_NORM ||
-                           (v->kind == AFTER_ALL_NORM && l == LAYERS - 1);
+        const bool drops =
+            v->kind == STANDARD || v->kind == AFTER_NORM || (v->kind == AFTER_ALL_NORM && l == LAYERS - 1);
         const double p = l == 0 ? v->input_p : v->p; /* of what this layer reads */
         if (v->kind == DROPCONNECT && l == 1) {
             sequence_add(s, dropconnect_layer(net, width[l], width[l + 1], p));
@@ -129,8 +129,8 @@ static void build_convolutional(network *net, const variant *v, size_t side)
     sequence_add(s, activation_layer(net, side * side * CHANNELS, DROPWISE_RELU, 0));
     const uint32_t height_and_width = 1u << 1 | 1u << 2;
     if (v->kind == STANDARD || v->kind == SPATIAL)
-        sequence_add(s, dropout_layer(net, side, side, CHANNELS, v->kind == SPATIAL ? height_and_width : 0,
-                                      v->p));
+        sequence_add(
+            s, dropout_layer(net, side, side, CHANNELS, v->kind == SPATIAL ? height_and_width : 0, v->p));
     if (v->kind == DROPBLOCK)
         sequence_add(s, dropblock_layer(net, side, side, CHANNELS, 3, v->p));
     sequence_add(s, max_pool_layer(net, side, side, CHANNELS));
@@ -143,8 +143,8 @@ static void build_convolutional(network *net, const variant *v, size_t side)
     }
     sequence_add(s, activation_layer(net, size, DROPWISE_RELU, 0));
     if (v->kind == STANDARD || v->kind == SPATIAL)
-        sequence_add(s, dropout_layer(net, half, half, CHANNELS, v->kind == SPATIAL ? height_and_width : 0,
-                                      v->p));
+        sequence_add(
+            s, dropout_layer(net, half, half, CHANNELS, v->kind == SPATIAL ? height_and_width : 0, v->p));
     sequence_add(s, dense_layer(net, 1, size, CLASSES, 1));
 }
 
@@ -220,8 +220,8 @@ void network_build(network *net, const variant *v, size_t side, size_t examples,
         const char *name;
         void (*build)(network *net, const variant *v, size_t side);
     } networks[] = {
-        {"perceptron", build_perceptron}, {"convolutional", build_convolutional},
-        {"recurrent", build_recurrent},   {"deep SELU", build_selu},
+        {"perceptron", build_perceptron},   {"convolutional", build_convolutional},
+        {"recurrent", build_recurrent},     {"deep SELU", build_selu},
         {"transformer", build_transformer},
     };
     *net = (network){.noise = seed, .examples = examples, .l1 = v->l1, .l2 = v->l2};

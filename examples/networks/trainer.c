@@ -12,7 +12,11 @@ enum { PATIENCE = 20 };
 trainer trainer_new(network *net, const split *s, uint64_t seed, size_t batch, double learning_rate)
 {
     const size_t size = s->train.side * s->train.side;
-    return (trainer){.net = net, .train = s->train, .seed = seed, .noise = s->noise, .batch = batch,
+    return (trainer){.net = net,
+                     .train = s->train,
+                     .seed = seed,
+                     .noise = s->noise,
+                     .batch = batch,
                      .learning_rate = learning_rate,
                      .order = network_allocate(net, s->train.n, sizeof(size_t)),
                      .x = network_allocate(net, batch * size, sizeof(real)),

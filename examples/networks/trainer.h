@@ -25,9 +25,9 @@ typedef struct trainer {
     double learning_rate; /* at the beginning: it falls to 0 in a straight line */
     bool constant_rate;   /* it does not                                        */
     augmentation augment;
-    double seconds;       /* so long the thread has computed for steps          */
-    size_t *order, next;  /* of the images in this pass over them               */
-    real *x;              /* a batch                                            */
+    double seconds;      /* so long the thread has computed for steps          */
+    size_t *order, next; /* of the images in this pass over them               */
+    real *x;             /* a batch                                            */
     int *label;
 } trainer;
 

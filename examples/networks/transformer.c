@@ -16,10 +16,10 @@ typedef struct attention {
     size_t rows, columns, heads, size; /* size: columns of a head */
     double p;
     parameter *w_qkv, *b_qkv, *w_out, *b_out;
-    real *qkv, *dqkv;        /* samples x rows, 3 x columns      */
-    real *scores, *dscores;  /* samples x heads, rows x rows     */
+    real *qkv, *dqkv;       /* samples x rows, 3 x columns      */
+    real *scores, *dscores; /* samples x heads, rows x rows     */
     real *probabilities, *dropped;
-    real *mixed, *dmixed;    /* samples x rows, columns          */
+    real *mixed, *dmixed; /* samples x rows, columns          */
 } attention;
 
 static dropwise_softmax scaled_softmax(const attention *l)

@@ -1,8 +1,8 @@
 /* ARS by Arm's AES instructions: a block in each vector. */
 #include "dropwise.h"
-#include "vec_neon.h"
+#include "arm/vec_neon.h"
 
-#include "apply_loops.inc.h"
+#include "kernels/elements/apply_loops.inc.h"
 
 typedef uint8x16_t aes_vec;
 enum { AES_LANES = 1, AES_UNROLL = 8 };
@@ -44,7 +44,7 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 }
 
 #define INSTRUCTIONS neon
-#include "ars4x32.inc.h"
+#include "kernels/generators/ars4x32.inc.h"
 
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_NEON,

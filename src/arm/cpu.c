@@ -1,5 +1,5 @@
 /* CPU detection on AArch64: HWCAP on Linux; elsewhere Advanced SIMD is part of the platform's ABI. */
-#include "cpu.h"
+#include "tiers/cpu.h"
 
 #if defined(__linux__)
 #include <sys/auxv.h>

@@ -4,21 +4,21 @@
 #endif
 
 #include "dropwise.h"
-#include "vec_neon.h"
+#include "arm/vec_neon.h"
 
-#include "apply_loops.inc.h"
-#include "apply_all.inc.h"
-#include "compare.inc.h"
-#include "convert_all.inc.h"
-#include "dropblock.inc.h"
-#include "fused_all.inc.h"
-#include "dropconnect_all.inc.h"
-#include "generators_all.inc.h"
-#include "variants_all.inc.h"
-#include "words.inc.h"
+#include "kernels/elements/apply_loops.inc.h"
+#include "kernels/apply_all.inc.h"
+#include "kernels/foreign/compare.inc.h"
+#include "kernels/convert_all.inc.h"
+#include "kernels/bits/erode.inc.h"
+#include "kernels/fused_all.inc.h"
+#include "kernels/dropconnect_all.inc.h"
+#include "kernels/generators_all.inc.h"
+#include "kernels/variants_all.inc.h"
+#include "kernels/foreign/words.inc.h"
 
 const dropwise_kernels dropwise_kernels_neon = {
     .isa = DROPWISE_ISA_NEON,
     .required = UINT64_C(1) << DROPWISE_CPU_NEON,
-#include "table.inc.h"
+#include "kernels/table.inc.h"
 };

@@ -1,13 +1,13 @@
-/* AArch64 Advanced SIMD vectors, little-endian. ../vec.h says what each function does. */
+/* AArch64 Advanced SIMD vectors, little-endian. kernels/vec.h says what each function does. */
 #ifndef DROPWISE_VEC_NEON_H
 #define DROPWISE_VEC_NEON_H
 
 #include <arm_neon.h>
 
-#include "vec.h"
+#include "kernels/vec.h"
 
 typedef uint32x4_t vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 2, VWORD_MERGED = 2 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 2, VWORD_OVERLAPPED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
@@ -166,7 +166,7 @@ static inline void store_b8(uint8_t *p, vec_b8 v)
     vst1q_u8(p, v);
 }
 
-static inline void stream_b8(uint8_t *p, vec_b8 v)
+static inline void store_nt_b8(uint8_t *p, vec_b8 v)
 {
     store_b8(p, v);
 }
@@ -181,7 +181,7 @@ static inline void store_b16(uint8_t *p, vec_b16 v)
     vst1q_u8(p, vreinterpretq_u8_u16(v));
 }
 
-static inline void stream_b16(uint8_t *p, vec_b16 v)
+static inline void store_nt_b16(uint8_t *p, vec_b16 v)
 {
     store_b16(p, v);
 }
@@ -196,7 +196,7 @@ static inline void store_b32(uint8_t *p, vec_b32 v)
     vst1q_u8(p, vreinterpretq_u8_u32(v));
 }
 
-static inline void stream_b32(uint8_t *p, vec_b32 v)
+static inline void store_nt_b32(uint8_t *p, vec_b32 v)
 {
     store_b32(p, v);
 }
@@ -211,7 +211,7 @@ static inline void store_b64(uint8_t *p, vec_b64 v)
     vst1q_u8(p, vreinterpretq_u8_u64(v));
 }
 
-static inline void stream_b64(uint8_t *p, vec_b64 v)
+static inline void store_nt_b64(uint8_t *p, vec_b64 v)
 {
     store_b64(p, v);
 }
@@ -220,8 +220,8 @@ static inline void stream_b64(uint8_t *p, vec_b64 v)
 static inline vec_b8 kept_b8(uint64_t bits, unsigned lane)
 {
     const uint8x16_t lane_bit = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
-    const uint8x16_t word = vcombine_u8(vdup_n_u8((uint8_t)(bits >> lane)),
-                                        vdup_n_u8((uint8_t)(bits >> (lane + 8))));
+    const uint8x16_t word =
+        vcombine_u8(vdup_n_u8((uint8_t)(bits >> lane)), vdup_n_u8((uint8_t)(bits >> (lane + 8))));
     return vtstq_u8(word, lane_bit);
 }
 
@@ -311,7 +311,7 @@ static inline uint64_t any_bit_b64(vec_b64 v)
     return (vgetq_lane_u64(v, 0) != 0) | (uint64_t)(vgetq_lane_u64(v, 1) != 0) << 1;
 }
 
-static inline void stream_fence(void)
+static inline void nt_fence(void)
 {
 }
 

@@ -1,8 +1,8 @@
 /* ARS by AES-NI: a block in each vector of 128 bits. */
 #include "dropwise.h"
-#include "vec_avx2.h"
+#include "x86/vec_avx2.h"
 
-#include "apply_loops.inc.h"
+#include "kernels/elements/apply_loops.inc.h"
 
 typedef __m128i aes_vec;
 enum { AES_LANES = 1, AES_UNROLL = 8 };
@@ -43,11 +43,11 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 }
 
 #define INSTRUCTIONS aesni
-#include "ars4x32.inc.h"
+#include "kernels/generators/ars4x32.inc.h"
 
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX2,
     .name = "aes-ni",
     .generator = GENERATOR_KERNELS(ars4x32),
-#include "required.inc.h"
+#include "x86/required.inc.h"
 };

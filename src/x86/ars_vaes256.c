@@ -1,8 +1,8 @@
 /* ARS by VAES in AVX2 registers: two blocks in each vector. */
 #include "dropwise.h"
-#include "vec_avx2.h"
+#include "x86/vec_avx2.h"
 
-#include "apply_loops.inc.h"
+#include "kernels/elements/apply_loops.inc.h"
 
 typedef __m256i aes_vec;
 enum { AES_LANES = 2, AES_UNROLL = 8 };
@@ -46,11 +46,11 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 }
 
 #define INSTRUCTIONS vaes256
-#include "ars4x32.inc.h"
+#include "kernels/generators/ars4x32.inc.h"
 
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX2,
     .name = "vaes-256",
     .generator = GENERATOR_KERNELS(ars4x32),
-#include "required.inc.h"
+#include "x86/required.inc.h"
 };

@@ -1,8 +1,8 @@
 /* ARS by VAES in AVX-512 registers: four blocks in each vector. */
 #include "dropwise.h"
-#include "vec_avx512.h"
+#include "x86/vec_avx512.h"
 
-#include "apply_loops.inc.h"
+#include "kernels/elements/apply_loops.inc.h"
 
 typedef __m512i aes_vec;
 enum { AES_LANES = 4, AES_UNROLL = 8 };
@@ -16,8 +16,8 @@ static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
 {
     const int first = (int)(vector * AES_LANES);
     const __m512i base = _mm512_maskz_set1_epi32(0x1111, (int)low);
-    return _mm512_add_epi32(base, _mm512_setr_epi32(first, 0, 0, 0, first + 1, 0, 0, 0, first + 2, 0, 0, 0,
-                                                    first + 3, 0, 0, 0));
+    return _mm512_add_epi32(
+        base, _mm512_setr_epi32(first, 0, 0, 0, first + 1, 0, 0, 0, first + 2, 0, 0, 0, first + 3, 0, 0, 0));
 }
 
 static inline aes_vec aes_load_counters(const uint64_t *p)
@@ -48,11 +48,11 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 }
 
 #define INSTRUCTIONS vaes512
-#include "ars4x32.inc.h"
+#include "kernels/generators/ars4x32.inc.h"
 
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX512,
     .name = "vaes-512",
     .generator = GENERATOR_KERNELS(ars4x32),
-#include "required.inc.h"
+#include "x86/required.inc.h"
 };

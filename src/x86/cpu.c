@@ -1,7 +1,7 @@
 /* CPU detection on x86: CPUID for what the CPU has, XGETBV for what the operating system saves. */
 #include <cpuid.h>
 
-#include "cpu.h"
+#include "tiers/cpu.h"
 
 /* Read by its bytes, so that no compiler flag is needed; only after OSXSAVE was seen. */
 static uint64_t read_xcr0(void)

@@ -1,5 +1,5 @@
 /*
- * AVX2 vectors. ../vec.h says what each function does.
+ * AVX2 vectors. kernels/vec.h says what each function does.
  *
  * A vword keeps its words in the low halves of 64-bit lanes, where vpmuludq wants them. The high
  * halves hold whatever earlier operations left there and never reach a result. So a round of Philox needs
@@ -11,11 +11,11 @@
 #include <immintrin.h>
 
 #define VEC_MERGES
-#include "vec.h"
+#include "kernels/vec.h"
 
 /* 16 registers: two vectors of four words, the multipliers and temporaries. */
 typedef __m256i vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 4, VWORD_MERGED = 2 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
@@ -188,7 +188,7 @@ static inline void store_b8(uint8_t *p, vec_b8 v)
     _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline void stream_b8(uint8_t *p, vec_b8 v)
+static inline void store_nt_b8(uint8_t *p, vec_b8 v)
 {
     _mm256_stream_si256((__m256i *)(void *)p, v);
 }
@@ -203,7 +203,7 @@ static inline void store_b16(uint8_t *p, vec_b16 v)
     _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline void stream_b16(uint8_t *p, vec_b16 v)
+static inline void store_nt_b16(uint8_t *p, vec_b16 v)
 {
     _mm256_stream_si256((__m256i *)(void *)p, v);
 }
@@ -218,7 +218,7 @@ static inline void store_b32(uint8_t *p, vec_b32 v)
     _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline void stream_b32(uint8_t *p, vec_b32 v)
+static inline void store_nt_b32(uint8_t *p, vec_b32 v)
 {
     _mm256_stream_si256((__m256i *)(void *)p, v);
 }
@@ -233,7 +233,7 @@ static inline void store_b64(uint8_t *p, vec_b64 v)
     _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-static inline void stream_b64(uint8_t *p, vec_b64 v)
+static inline void store_nt_b64(uint8_t *p, vec_b64 v)
 {
     _mm256_stream_si256((__m256i *)(void *)p, v);
 }
@@ -261,8 +261,8 @@ static inline vec_b8 either_b8(vec_b8 a, vec_b8 b, uint64_t bits, unsigned lane)
 
 static inline __m256i kept_b16(uint64_t bits, unsigned lane)
 {
-    const __m256i lane_bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
-                                               8192, 16384, -32768);
+    const __m256i lane_bit =
+        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, -32768);
     /* One broadcast serves 64 elements; the two bytes of this vector are picked out of it. */
     const __m256i bytes = _mm256_set1_epi16((short)(lane / 8 * 0x0101 + 0x0100));
     const __m256i word = _mm256_shuffle_epi8(_mm256_set1_epi64x((long long)bits), bytes);
@@ -281,8 +281,8 @@ static inline vec_b16 either_b16(vec_b16 a, vec_b16 b, uint64_t bits, unsigned l
 
 static inline __m256i kept_b32(uint64_t bits, unsigned lane)
 {
-    const __m256i lane_bit = _mm256_slli_epi32(
-        _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), (int)(lane % 32));
+    const __m256i lane_bit =
+        _mm256_slli_epi32(_mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), (int)(lane % 32));
     const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
     return _mm256_cmpeq_epi32(_mm256_and_si256(word, lane_bit), lane_bit);
 }
@@ -310,8 +310,7 @@ static inline __m256i bits_to_top_b64(uint64_t bits, unsigned lane)
 static inline vec_b32 either_b32(vec_b32 a, vec_b32 b, uint64_t bits, unsigned lane)
 {
     const __m256 chosen = _mm256_castsi256_ps(bits_to_top_b32(bits, lane));
-    return _mm256_castps_si256(
-        _mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), chosen));
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), chosen));
 }
 
 static inline __m256i kept_b64(uint64_t bits, unsigned lane)
@@ -329,8 +328,7 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned lane)
 {
     const __m256d chosen = _mm256_castsi256_pd(bits_to_top_b64(bits, lane));
-    return _mm256_castpd_si256(
-        _mm256_blendv_pd(_mm256_castsi256_pd(b), _mm256_castsi256_pd(a), chosen));
+    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(b), _mm256_castsi256_pd(a), chosen));
 }
 
 static inline uint64_t any_bit_b8(vec_b8 v)
@@ -359,7 +357,7 @@ static inline uint64_t any_bit_b64(vec_b64 v)
     return ~(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(zero)) & 0xF;
 }
 
-static inline void stream_fence(void)
+static inline void nt_fence(void)
 {
     _mm_sfence();
 }
@@ -605,8 +603,8 @@ static inline vec_b32 rotl_b32(vec_b32 v, int n)
 static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
 {
     const int first = (int)(vector * LANES_b32);
-    const __m256i order = _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1, first + 3,
-                                            first + 5, first + 7);
+    const __m256i order =
+        _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1, first + 3, first + 5, first + 7);
     return _mm256_add_epi32(set_b32(base), order);
 }
 

@@ -1,5 +1,5 @@
 /*
- * AVX-512 vectors (F, BW, DQ, VL). ../vec.h says what each function does; words lie in 64-bit lanes as
+ * AVX-512 vectors (F, BW, DQ, VL). kernels/vec.h says what each function does; words lie in 64-bit lanes as
  * vec_avx2.h explains.
  */
 #ifndef DROPWISE_VEC_AVX512_H
@@ -8,10 +8,10 @@
 #include <immintrin.h>
 
 #define VEC_MERGES
-#include "vec.h"
+#include "kernels/vec.h"
 
 typedef __m512i vword;
-enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_MERGED = 2 };
+enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 2 };
 
 static inline vword vword_set1(uint32_t u)
 {
@@ -47,8 +47,8 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
  */
 static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
 {
-    const __m512i block = _mm512_add_epi64(_mm512_set1_epi64(vector * VWORD_LANES),
-                                           _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0));
+    const __m512i block =
+        _mm512_add_epi64(_mm512_set1_epi64(vector * VWORD_LANES), _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0));
     *lo = _mm512_add_epi64(_mm512_set1_epi64((long long)((uint64_t)m * base)),
                            _mm512_mul_epu32(block, _mm512_set1_epi64(m)));
     *hi = _mm512_srli_epi64(*lo, 32);
@@ -173,7 +173,7 @@ static inline void store_b8(uint8_t *p, vec_b8 v)
     _mm512_storeu_si512(p, v);
 }
 
-static inline void stream_b8(uint8_t *p, vec_b8 v)
+static inline void store_nt_b8(uint8_t *p, vec_b8 v)
 {
     _mm512_stream_si512((__m512i *)(void *)p, v);
 }
@@ -193,7 +193,7 @@ static inline void store_b16(uint8_t *p, vec_b16 v)
     _mm512_storeu_si512(p, v);
 }
 
-static inline void stream_b16(uint8_t *p, vec_b16 v)
+static inline void store_nt_b16(uint8_t *p, vec_b16 v)
 {
     _mm512_stream_si512((__m512i *)(void *)p, v);
 }
@@ -213,7 +213,7 @@ static inline void store_b32(uint8_t *p, vec_b32 v)
     _mm512_storeu_si512(p, v);
 }
 
-static inline void stream_b32(uint8_t *p, vec_b32 v)
+static inline void store_nt_b32(uint8_t *p, vec_b32 v)
 {
     _mm512_stream_si512((__m512i *)(void *)p, v);
 }
@@ -233,7 +233,7 @@ static inline void store_b64(uint8_t *p, vec_b64 v)
     _mm512_storeu_si512(p, v);
 }
 
-static inline void stream_b64(uint8_t *p, vec_b64 v)
+static inline void store_nt_b64(uint8_t *p, vec_b64 v)
 {
     _mm512_stream_si512((__m512i *)(void *)p, v);
 }
@@ -283,7 +283,7 @@ static inline uint64_t any_bit_b64(vec_b64 v)
     return _mm512_test_epi64_mask(v, v);
 }
 
-static inline void stream_fence(void)
+static inline void nt_fence(void)
 {
     _mm_sfence();
 }

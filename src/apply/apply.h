@@ -1,0 +1,48 @@
+/* Applying keep bits: the second half of the road, bits to elements, and the loop over both halves. */
+#ifndef DROPWISE_APPLY_H
+#define DROPWISE_APPLY_H
+
+#include <stdbool.h>
+
+#include "draw/draw.h"
+#include "apply/dtype.h"
+
+/* What happens to the elements of one call. */
+typedef struct apply_plan {
+    dropwise_dtype_kernels dtype;
+    const dropwise_kernels *kernels;
+    size_t element_bytes;
+    bool scales;      /* kept elements are multiplied, not copied */
+    bool nontemporal; /* y is written past the caches where it is aligned for that; a fence has to follow */
+    dropwise_factor factor;
+    dropwise_draw_scale_fn *draw_scale; /* what scales while it draws; NULL: nothing does */
+} apply_plan;
+
+apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                               dropwise_dtype dtype, bool nontemporal);
+
+/* Whether a result of so many bytes, which is not computed in place, is better written past the caches. */
+bool dropwise_is_large(uint64_t bytes);
+
+/* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere. */
+void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);
+
+/* The same for n elements that share a bit; a y that is not aligned for streaming is led up to it. */
+void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y);
+
+/* The arguments of a call, after they were checked. One of drawn and stored at most is not NULL. */
+typedef struct apply_call {
+    const dropwise_mask *mask;
+    dropwise_dtype dtype;
+    uint64_t first;
+    size_t n;
+    const uint8_t *x;
+    uint8_t *y;
+    uint8_t *drawn;        /* where to write the bits */
+    const uint8_t *stored; /* the bits to use         */
+} apply_call;
+
+/* The call for a contiguous range; `large` as dropwise_is_large says of the whole work. */
+void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call, bool large);
+
+#endif

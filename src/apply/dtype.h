@@ -1,0 +1,55 @@
+/* What the library knows of each dtype: its size, and the kernels of a tier for it. */
+#ifndef DROPWISE_DTYPE_H
+#define DROPWISE_DTYPE_H
+
+#include "dropwise.h"
+#include "kernels/kernels.h"
+
+typedef struct dropwise_dtype_kernels {
+    dropwise_apply_fn *scale_kept, *scale_kept_nt; /* NULL: there is none, go by f32      */
+    dropwise_scale_fn *scale, *scale_nt;           /* likewise                           */
+    dropwise_apply_fn *copy_kept, *copy_kept_nt;
+    dropwise_nonzero_fn *nonzero;
+    dropwise_widen_fn *widen; /* NULL for f32 and f64 */
+    dropwise_narrow_fn *narrow;
+} dropwise_dtype_kernels;
+
+/* Bytes of an element; 0 for an unknown dtype. */
+static inline size_t dropwise_dtype_bytes(dropwise_dtype dtype)
+{
+    switch (dtype) {
+    case DROPWISE_F64:
+        return 8;
+    case DROPWISE_F32:
+        return 4;
+    case DROPWISE_F16:
+    case DROPWISE_BF16:
+        return 2;
+    case DROPWISE_F8_E4M3:
+    case DROPWISE_F8_E4M3_SAT:
+    case DROPWISE_F8_E5M2:
+    case DROPWISE_F8_E5M2_SAT:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The kernels for a known dtype. */
+dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *kernels, dropwise_dtype dtype);
+
+/* The kernel of a generator that scales such elements while it draws; NULL: there is none. */
+dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype);
+
+/* A factor in the type that the kernels of a dtype read: f64 for f64, f32 for all others. */
+typedef union dropwise_factor {
+    double f64;
+    float f32;
+} dropwise_factor;
+
+static inline dropwise_factor dropwise_factor_of(dropwise_dtype dtype, double value)
+{
+    return dtype == DROPWISE_F64 ? (dropwise_factor){.f64 = value} : (dropwise_factor){.f32 = (float)value};
+}
+
+#endif

@@ -1,7 +1,0 @@
-/* CPU detection where no tier but the scalar one exists: nothing to look for. */
-#include "cpu.h"
-
-uint64_t dropwise_cpu_detect(void)
-{
-    return 0;
-}

@@ -1,0 +1,85 @@
+/*
+ * Drawing the keep bits of a mask: the first half of the road, counter to bytes to bits.
+ *
+ * A chunk is drawn in steps, so that a caller can do something else between them: applying the bits of
+ * the chunk before is work for the memory, drawing is work for the arithmetic units, and the two
+ * overlap when they alternate.
+ */
+#ifndef DROPWISE_DRAW_H
+#define DROPWISE_DRAW_H
+
+#include <stdbool.h>
+
+#include "dropwise.h"
+#include "kernels/kernels.h"
+#include "draw/stream.h"
+
+/*
+ * Elements of a chunk. Ties are gathered over a chunk and settled together, which hides the latency of
+ * the generator.
+ */
+enum { DRAW_CHUNK = 16384 };
+
+/*
+ * Elements of a step: 2 KiB of f32, 32 cache lines, about what a core can have under way to and from
+ * memory while it draws the next step.
+ */
+enum { DRAW_STEP = 512 };
+
+/* p = 0 or 1: no number needs to be drawn. */
+static inline bool dropwise_is_constant(uint64_t keep_threshold)
+{
+    return keep_threshold == 0 || keep_threshold == DROPWISE_KEEP_ONE;
+}
+
+/* A mask as the kernels want it. */
+typedef struct draw_plan {
+    dropwise_generator generator;
+    dropwise_key key;
+    uint64_t keep_threshold;
+} draw_plan;
+
+/*
+ * A chunk that is being drawn, in words of 64 elements as the generator makes them: bit j of word w is
+ * element start + 64 w + j.
+ */
+typedef struct draw_chunk {
+    uint64_t first, start; /* its first element, and that rounded down to a multiple of 64 */
+    size_t n;              /* elements, at most DRAW_CHUNK                                 */
+    size_t n_words, done;  /* words in all, and drawn                                      */
+    uint8_t *bits;         /* the result, ceil(n / 8) bytes                                */
+    bool is_prepared;      /* the schedule is, for this high half of the counter           */
+    uint32_t high;
+    dropwise_schedule schedule;
+    uint64_t keep[DRAW_CHUNK / 64 + 1];
+    uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided: ties */
+} draw_chunk;
+
+draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask);
+
+/* Starts a chunk of n elements. */
+void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits);
+
+/* Goes on with the n elements after a chunk that was finished. A word that both have a part of is kept. */
+void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits);
+
+/* Draws up to n more elements, a multiple of 64, all but for their ties. */
+void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n);
+
+/*
+ * Draws n more elements, or fewer, and scales as many elements of another chunk meanwhile, by a kernel of the
+ * plan's generator. The result is how many, a multiple of 64; it may be 0.
+ */
+size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
+                             dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled);
+
+/* Draws what is left and settles the ties: the bits are final, unused ones 0. */
+void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk);
+
+/*
+ * Writes the bits of n elements at first, first + step, ...; unused bits of the last byte are 0. As a block
+ * of the generator serves one element only, this costs many times what contiguous elements do.
+ */
+void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step, size_t n, uint8_t *bits);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * Drawing the masks of other systems: the plan of a layout, and the walk over its blocks of random numbers.
+ *
+ *   element --layout--> block, place in it --counters--> generator --numbers--> compare --> keep bits
+ */
+#ifndef DROPWISE_INTEROP_INTERNAL_H
+#define DROPWISE_INTEROP_INTERNAL_H
+
+#include "dropwise_interop.h"
+#include "kernels/kernels.h"
+
+/* Writes the keep bits of elements [first, first + n), which the layout has; n is not 0. */
+void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_interop *interop, uint64_t first,
+                           size_t n, uint8_t *bits);
+
+#endif

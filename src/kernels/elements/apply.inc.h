@@ -1,0 +1,118 @@
+/*
+ * The loop apply_ELEMENT for one element type: keep bits and elements in, elements out.
+ *
+ * Included by apply_loops.inc.h once for each type, with these parameters:
+ *   ELEMENT  the type, in the loop's name
+ *   WIDTH    b8, b16, b32 or b64: how it is moved
+ *   FACTOR   the C type of the scale; if it is not defined, elements are copied
+ *
+ * The loop walks in units of 64 elements, one word of keep bits.
+ */
+#include "kernels/template.h"
+
+enum { OP_E(BYTES) = ELEMENT_BYTES };
+
+#ifdef FACTOR
+typedef FACTOR OP_E(factor);
+
+VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane,
+                                        FACTOR factor)
+{
+    return masked ? OP_E(load_kept_times)(p, factor, word, lane) : OP_E(load_times)(p, factor);
+}
+#else
+typedef char OP_E(factor); /* there is none */
+
+VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane,
+                                        char factor)
+{
+    (void)factor;
+    const OP_W(vec) v = OP_W(load)(p);
+    return masked ? OP_W(keep)(v, word, lane) : v;
+}
+#endif
+
+static inline OP_E(factor) OP_E(factor_at)(const void *scale)
+{
+    OP_E(factor) factor = 0;
+    if (scale != NULL)
+        memcpy(&factor, scale, sizeof factor);
+    return factor;
+}
+
+/* Vectors from number `from` to before number `to` of a run of elements, of which all are whole. */
+VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t *bits, unsigned from,
+                                    unsigned to, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
+{
+    uint64_t word = 0;
+    VEC_UNROLL
+    for (unsigned v = from; v < to; v++) {
+        const unsigned at = v * LANES;
+        if (masked && (v == from || at % 64 == 0)) /* once, as a compiler must think that y may be bits */
+            word = load_le64(bits + at / 64 * 8);
+        const OP_W(vec) result = OP_E(apply_vector)(masked, x + at * ELEMENT_BYTES, word, at % 64, factor);
+        if (nontemporal)
+            OP_W(store_nt)(y + at * ELEMENT_BYTES, result);
+        else
+            OP_W(store)(y + at * ELEMENT_BYTES, result);
+    }
+}
+
+/* Asks for the lines that vectors `from` to `to` reach in a while. */
+VEC_INLINE void OP_E(prefetch)(dropwise_residency residency, unsigned from, unsigned to, const uint8_t *x,
+                               const uint8_t *y)
+{
+    if (residency == DROPWISE_NEAR)
+        return;
+    VEC_UNROLL
+    for (unsigned v = from; v < to; v++) {
+        const uintptr_t at = v * sizeof(OP_W(vec));
+        if (at % 64 == 0)
+            __builtin_prefetch((const void *)((uintptr_t)x + at + PREFETCH_READ), 0, 2);
+        if (at % 64 == 0 && residency == DROPWISE_FAR)
+            __builtin_prefetch((const void *)((uintptr_t)y + at + PREFETCH_WRITE), 1, 3);
+    }
+}
+
+/* Part number `part` of so many of n elements that are scaled while something else is computed. */
+VEC_INLINE void OP_E(apply_part)(dropwise_residency residency, const uint8_t *bits, unsigned n, unsigned part,
+                                 unsigned parts, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
+{
+    const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
+    OP_E(prefetch)(residency, from, to, x, y);
+    OP_E(apply_vectors)(true, residency == DROPWISE_NONTEMPORAL, bits, from, to, x, y, factor);
+}
+
+/* How a loop treats an element, and how it stores, is constant in every kernel. */
+VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, size_t n, const void *x, void *y,
+                            const void *scale)
+{
+    const OP_E(factor) factor = OP_E(factor_at)(scale);
+    const uint8_t *keep = bits;
+    const uint8_t *in = x;
+    uint8_t *out = y;
+    size_t done = 0;
+    for (; n - done >= 64; done += 64)
+        OP_E(apply_vectors)(masked, nontemporal, masked ? keep + done / 8 : NULL, 0, 64 / LANES,
+                            in + done * ELEMENT_BYTES, out + done * ELEMENT_BYTES, factor);
+    if (done < n) {
+        const size_t rest = n - done;
+        const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
+        for (unsigned lane = 0; lane < rest; lane += LANES) {
+            /* The last vector may be a part of one: it goes through a whole one on the stack. */
+            const size_t at = (done + lane) * ELEMENT_BYTES;
+            const bool whole = rest - lane >= LANES;
+            uint8_t last[sizeof(OP_W(vec))] = {0};
+            if (!whole)
+                memcpy(last, in + at, (rest - lane) * ELEMENT_BYTES);
+            const OP_W(vec) v = OP_E(apply_vector)(masked, whole ? in + at : last, word, lane, factor);
+            OP_W(store)(whole ? out + at : last, v);
+            if (!whole)
+                memcpy(out + at, last, (rest - lane) * ELEMENT_BYTES);
+        }
+    }
+}
+
+#undef ELEMENT
+#undef WIDTH
+#undef FACTOR

@@ -1,0 +1,33 @@
+/*
+ * Kernels of kind nonzero: elements to bits that say which are not +0.0.
+ *
+ * Included by apply_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
+ */
+#include "kernels/template.h"
+
+/* The bits of 64 elements. */
+VEC_INLINE uint64_t OP_W(nonzero64)(const uint8_t *in)
+{
+    uint64_t word = 0;
+    VEC_UNROLL
+    for (unsigned lane = 0; lane < 64; lane += LANES)
+        word |= OP_W(any_bit)(OP_W(load)(in + lane * ELEMENT_BYTES)) << lane;
+    return word;
+}
+
+static void OP_W(nonzero)(size_t n, const void *x, void *bits)
+{
+    const uint8_t *in = x;
+    uint8_t *out = bits;
+    size_t done = 0;
+    for (; n - done >= 64; done += 64)
+        store_le64(out + done / 8, OP_W(nonzero64)(in + done * ELEMENT_BYTES));
+    if (done < n) {
+        uint8_t last[64 * ELEMENT_BYTES];
+        memset(last, 0, sizeof last);
+        memcpy(last, in + done * ELEMENT_BYTES, (n - done) * ELEMENT_BYTES);
+        store_le64_part(out + done / 8, OP_W(nonzero64)(last), bytes_of_bits(n - done));
+    }
+}
+
+#undef WIDTH

@@ -1,0 +1,110 @@
+/*
+ * Kernels of kinds blend and split: elements that go one of two ways by a bit, whatever they mean.
+ *
+ * Included by variants_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
+ */
+#include "kernels/template.h"
+
+VEC_INLINE void OP_W(move_out)(bool nontemporal, uint8_t *p, OP_W(vec) v)
+{
+    if (nontemporal)
+        OP_W(store_nt)(p, v);
+    else
+        OP_W(store)(p, v);
+}
+
+/* The bits of elements from `done` on, up to 64. */
+VEC_INLINE uint64_t OP_W(bits_from)(const void *bits, size_t done, size_t n)
+{
+    const uint8_t *from = (const uint8_t *)bits + done / 8;
+    return n - done >= 64 ? load_le64(from) : load_le64_part(from, bytes_of_bits(n - done));
+}
+
+/* Inputs and outputs of a loop; which of them there are depends on the kernel. */
+typedef struct OP_W(moved) {
+    const uint8_t *a, *b;
+    uint8_t *y, *z;
+} OP_W(moved);
+
+/* What is done with the elements whose first byte is at `at`: a vector of them, or one. */
+typedef void OP_W(move_vector)(bool nontemporal, uint64_t word, unsigned lane, const OP_W(moved) *m,
+                               size_t at);
+typedef void OP_W(move_element)(bool goes, const OP_W(moved) *m, size_t at);
+
+VEC_INLINE void OP_W(move_loop)(OP_W(move_vector) *vector, OP_W(move_element) *element, bool nontemporal,
+                                const void *bits, size_t n, const OP_W(moved) *m)
+{
+    size_t done = 0;
+    for (; n - done >= 64; done += 64) {
+        const uint64_t word = OP_W(bits_from)(bits, done, n);
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < 64; lane += LANES)
+            vector(nontemporal, word, lane, m, (done + lane) * ELEMENT_BYTES);
+    }
+    if (done == n)
+        return;
+    const uint64_t word = OP_W(bits_from)(bits, done, n);
+    const unsigned rest = (unsigned)(n - done);
+    unsigned lane = 0;
+    for (; lane + LANES <= rest; lane += LANES)
+        vector(false, word, lane, m, (done + lane) * ELEMENT_BYTES);
+    for (; lane < rest; lane++)
+        element(word >> lane & 1, m, (done + lane) * ELEMENT_BYTES);
+}
+
+/* ---- Blend: from a or b to y ---- */
+
+VEC_INLINE void OP_W(blend_vector)(bool nontemporal, uint64_t word, unsigned lane, const OP_W(moved) *m,
+                                   size_t at)
+{
+    OP_W(move_out)(nontemporal, m->y + at,
+                   OP_W(either)(OP_W(load)(m->a + at), OP_W(load)(m->b + at), word, lane));
+}
+
+VEC_INLINE void OP_W(blend_element)(bool goes, const OP_W(moved) *m, size_t at)
+{
+    memmove(m->y + at, (goes ? m->a : m->b) + at, ELEMENT_BYTES);
+}
+
+static void OP_W(blend)(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y)
+{
+    OP_W(move_loop)(OP_W(blend_vector), OP_W(blend_element), false, bits, n,
+                    &(OP_W(moved)){.a = a, .b = b, .y = y});
+}
+
+static void OP_W(blend_nt)(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y)
+{
+    OP_W(move_loop)(OP_W(blend_vector), OP_W(blend_element), true, bits, n,
+                    &(OP_W(moved)){.a = a, .b = b, .y = y});
+}
+
+/* ---- Split: from a to y (kept) or z (dropped) ---- */
+
+VEC_INLINE void OP_W(split_vector)(bool nontemporal, uint64_t word, unsigned lane, const OP_W(moved) *m,
+                                   size_t at)
+{
+    static const uint8_t zeros[sizeof(OP_W(vec))];
+    const OP_W(vec) v = OP_W(load)(m->a + at);
+    OP_W(move_out)(nontemporal, m->y + at, OP_W(keep)(v, word, lane));
+    OP_W(move_out)(nontemporal, m->z + at, OP_W(either)(OP_W(load)(zeros), v, word, lane));
+}
+
+VEC_INLINE void OP_W(split_element)(bool goes, const OP_W(moved) *m, size_t at)
+{
+    memmove((goes ? m->y : m->z) + at, m->a + at, ELEMENT_BYTES); /* first: a may be one of the two */
+    memset((goes ? m->z : m->y) + at, 0, ELEMENT_BYTES);
+}
+
+static void OP_W(split)(const void *bits, size_t n, const uint8_t *x, uint8_t *kept, uint8_t *dropped)
+{
+    OP_W(move_loop)(OP_W(split_vector), OP_W(split_element), false, bits, n,
+                    &(OP_W(moved)){.a = x, .y = kept, .z = dropped});
+}
+
+static void OP_W(split_nt)(const void *bits, size_t n, const uint8_t *x, uint8_t *kept, uint8_t *dropped)
+{
+    OP_W(move_loop)(OP_W(split_vector), OP_W(split_element), true, bits, n,
+                    &(OP_W(moved)){.a = x, .y = kept, .z = dropped});
+}
+
+#undef WIDTH

@@ -1,0 +1,150 @@
+/*
+ * Kernels of kinds generate, generate_at, prepare, draw and draw_scale for one counter-based generator.
+ *
+ * Included once for each generator, by the file that has the generator itself, with the parameter
+ *   GENERATOR  its name, in the kernels' names
+ * after these inline functions and constants, in which NAME stands for it:
+ *   schedule_NAME                            what is worked out once; VEC_ALIASING, as it lies in a schedule
+ *   make_schedule_NAME(key, high, keys)        fills it; blocks have the high counter word `high`
+ *   VECTOR_BLOCKS_NAME                           blocks of a vector: 1, 2 or a multiple of 4
+ *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
+ *   OVERLAPPED_NAME                          likewise while elements are scaled; they make 1, 2 or 4 words
+ *   blocks_NAME(keys, low, n_vectors, out, work)
+ *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
+ *                                        words low, low + 1, ...; meanwhile `work`, all of it
+ *   blocks_at_NAME(keys, counters, out)  one vector of blocks whose counters are listed
+ */
+#include "kernels/template.h"
+
+/* Blocks of a whole batch; of the smallest one that makes words of 64 elements; of a whole one that does. */
+#define WHOLE (OP_G(UNROLL) * OP_G(VECTOR_BLOCKS))
+#define SMALL (OP_G(VECTOR_BLOCKS) < 4 ? 4 : OP_G(VECTOR_BLOCKS))
+#define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
+/* Blocks that are drawn while elements are scaled. */
+#define OVERLAPPED (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
+
+_Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
+
+static void OP_G(generate)(const dropwise_key *key, uint64_t counter, size_t n_blocks, void *bytes)
+{
+    uint8_t *out = bytes;
+    while (n_blocks != 0) {
+        /* Up to where the low counter word wraps, the high one is constant. */
+        const uint64_t to_wrap = (UINT64_C(1) << 32) - (uint32_t)counter;
+        const size_t n = n_blocks < to_wrap ? n_blocks : (size_t)to_wrap;
+        const uint32_t low = (uint32_t)counter;
+        OP_G(schedule) keys;
+        OP_G(make_schedule)(key, (uint32_t)(counter >> 32), &keys);
+        size_t done = 0;
+        for (; n - done >= WHOLE; done += WHOLE)
+            OP_G(blocks)(&keys, low + (uint32_t)done, OP_G(UNROLL), out + done * 16, NULL);
+        for (; n - done >= OP_G(VECTOR_BLOCKS); done += OP_G(VECTOR_BLOCKS))
+            OP_G(blocks)(&keys, low + (uint32_t)done, 1, out + done * 16, NULL);
+        if (done < n) {
+            uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
+            OP_G(blocks)(&keys, low + (uint32_t)done, 1, last, NULL);
+            memcpy(out + done * 16, last, (n - done) * 16);
+        }
+        counter += n;
+        n_blocks -= n;
+        out += n * 16;
+    }
+}
+
+static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters, size_t n_blocks, void *bytes)
+{
+    uint8_t *out = bytes;
+    OP_G(schedule) keys;
+    OP_G(make_schedule)(key, 0, &keys);
+    size_t done = 0;
+    for (; n_blocks - done >= OP_G(VECTOR_BLOCKS); done += OP_G(VECTOR_BLOCKS))
+        OP_G(blocks_at)(&keys, counters + done, out + done * 16);
+    if (done < n_blocks) {
+        uint64_t last_counters[OP_G(VECTOR_BLOCKS)] = {0};
+        uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
+        memcpy(last_counters, counters + done, (n_blocks - done) * sizeof *counters);
+        OP_G(blocks_at)(&keys, last_counters, last);
+        memcpy(out + done * 16, last, (n_blocks - done) * 16);
+    }
+}
+
+/*
+ * The first place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
+ * in registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
+ */
+VEC_INLINE void OP_G(draw_words)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t threshold,
+                                 uint64_t *below, uint64_t *equal, const overlap *work)
+{
+    uint8_t bytes[(LARGE > OVERLAPPED ? LARGE : OVERLAPPED) * 16];
+    const unsigned n_vectors = blocks < WHOLE ? blocks / OP_G(VECTOR_BLOCKS) : OP_G(UNROLL);
+    VEC_UNROLL
+    for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
+        OP_G(blocks)(keys, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
+    VEC_UNROLL
+    for (unsigned w = 0; w < blocks / 4; w++) {
+        below[w] = bits64_below(bytes + w * 64, threshold);
+        if (equal != NULL)
+            equal[w] = bits64_equal(bytes + w * 64, threshold);
+    }
+}
+
+/* Words of the same schedule; equal is NULL or not, which each call below fixes. */
+VEC_INLINE void OP_G(draw_run)(const OP_G(schedule) *keys, uint32_t low, size_t n_words, uint8_t threshold,
+                               uint64_t *below, uint64_t *equal)
+{
+    size_t done = 0;
+    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
+                         equal == NULL ? NULL : equal + done, NULL);
+    for (; n_words - done >= SMALL / 4; done += SMALL / 4)
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, below + done,
+                         equal == NULL ? NULL : equal + done, NULL);
+    if (done < n_words) {
+        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
+                         equal == NULL ? NULL : last_equal, NULL);
+        memcpy(below + done, last_below, (n_words - done) * sizeof *below);
+        if (equal != NULL)
+            memcpy(equal + done, last_equal, (n_words - done) * sizeof *equal);
+    }
+}
+
+_Static_assert(sizeof(OP_G(schedule)) <= sizeof(dropwise_schedule), "room in a schedule");
+
+static void OP_G(prepare)(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule)
+{
+    OP_G(make_schedule)(key, high, (OP_G(schedule) *)schedule);
+}
+
+static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n_words, uint8_t threshold,
+                       uint64_t *below, uint64_t *equal)
+{
+    const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
+    if (equal == NULL)
+        OP_G(draw_run)(keys, low, n_words, threshold, below, NULL);
+    else
+        OP_G(draw_run)(keys, low, n_words, threshold, below, equal);
+}
+
+#ifdef VEC_MERGES
+_Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 4) == 0,
+               "batches of whole words");
+
+#define ELEMENT f64
+#include "kernels/generators/draw_scale.inc.h"
+
+#define ELEMENT f32
+#include "kernels/generators/draw_scale.inc.h"
+
+#define ELEMENT f16
+#include "kernels/generators/draw_scale.inc.h"
+
+#define ELEMENT bf16
+#include "kernels/generators/draw_scale.inc.h"
+#endif
+
+#undef OVERLAPPED
+#undef WHOLE
+#undef SMALL
+#undef LARGE
+#undef GENERATOR

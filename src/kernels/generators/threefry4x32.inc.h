@@ -1,0 +1,99 @@
+/*
+ * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
+ *
+ * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
+ * uses vec_b32: here one word of LANES_b32 different blocks.
+ */
+typedef struct VEC_ALIASING schedule_threefry4x32_20 {
+    uint32_t key[5];    /* the four words and their parity */
+    uint32_t high;      /* counter word 1                  */
+    uint32_t stream[2]; /* counter words 2 and 3           */
+} schedule_threefry4x32_20;
+
+enum {
+    VECTOR_BLOCKS_threefry4x32_20 = LANES_b32,
+    UNROLL_threefry4x32_20 = 2,
+    OVERLAPPED_threefry4x32_20 = 16 / LANES_b32
+};
+
+typedef struct state_threefry4x32_20 {
+    vec_b32 x[4];
+} state_threefry4x32_20;
+
+VEC_INLINE void make_schedule_threefry4x32_20(const dropwise_key *key, uint32_t high,
+                                              schedule_threefry4x32_20 *keys)
+{
+    keys->key[4] = UINT32_C(0x1BD11BDA);
+    for (unsigned i = 0; i < 4; i++) {
+        keys->key[i] = key->key[i];
+        keys->key[4] ^= key->key[i];
+    }
+    keys->high = high;
+    memcpy(keys->stream, key->stream, sizeof keys->stream);
+}
+
+/* x[a] and x[b] of a round, which rotates by n. */
+VEC_INLINE void mix_threefry4x32_20(state_threefry4x32_20 *s, unsigned a, unsigned b, int n)
+{
+    s->x[a] = add_b32(s->x[a], s->x[b]);
+    s->x[b] = xor_b32(rotl_b32(s->x[b], n), s->x[a]);
+}
+
+/* The key is added before the first round and after every fourth one. */
+VEC_INLINE void add_key_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned time,
+                                        state_threefry4x32_20 *s)
+{
+    VEC_UNROLL
+    for (unsigned i = 0; i < 4; i++) {
+        const uint32_t word = keys->key[(time + i) % 5] + (i == 3 ? time : 0);
+        s->x[i] = add_b32(s->x[i], set_b32(word));
+    }
+}
+
+VEC_INLINE void rounds_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned n_vectors,
+                                       state_threefry4x32_20 *s, const overlap *work)
+{
+    static const int rotations[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5},
+                                        {6, 20},  {17, 11}, {25, 10}, {18, 20}};
+    for (unsigned u = 0; u < n_vectors; u++)
+        add_key_threefry4x32_20(keys, 0, &s[u]);
+    VEC_UNROLL
+    for (unsigned r = 0; r < 20; r++) {
+        const unsigned b = r % 2 == 0 ? 1 : 3, d = r % 2 == 0 ? 3 : 1;
+        VEC_UNROLL
+        for (unsigned u = 0; u < n_vectors; u++) {
+            mix_threefry4x32_20(&s[u], 0, b, rotations[r % 8][0]);
+            mix_threefry4x32_20(&s[u], 2, d, rotations[r % 8][1]);
+            if (r % 4 == 3)
+                add_key_threefry4x32_20(keys, r / 4 + 1, &s[u]);
+        }
+        overlap_part(work, r, 20);
+    }
+}
+
+VEC_INLINE void blocks_threefry4x32_20(const schedule_threefry4x32_20 *keys, uint32_t low, unsigned n_vectors,
+                                       uint8_t *out, const overlap *work)
+{
+    state_threefry4x32_20 s[UNROLL_threefry4x32_20];
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        s[u] = (state_threefry4x32_20){
+            {counters_b32(low, u), set_b32(keys->high), set_b32(keys->stream[0]), set_b32(keys->stream[1])}};
+    rounds_threefry4x32_20(keys, n_vectors, s, work);
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        store_blocks_b32(out + u * LANES_b32 * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
+}
+
+VEC_INLINE void blocks_at_threefry4x32_20(const schedule_threefry4x32_20 *keys, const uint64_t *counters,
+                                          uint8_t *out)
+{
+    state_threefry4x32_20 s;
+    s.x[2] = set_b32(keys->stream[0]);
+    s.x[3] = set_b32(keys->stream[1]);
+    load_counters_b32(counters, &s.x[0], &s.x[1]);
+    rounds_threefry4x32_20(keys, 1, &s, NULL);
+    store_blocks_b32(out, s.x[0], s.x[1], s.x[2], s.x[3]);
+}
+
+#include "kernels/generators/generator.inc.h"

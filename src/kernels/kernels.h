@@ -1,0 +1,303 @@
+/*
+ * The kernels of a tier: what each kind does, and the table that a tier consists of.
+ *
+ * Kernels get integers, bit patterns and buffers that were checked before; n = 0 is allowed, no
+ * pointer is aligned unless it says so, and no byte outside the arguments is touched.
+ */
+#ifndef DROPWISE_KERNELS_H
+#define DROPWISE_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a generator's output depends on besides the low 64 bits of its counter. */
+typedef struct dropwise_key {
+    uint32_t key[4];    /* seed, low word first, and 0, 0, which Philox does without */
+    uint32_t stream[2]; /* the upper two counter words: the stream, low word first */
+} dropwise_key;
+
+/* Writes the n_blocks 16-byte blocks of counters counter, counter + 1, ... (modulo 2^64). */
+typedef void dropwise_generate_fn(const dropwise_key *key, uint64_t counter, size_t n_blocks, void *bytes);
+
+/* The same for counters that are listed one by one. */
+typedef void dropwise_generate_at_fn(const dropwise_key *key, const uint64_t *counters, size_t n_blocks,
+                                     void *bytes);
+
+/* What a generator works out once from the key and the high half of the counter; each in a way of its own. */
+typedef struct dropwise_schedule {
+    uint64_t words[24];
+} dropwise_schedule;
+
+typedef void dropwise_prepare_fn(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule);
+
+/*
+ * Draws and compares: of the bytes that generate would write for the 4 * n_words counters whose low halves
+ * are low, low + 1, ..., bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of
+ * equal[w] is the same byte == threshold: an undecided element. low is a multiple of 4, and no low half
+ * wraps.
+ */
+typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                              uint8_t threshold, uint64_t *below, uint64_t *equal);
+
+/* How elements are moved while words are drawn. */
+typedef enum dropwise_residency {
+    DROPWISE_NEAR,        /* they are in the caches of this core                         */
+    DROPWISE_FAR,         /* lines of x and of y are asked for before they are needed    */
+    DROPWISE_NONTEMPORAL, /* lines of x are; y is written past the caches, as by scale_kept_nt */
+} dropwise_residency;
+
+/* Elements that are scaled while words are drawn: the arguments of scale_kept, and where they lie. */
+typedef struct dropwise_scaled {
+    const void *bits, *x;
+    void *y;
+    const void *scale;
+    dropwise_residency residency;
+} dropwise_scaled;
+
+/*
+ * draw and, for 64 * n_words elements, scale_kept in one: words of one chunk are drawn while another chunk,
+ * whose bits are known, is scaled. n_words is a multiple of DROPWISE_DRAW_SCALE_WORDS; equal is not NULL.
+ * The caches may be asked for lines behind x and y.
+ */
+typedef void dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                                    uint8_t threshold, uint64_t *below, uint64_t *equal,
+                                    const dropwise_scaled *scaled);
+
+enum { DROPWISE_DRAW_SCALE_WORDS = 4 };
+
+/* The kernels of one generator. */
+typedef struct dropwise_generator {
+    dropwise_generate_fn *generate;
+    dropwise_generate_at_fn *generate_at;
+    dropwise_prepare_fn *prepare;
+    dropwise_draw_fn *draw;
+    dropwise_draw_scale_fn *draw_scale_f64, *draw_scale_f32, *draw_scale_f16, *draw_scale_bf16; /* or NULL */
+} dropwise_generator;
+
+/*
+ * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere.
+ * x and y are the same or do not overlap. *scale is a double for f64 and a float for all others; copy_kept
+ * ignores it. The product is rounded to nearest even where the elements are narrower than f32.
+ *
+ * The nt kernels (nontemporal) write past the caches, for a y that is aligned to DROPWISE_NT_ALIGN bytes;
+ * where the ISA has no such stores they are the ordinary kernels. Their stores are weakly ordered: one
+ * nt_fence after the last of them, before another thread may be told about them.
+ */
+typedef void dropwise_apply_fn(const void *bits, size_t n, const void *x, void *y, const void *scale);
+
+enum { DROPWISE_NT_ALIGN = 64 };
+
+/* y[j] = x[j] * *scale; the nt kernels as above. */
+typedef void dropwise_scale_fn(size_t n, const void *x, void *y, const void *scale);
+
+/* Bit j of bits is 1 if any bit of x[j] is; ceil(n / 8) bytes are written, unused bits are 0. */
+typedef void dropwise_nonzero_fn(size_t n, const void *x, void *bits);
+
+/* Zeroes n bytes, past the caches, as the nt kernels above do. */
+typedef void dropwise_clear_fn(size_t n, void *y);
+
+/*
+ * Erodes n bytes of packed bits in place: a bit becomes 0 if the one that stood `distance` bits below it
+ * (erode_up) or above it (erode_down) was 0, unless the same bit of the fence, of n bytes too, is 1. Reads,
+ * besides, distance / 8 + 1 bytes before the first byte (erode_up) or after the last one (erode_down).
+ */
+typedef void dropwise_erode_fn(void *bits, size_t n, size_t distance, const void *fence);
+
+/* How many bits of n bytes are 1. */
+typedef uint64_t dropwise_count_fn(size_t n, const void *bits);
+
+/*
+ * Elements to f32 (exact; NaN quiet, but those of bf16 as they are) and back (rounded to nearest even; NaN
+ * quiet). Beyond the largest number lies infinity, or NaN for E4M3, or, where the kernel's name ends in sat,
+ * that number itself.
+ */
+typedef void dropwise_widen_fn(size_t n, const void *x, float *out);
+typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);
+
+/*
+ * The fused steps, in f32 or f64, on n elements of a row; every NaN that they write is the positive quiet one
+ * without payload. Numbers passed by pointer (factor, scale, max, ...) are of that type.
+ *
+ * Here drop(v) is v * *factor where the element's bit is 1, +0.0 elsewhere, bias and residual may be NULL for
+ * zeros that are not added, and dropwise_fused.h has the formulas.
+ *
+ * residual       y = residual + drop(x + bias); the nt kernel as above
+ * activate       y = drop(activation(x + bias))
+ * activate_grad  dx = drop(dy) * slope(x + bias), +0.0 where dropped; sums, if not NULL, grow by dx
+ */
+typedef void dropwise_residual_fn(const void *bits, size_t n, const void *x, const void *bias,
+                                  const void *residual, void *y, const void *factor);
+typedef void dropwise_activate_fn(const void *bits, size_t n, const void *x, const void *bias, void *y,
+                                  const void *factor);
+typedef void dropwise_activate_grad_fn(const void *bits, size_t n, const void *dy, const void *x,
+                                       const void *bias, void *dx, const void *factor, void *sums);
+
+/*
+ * Softmax of logits = *scale * x + add, where add may be NULL. n is a multiple of 16 in all calls for a row
+ * but the last; sums are 16 numbers, to which element i of the row is added at i mod 16.
+ *
+ * row_max   *max grows to the largest logit; NaN are passed over
+ * row_exp   e = exp(logits - *max), sums grow by e
+ * row_drop  probabilities, if not NULL, = e * *inverse, y = drop(e * *inverse)
+ * row_dot   sums grow by drop(dy) * probabilities
+ * row_grad  dx = probabilities * (drop(dy) - *dot) * *scale
+ */
+typedef void dropwise_row_max_fn(size_t n, const void *x, const void *add, const void *scale, void *max);
+typedef void dropwise_row_exp_fn(size_t n, const void *x, const void *add, const void *scale, const void *max,
+                                 void *e, void *sums);
+typedef void dropwise_row_drop_fn(const void *bits, size_t n, const void *e, const void *inverse,
+                                  const void *factor, void *probabilities, void *y);
+typedef void dropwise_row_dot_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
+                                 const void *factor, void *sums);
+typedef void dropwise_row_grad_fn(const void *bits, size_t n, const void *dy, const void *probabilities,
+                                  const void *factor, const void *dot, const void *scale, void *dx);
+
+/* Parameters of a kernel, in the type that it computes in. */
+typedef union dropwise_params {
+    double f64[3];
+    float f32[3];
+} dropwise_params;
+
+/*
+ * Variants, in f32 or f64, or by width where nothing is computed. NaN as in the fused steps. Where an output
+ * is one buffer with an input, elements are at the same places; the nt kernels are as above, with all
+ * outputs aligned.
+ *
+ * affine        y = x * params[0] + params[1] where the bit is 1, else params[2]; NaN of x stay, quiet
+ * blend         y = a where the bit is 1, else b
+ * split         kept = x where the bit is 1, else +0.0; dropped the other way round
+ * combine       mix: y = a * params[0] + b * params[1]; modulate: y = a * (params[0] + b * params[1])
+ * noise         n random words (a multiple of 4, from a block's first one on) to n numbers, docs/stream.md:
+ *               uniform, normal, or the part that a relaxed mask of logit params[0] keeps, at a temperature
+ *               of which params[1] is the reciprocal
+ * relaxed_grad  dx = d with d = dy * (kept * params[0]);
+ *               sums grow by d * x * (params[1] - (1 - kept) * params[2])
+ * dot           sums grow by a * b
+ * map           y = exp(x) or ln(x)
+ *
+ * Here sums are 16 doubles, whatever the type: terms are rounded to it, converted, and added, that of element
+ * i to sum i mod 16.
+ */
+typedef void dropwise_affine_fn(const void *bits, size_t n, const void *x, const dropwise_params *params,
+                                void *y);
+typedef void dropwise_blend_fn(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y);
+typedef void dropwise_split_fn(const void *bits, size_t n, const uint8_t *x, uint8_t *kept, uint8_t *dropped);
+typedef void dropwise_combine_fn(size_t n, const void *a, const void *b, const dropwise_params *params,
+                                 void *y);
+typedef void dropwise_noise_fn(size_t n, const void *words, const dropwise_params *params, void *numbers);
+typedef void dropwise_relaxed_grad_fn(size_t n, const void *dy, const void *x, const void *kept,
+                                      const dropwise_params *params, void *dx, double *sums);
+typedef void dropwise_dot_fn(size_t n, const void *a, const void *b, double *sums);
+typedef void dropwise_map_fn(size_t n, const double *x, double *y);
+
+/*
+ * DropConnect, in f32 or f64: products of a matrix, whose row r begins r * a_step bytes after `a`, with a
+ * mask, whose row begins r * bits_step bytes after bits. keep(v) is v where the bit is 1, +0.0 elsewhere.
+ * Sums are a matrix of 16 rows, sums_step bytes apart, with a column for each total.
+ *
+ * masked_dot     sums[i mod 16][r] grow by keep(a[r][i] * x[i]); n is a multiple of 16 in all calls for a row
+ *                but the last
+ * masked_axpy    sums[r mod 16][i] grow by keep(coefficients[r] * a[r][i]); `rows` is a multiple of 16 in all
+ *                calls but the last
+ * dot_moments    for one row and no mask: sums[i mod 16][0] grow by a[i] * x[i], squares by its square
+ * fold_sums      y[i] = *scale * (the sum of column i) + add[i], by the fixed tree of dropwise_dropconnect.h;
+ *                add may be NULL or y. n_sums is 1, 2, 4, 8 or 16: rows from there on, which are not read,
+ *                are all +0.0
+ * sample_normal  y = mean + sqrt(variance) * z; y may be z
+ *
+ * The last two write the positive quiet NaN without payload for every NaN.
+ */
+typedef void dropwise_masked_dot_fn(const void *bits, size_t bits_step, size_t rows, size_t n, const void *a,
+                                    size_t a_step, const void *x, void *sums, size_t sums_step);
+typedef void dropwise_masked_axpy_fn(const void *bits, size_t bits_step, size_t rows, size_t n,
+                                     const void *coefficients, const void *a, size_t a_step, void *sums,
+                                     size_t sums_step);
+typedef void dropwise_dot_moments_fn(size_t n, const void *a, const void *x, void *sums, void *squares,
+                                     size_t sums_step);
+typedef void dropwise_fold_sums_fn(size_t n_sums, size_t n, const void *sums, size_t sums_step,
+                                   const void *scale, const void *add, void *y);
+typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, size_t n, const void *z,
+                                       void *y);
+
+/*
+ * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of
+ * their own. A tier uses the best one that this CPU can run, that gives a known answer, and whose vectors are
+ * not wider than its own.
+ */
+typedef struct dropwise_ars_kernels {
+    int32_t isa;       /* the tier from which on it is used                        */
+    const char *name;  /* of the instructions                                      */
+    uint64_t required; /* CPU features that the compiler was allowed to use, as below */
+    dropwise_generator generator;
+} dropwise_ars_kernels;
+
+/*
+ * Mask layouts of other systems. Block k of a run has the counter words first[w] + k / group * step[w],
+ * modulo 2^32, and in word 0 k % group besides; group is 1, 2 or 4. Generators of two words take no groups.
+ */
+typedef struct dropwise_counters {
+    uint32_t key[2];
+    uint32_t first[4];
+    uint32_t step[4];
+    uint32_t group;
+} dropwise_counters;
+
+/* Counter word 0 of block k is first[0] + k; the others are constant. */
+typedef struct dropwise_counters64 {
+    uint64_t key[2];
+    uint64_t first[4];
+} dropwise_counters64;
+
+/*
+ * What a generator makes of the counters of n_blocks blocks, in little-endian words: all words of each block,
+ * or what the name of the kernel says, as words.inc.h explains.
+ */
+typedef void dropwise_words_fn(const dropwise_counters *counters, size_t n_blocks, void *words);
+typedef void dropwise_dwords_fn(const dropwise_counters64 *counters, size_t n_blocks, void *words);
+
+/*
+ * Bit j is 1 if number j, transformed as compare.inc.h says, is at most last, or, where drops is 1, if it is
+ * not. Numbers are little-endian; ceil(n / 8) bytes are written, unused bits of the last one are 0.
+ */
+typedef struct dropwise_compare {
+    uint64_t last;
+    uint32_t shift, flip, drops;
+} dropwise_compare;
+
+typedef void dropwise_compare_fn(const void *numbers, size_t n, const dropwise_compare *how, void *bits);
+
+typedef struct dropwise_kernels {
+    int32_t isa;            /* DROPWISE_ISA_...                                                     */
+    uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
+    uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
+    void (*nt_fence)(void);
+#define DROPWISE_GENERATOR(name) dropwise_generator name;
+#define DROPWISE_KERNEL(kind, name) dropwise_##kind##_fn *name;
+#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
+#include "kernels/kernels.inc"
+#undef DROPWISE_GENERATOR
+#undef DROPWISE_KERNEL
+#undef DROPWISE_MATH_KERNEL
+} dropwise_kernels;
+
+/* One constant table for each tier that is built; src/meson.build says which. */
+extern const dropwise_kernels dropwise_kernels_scalar;
+extern const dropwise_kernels dropwise_kernels_neon;
+extern const dropwise_kernels dropwise_kernels_avx2;
+extern const dropwise_kernels dropwise_kernels_avx512;
+
+/* The table of a tier that is built and that this machine can run, else NULL. */
+const dropwise_kernels *dropwise_kernels_get(int32_t isa);
+
+/* Likewise of ARS, the plainest first; src/meson.build says which are built. */
+extern const dropwise_ars_kernels dropwise_ars7_software;
+extern const dropwise_ars_kernels dropwise_ars7_neon;
+extern const dropwise_ars_kernels dropwise_ars7_aesni;
+extern const dropwise_ars_kernels dropwise_ars7_vaes256;
+extern const dropwise_ars_kernels dropwise_ars7_vaes512;
+
+/* The table of ARS that a tier uses. */
+const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * Kernels of the variants of dropout, for one type that is computed in.
+ *
+ * Included by variants_all.inc.h after fused.inc.h, whose loads and stores of a part of a vector they use,
+ * once for f32 and once for f64, with these parameters:
+ *   REAL, NUMBER, WIDTH  as in fused.inc.h
+ *   BELOW_ONE            the largest number below 1
+ */
+#include "kernels/template.h"
+
+/* A whole vector of numbers, past the caches or not. */
+VEC_INLINE void OP_R(put_whole)(bool nontemporal, void *p, size_t i, OP_R(vec) v)
+{
+    uint8_t *out = (uint8_t *)p + i * sizeof(NUMBER);
+    if (nontemporal)
+        OP_W(store_nt)(out, OP_W(as)(v));
+    else
+        OP_W(store)(out, OP_W(as)(v));
+}
+
+/* ---- Alpha dropout ---- */
+
+/* A NaN can only be that of x, which stays: no ISA makes another one of it. */
+VEC_INLINE OP_R(vec) OP_R(affine)(uint64_t word, unsigned lane, OP_R(vec) x, const NUMBER *p)
+{
+    const OP_R(vec) kept = OP_R(add)(OP_R(mul)(x, OP_R(set)(p[0])), OP_R(set)(p[1]));
+    return OP_R(as)(OP_W(either)(OP_W(as)(kept), OP_W(as)(OP_R(set)(p[2])), word, lane));
+}
+
+VEC_INLINE void OP_R(affine_loop)(bool nontemporal, const void *bits, size_t n, const void *x,
+                                  const dropwise_params *params, void *y)
+{
+    const NUMBER *p = params->REAL;
+    size_t i = 0;
+    for (; n - i >= 64; i += 64) {
+        const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < 64; lane += LANES)
+            OP_R(put_whole)(nontemporal, y, i + lane,
+                            OP_R(affine)(word, lane, OP_R(load_reals)(x, i + lane, SIZE_MAX), p));
+    }
+    for (; i < n; i += LANES)
+        OP_R(store_part)((uint8_t *)y + i * sizeof(NUMBER), n - i,
+                         OP_R(affine)(OP_R(word)(bits, i, n), i % 64, OP_R(load_reals)(x, i, n), p));
+}
+
+static void OP_R(affine_kept)(const void *bits, size_t n, const void *x, const dropwise_params *params,
+                              void *y)
+{
+    OP_R(affine_loop)(false, bits, n, x, params, y);
+}
+
+static void OP_R(affine_kept_nt)(const void *bits, size_t n, const void *x, const dropwise_params *params,
+                                 void *y)
+{
+    OP_R(affine_loop)(true, bits, n, x, params, y);
+}
+
+/* ---- Two operands ---- */
+
+typedef OP_R(vec) OP_R(combination)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p);
+
+VEC_INLINE OP_R(vec) OP_R(mix_of)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p)
+{
+    return OP_R(add)(OP_R(mul)(a, OP_R(set)(p[0])), OP_R(mul)(b, OP_R(set)(p[1])));
+}
+
+VEC_INLINE OP_R(vec) OP_R(modulate_of)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p)
+{
+    return OP_R(mul)(a, OP_R(add)(OP_R(set)(p[0]), OP_R(mul)(b, OP_R(set)(p[1]))));
+}
+
+VEC_INLINE void OP_R(combine)(OP_R(combination) *of, bool nontemporal, size_t n, const void *a, const void *b,
+                              const dropwise_params *params, void *y)
+{
+    const NUMBER *p = params->REAL;
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES)
+        OP_R(put_whole)(
+            nontemporal, y, i,
+            OP_R(canonical)(of(OP_R(load_reals)(a, i, SIZE_MAX), OP_R(load_reals)(b, i, SIZE_MAX), p)));
+    if (i < n)
+        OP_R(store_reals)(y, i, n, of(OP_R(load_reals)(a, i, n), OP_R(load_reals)(b, i, n), p));
+}
+
+static void OP_R(mix)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(mix_of), false, n, a, b, params, y);
+}
+
+static void OP_R(mix_nt)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(mix_of), true, n, a, b, params, y);
+}
+
+static void OP_R(modulate)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(modulate_of), false, n, a, b, params, y);
+}
+
+static void OP_R(modulate_nt)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(modulate_of), true, n, a, b, params, y);
+}
+
+/* ---- Words to numbers ---- */
+
+/* (w + 1/2) / 2^32, in the open interval from 0 to 1, of a word that was converted. */
+VEC_INLINE OP_R(vec) OP_R(uniform_of)(OP_R(vec) word)
+{
+    const OP_R(vec) u = OP_R(add)(OP_R(mul)(word, OP_R(set)((NUMBER)0x1p-32)), OP_R(set)((NUMBER)0x1p-33));
+    const OP_R(vec) largest = OP_R(set)(BELOW_ONE);
+    return OP_R(select)(OP_R(above)(u, largest), largest, u);
+}
+
+/* `count` words from word i on: where they are, or, if there are fewer, with zeros after them in a buffer. */
+VEC_INLINE const uint8_t *OP_R(words_at)(const void *words, size_t i, size_t n, size_t count, uint8_t *buffer)
+{
+    const uint8_t *from = (const uint8_t *)words + i * 4;
+    if (n - i >= count)
+        return from;
+    memset(buffer, 0, count * 4);
+    memcpy(buffer, from, (n - i) * 4);
+    return buffer;
+}
+
+static void OP_R(noise_uniform)(size_t n, const void *words, const dropwise_params *params, void *numbers)
+{
+    (void)params;
+    for (size_t i = 0; i < n; i += LANES) {
+        uint8_t part[LANES * 4];
+        const OP_R(vec) u = OP_R(uniform_of)(OP_R(words)(OP_R(words_at)(words, i, n, LANES, part), 0));
+        OP_R(store_part)((uint8_t *)numbers + i * sizeof(NUMBER), n - i, u);
+    }
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+/* G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates", 1958. */
+static void OP_R(noise_normal)(size_t n, const void *words, const dropwise_params *params, void *numbers)
+{
+    (void)params;
+    for (size_t i = 0; i < n; i += 2 * LANES) {
+        uint8_t part[2 * LANES * 4];
+        OP_R(vec) even, odd, sine, cosine;
+        OP_R(word_pairs)(OP_R(words_at)(words, i, n, 2 * LANES, part), &even, &odd);
+        const OP_R(vec) r = OP_R(sqrt)(OP_R(mul)(OP_R(log)(OP_R(uniform_of)(even)), OP_R(set)(-2)));
+        OP_R(sincospi)(OP_R(mul)(OP_R(uniform_of)(odd), OP_R(set)(2)), &sine, &cosine);
+        const OP_R(vec) first = OP_R(mul)(r, cosine), second = OP_R(mul)(r, sine);
+        uint8_t *out = (uint8_t *)numbers + i * sizeof(NUMBER), last[2 * sizeof(OP_R(vec))];
+        const bool whole = n - i >= 2 * LANES;
+        OP_R(store_pairs)(whole ? out : last, first, second);
+        if (!whole)
+            memcpy(out, last, (n - i) * sizeof(NUMBER));
+    }
+}
+
+/* The part that a relaxed mask keeps: 1 / (1 + exp((ln(u / (1 - u)) + p[0]) * p[1])). */
+static void OP_R(noise_relaxed)(size_t n, const void *words, const dropwise_params *params, void *numbers)
+{
+    const NUMBER *p = params->REAL;
+    const OP_R(vec) one = OP_R(set)(1);
+    for (size_t i = 0; i < n; i += LANES) {
+        uint8_t part[LANES * 4];
+        const uint8_t *from = OP_R(words_at)(words, i, n, LANES, part);
+        const OP_R(vec) u = OP_R(uniform_of)(OP_R(words)(from, 0));
+        const OP_R(vec) rest =
+            OP_R(uniform_of)(OP_R(words)(from, UINT32_MAX)); /* 1 - u, with all of its digits */
+        const OP_R(vec) logit = OP_R(add)(OP_R(log)(OP_R(div)(u, rest)), OP_R(set)(p[0]));
+        const OP_R(vec) e = OP_R(exp)(OP_R(mul)(logit, OP_R(set)(p[1])));
+        OP_R(store_part)((uint8_t *)numbers + i * sizeof(NUMBER), n - i, OP_R(div)(one, OP_R(add)(one, e)));
+    }
+}
+#endif
+
+/* ---- Sums, in f64 ---- */
+
+static void OP_R(relaxed_grad)(size_t n, const void *dy, const void *x, const void *kept,
+                               const dropwise_params *params, void *dx, double *sums)
+{
+    const NUMBER *p = params->REAL;
+    vec_f64 partial[16 / LANES_b64];
+    load_sums_f64(partial, sums);
+    for (size_t i = 0; i < n; i += LANES) {
+        const OP_R(vec) part = OP_R(load_reals)(kept, i, n);
+        const OP_R(vec) d = OP_R(mul)(OP_R(load_reals)(dy, i, n), OP_R(mul)(part, OP_R(set)(p[0])));
+        const OP_R(vec) slope =
+            OP_R(sub)(OP_R(set)(p[1]), OP_R(mul)(OP_R(sub)(OP_R(set)(1), part), OP_R(set)(p[2])));
+        const OP_R(vec) term = OP_R(mul)(OP_R(mul)(d, OP_R(load_reals)(x, i, n)), slope);
+        OP_R(store_reals)(dx, i, n, d);
+        OP_R(add_terms)(partial, i, term);
+    }
+    store_sums_f64(partial, sums);
+}
+
+static void OP_R(dot)(size_t n, const void *a, const void *b, double *sums)
+{
+    vec_f64 partial[16 / LANES_b64];
+    load_sums_f64(partial, sums);
+    for (size_t i = 0; i < n; i += LANES)
+        OP_R(add_terms)(partial, i, OP_R(mul)(OP_R(load_reals)(a, i, n), OP_R(load_reals)(b, i, n)));
+    store_sums_f64(partial, sums);
+}
+
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+#undef BELOW_ONE

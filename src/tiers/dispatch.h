@@ -1,0 +1,40 @@
+/* Which tier is in use. */
+#ifndef DROPWISE_DISPATCH_H
+#define DROPWISE_DISPATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "dropwise.h"
+#include "kernels/kernels.h"
+
+/* All that the library can write, besides the reason, what the CPU has and the table of ARS of each tier: the
+ * constant table of a tier, or NULL before the first use. A call loads it once, as another thread may choose
+ * another tier meanwhile. */
+extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
+
+/* Chooses as at load time and publishes the choice. Pure up to the environment, so threads that come here
+ * together store the same. */
+const dropwise_kernels *dropwise_resolve(void);
+
+static inline const dropwise_kernels *dropwise_active(void)
+{
+    const dropwise_kernels *kernels = atomic_load_explicit(&dropwise_active_kernels, memory_order_acquire);
+    return kernels != NULL ? kernels : dropwise_resolve();
+}
+
+/* A table of ARS that gives another answer than this is not used: a digest of blocks, more than any table
+ * makes at a time, of a known key and counters. tests/test_dispatch.c has the oracle make it. */
+enum { DROPWISE_ARS_ANSWER_BLOCKS = 64 };
+#define DROPWISE_ARS_ANSWER_FACTOR UINT64_C(0x9E3779B97F4A7C15)
+#define DROPWISE_ARS_ANSWER UINT64_C(0xC752794929B599C2)
+
+/* Whether the tier's kernels of SLEEF's functions are built, and this CPU can run them. */
+bool dropwise_has_math(const dropwise_kernels *kernels);
+
+static inline dropwise_status dropwise_check_math(const dropwise_kernels *kernels)
+{
+    return dropwise_has_math(kernels) ? DROPWISE_OK : DROPWISE_ERROR_MATH;
+}
+
+#endif

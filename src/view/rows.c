@@ -1,0 +1,235 @@
+#include "view/rows.h"
+
+#include "base/bits.h"
+#include "tiers/dispatch.h"
+
+/* ---- Checks ---- */
+
+static bool same_place(const dropwise_view *view, const operand *a, const operand *b)
+{
+    if (a->p != b->p || a->element_bytes != b->element_bytes)
+        return false;
+    for (uint32_t d = 0; d < view->rank; d++)
+        if (view->size[d] != 1 && a->stride[d] != b->stride[d])
+            return false;
+    return true;
+}
+
+/* Operands with a NULL pointer are left out: who needs them has checked that. */
+static dropwise_status check_operands(const dropwise_view *view, const operand *operands, size_t n,
+                                      dropwise_extent *extents)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (operands[i].p == NULL)
+            continue;
+        const dropwise_status status = dropwise_check_view_extent(
+            view, operands[i].stride, operands[i].element_bytes, operands[i].p, &extents[i]);
+        if (status != DROPWISE_OK)
+            return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!operands[i].output || operands[i].p == NULL)
+            continue;
+        if (operands[i].stride == view->y_stride && !dropwise_is_free_of_overlap(view, view->y_stride))
+            return DROPWISE_ERROR_SELF_OVERLAP;
+        for (size_t j = 0; j < n; j++) {
+            if (j == i || operands[j].p == NULL || !dropwise_overlap(extents[i], extents[j]))
+                continue;
+            if (operands[j].output || !same_place(view, &operands[i], &operands[j]))
+                return DROPWISE_ERROR_OVERLAP;
+        }
+    }
+    return DROPWISE_OK;
+}
+
+/* Rows are contiguous and have elements. */
+static dropwise_status check_rows(const dropwise_view *view)
+{
+    const uint32_t last = view->rank - 1;
+    if (view->size[last] == 0)
+        return DROPWISE_ERROR_SHAPE;
+    if (view->size[last] != 1 && (view->x_stride[last] != 1 || view->y_stride[last] != 1))
+        return DROPWISE_ERROR_SHAPE;
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                    const dropwise_view *view, const dropwise_stored *stored, bool *empty)
+{
+    dropwise_status status = dropwise_check_mask(mask);
+    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
+        status = DROPWISE_ERROR_DTYPE;
+    if (status == DROPWISE_OK)
+        status = dropwise_check_view(view, empty);
+    if (status == DROPWISE_OK && stored != NULL)
+        status = dropwise_check_stored(stored);
+    if (status == DROPWISE_OK)
+        status = check_rows(view);
+    return status;
+}
+
+static bool any_output_is_large(const operand *operands, const dropwise_extent *extents, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (operands[i].output && operands[i].p != NULL && dropwise_is_large(extents[i].to - extents[i].from))
+            return true;
+    return false;
+}
+
+/* Whether no output is an input too. */
+static bool outputs_are_apart(const operand *operands, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (operands[i].output && operands[i].p != NULL && operands[j].p == operands[i].p && j != i)
+                return false;
+    return true;
+}
+
+dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                    dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
+                                    size_t n_operands, const dropwise_stored *stored, bool draws)
+{
+    dropwise_extent extents[MAX_OPERANDS];
+    dropwise_status status = check_operands(view, operands, n_operands, extents);
+    if (status != DROPWISE_OK)
+        return status;
+    const stored_shape mask_rows = dropwise_view_rows(view);
+    if (stored != NULL) {
+        dropwise_extent of_stored;
+        status = dropwise_plan_stored(stored, mask, dtype, mask_rows.rows, mask_rows.row_length, kernels,
+                                      &c->stored, &of_stored);
+        for (size_t i = 0; i < n_operands && status == DROPWISE_OK; i++)
+            if (operands[i].p != NULL && dropwise_overlap(extents[i], of_stored))
+                status = DROPWISE_ERROR_OVERLAP;
+        if (status != DROPWISE_OK)
+            return status;
+    }
+    c->view = view;
+    c->is_f64 = dtype == DROPWISE_F64;
+    c->element_bytes = dropwise_dtype_bytes(dtype);
+    c->number_bytes = c->is_f64 ? sizeof(double) : sizeof(float);
+    c->dtype = dropwise_dtype_of(kernels, dtype);
+    c->kernels = kernels;
+    const apply_plan scaling = dropwise_apply_plan(kernels, mask, dtype, false);
+    c->factor = number_of(c, 1.0);
+    if (scaling.scales)
+        memcpy(&c->factor, &scaling.factor, sizeof scaling.factor);
+    c->draw = dropwise_draw_plan(kernels, mask);
+    bit_source_init(&c->source, &c->draw);
+    c->row_length = view->size[view->rank - 1];
+    c->n_rows = 1;
+    c->ahead = c->row_length;
+    for (uint32_t d = view->rank - 1; d-- > 0;) {
+        if (c->ahead == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->ahead)
+            c->ahead *= view->size[d];
+        c->n_rows *= view->size[d];
+    }
+    if (stored != NULL && draws)
+        dropwise_draw_rows(&c->draw, view, &mask_rows, &c->stored);
+    c->reads_stored = stored != NULL && mask->keep_threshold != 0;
+    c->large = any_output_is_large(operands, extents, n_operands);
+    c->nontemporal = c->large && outputs_are_apart(operands, n_operands);
+    return DROPWISE_OK;
+}
+
+/* ---- Rows and pieces ---- */
+
+/* Whether dimension d and the last one, which come one after the other, are one. */
+static bool follows(const int64_t *stride, uint64_t size, uint32_t d)
+{
+    return stride[d] == (int64_t)size * stride[d + 1];
+}
+
+void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
+{
+    if (view->size[view->rank - 1] == 1) /* its stride means nothing, but merged rows are contiguous */
+        view->x_stride[view->rank - 1] = view->y_stride[view->rank - 1] = 1;
+    while (view->rank > 1) {
+        const uint32_t d = view->rank - 2;
+        const uint64_t size = view->size[d + 1];
+        if (size % multiple != 0 || !follows(view->x_stride, size, d) || !follows(view->y_stride, size, d) ||
+            !follows(view->mask_stride, size, d))
+            return;
+        view->size[d] *= size;
+        view->x_stride[d] = view->x_stride[d + 1];
+        view->y_stride[d] = view->y_stride[d + 1];
+        view->mask_stride[d] = view->mask_stride[d + 1];
+        view->rank--;
+    }
+}
+
+bool dropwise_next_row(const row_call *c, row *r)
+{
+    const dropwise_view *view = c->view;
+    r->number++;
+    r->into_run = r->into_run + c->row_length == c->ahead ? 0 : r->into_run + c->row_length;
+    for (uint32_t d = view->rank - 1; d-- > 0;) {
+        r->index += (uint64_t)view->mask_stride[d];
+        if (++r->at[d] < view->size[d]) {
+            r->stored = 0;
+            for (uint32_t e = 0; e + 1 < view->rank; e++)
+                if (view->mask_stride[e] != 0)
+                    r->stored = r->stored * view->size[e] + r->at[e];
+            return true;
+        }
+        r->index -= (uint64_t)((int64_t)view->size[d] * view->mask_stride[d]);
+        r->at[d] = 0;
+    }
+    return false;
+}
+
+const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
+                                   uint8_t *buffer)
+{
+    const dropwise_view *view = c->view;
+    const int64_t step = view->mask_stride[view->rank - 1];
+    const uint64_t index = r->index + (uint64_t)((int64_t)column * step);
+    if (c->reads_stored) {
+        const stored_shape rows = dropwise_view_rows(view);
+        const int64_t entry = stored_entry_step(&c->stored), row_step = stored_row_step(&c->stored);
+        if (step != 0) {
+            dropwise_read_stored(&c->stored, (int64_t)r->stored * row_step + (int64_t)column * entry, entry,
+                                 n, buffer);
+        } else { /* the mask's own rows are shorter than the view has dimensions */
+            const uint64_t own_row = r->stored / rows.row_length, own_column = r->stored % rows.row_length;
+            uint8_t bit;
+            dropwise_read_stored(&c->stored, (int64_t)own_row * row_step + (int64_t)own_column * entry, entry,
+                                 1, &bit);
+            fill_bits(buffer, n, bit & 1);
+        }
+        return buffer;
+    }
+    if (step == 0) {
+        const bool bit = *dropwise_bits_get(&c->source, index, 1, 1, 1, buffer) & 1;
+        fill_bits(buffer, n, bit);
+        return buffer;
+    }
+    const uint64_t ahead = c->ahead - (r->into_run + column);
+    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? ahead : n, buffer);
+}
+
+/* ---- Sums ---- */
+
+number dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
+{
+    number total;
+    if (is_f64) {
+        double s[16];
+        for (size_t k = 0; k < 16; k++)
+            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
+        for (size_t half = 8; half != 0; half /= 2)
+            for (size_t k = 0; k < half; k++)
+                s[k] += s[k + half];
+        total.f64 = s[0] == s[0] ? s[0] : (double)__builtin_nan("");
+    } else {
+        float s[16];
+        for (size_t k = 0; k < 16; k++)
+            memcpy(&s[k], (const uint8_t *)sums + k * step * sizeof *s, sizeof *s);
+        for (size_t half = 8; half != 0; half /= 2)
+            for (size_t k = 0; k < half; k++)
+                s[k] += s[k + half];
+        total.f32 = s[0] == s[0] ? s[0] : __builtin_nanf("");
+    }
+    return total;
+}

@@ -1,0 +1,196 @@
+/*
+ * Calls that go row by row, in pieces that stay in L1: tensors whose last dimension is contiguous, with
+ * bits, numbers in and numbers out for each piece. Elements narrower than f32 are widened into buffers, and
+ * narrowed out of them.
+ */
+#ifndef DROPWISE_ROWS_H
+#define DROPWISE_ROWS_H
+
+#include <string.h>
+
+#include "apply/apply.h"
+#include "view/walk.h"
+
+enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
+
+/* A number of the type that is computed in. */
+typedef union number {
+    double f64;
+    float f32;
+} number;
+
+/* A tensor of a call: pointer, strides in elements, element size. Bias and dbias have a stride of 0 but along
+ * the row. */
+typedef struct operand {
+    const void *p;
+    const int64_t *stride;
+    size_t element_bytes;
+    bool output;
+} operand;
+
+/* A call, after it was checked. */
+typedef struct row_call {
+    const dropwise_view *view;
+    bool is_f64;
+    size_t element_bytes, number_bytes;
+    dropwise_dtype_kernels dtype;
+    const dropwise_kernels *kernels;
+    number factor; /* of what is kept */
+    draw_plan draw;
+    bit_source source;
+    uint64_t ahead; /* mask indices that follow each other from row to row, from the first row on */
+    bool reads_stored;
+    bool large;       /* outputs do not stay in the caches */
+    bool nontemporal; /* and are apart from the inputs     */
+    stored_plan stored;
+    uint64_t row_length, n_rows;
+} row_call;
+
+/* Where a row lies. */
+typedef struct row {
+    uint64_t at[DROPWISE_MAX_RANK]; /* coordinates; the last is 0 */
+    uint64_t number;
+    uint64_t into_run; /* indices of its run in the mask, row_call.ahead of them, that come before it */
+    uint64_t index;    /* of its first element in the mask                                            */
+    uint64_t stored;   /* its row in the stored mask                                                  */
+} row;
+
+static inline number number_of(const row_call *c, double value)
+{
+    return c->is_f64 ? (number){.f64 = value} : (number){.f32 = (float)value};
+}
+
+/* The checks that come before those of data; *empty says that there is none. */
+dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                    const dropwise_view *view, const dropwise_stored *stored, bool *empty);
+
+/*
+ * Checks the operands, those with a NULL pointer left out, and fills the call. If `draws`, writes the stored
+ * mask, which is read from then on.
+ */
+dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                    dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
+                                    size_t n_operands, const dropwise_stored *stored, bool draws);
+
+/*
+ * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short
+ * rows do not cost a call of a kernel each. Only for calls without a stored mask, whose rows are those of the
+ * view. Rows of a length that `multiple` does not divide stay as they are.
+ */
+void dropwise_merge_rows(dropwise_view *view, uint64_t multiple);
+
+static inline row first_row(const row_call *c)
+{
+    row r;
+    memset(&r, 0, sizeof r);
+    r.index = c->view->first;
+    return r;
+}
+
+/* The next row in row-major order; false after the last one. */
+bool dropwise_next_row(const row_call *c, row *r);
+
+/* Elements of the piece that begins at a column. */
+static inline size_t piece_length(uint64_t columns, uint64_t column)
+{
+    return columns - column < PIECE ? (size_t)(columns - column) : PIECE;
+}
+
+/*
+ * A piece of a row: the loop over a row's pieces is
+ *     for (row_piece p = first_piece(c, &r, y); p.n != 0; p = next_piece(c, p))
+ * Where y is written past the caches, the first piece leads up to where y is aligned for that.
+ */
+typedef struct row_piece {
+    uint64_t column;
+    size_t n;
+    bool leads;       /* up to where y is aligned: bits after it are drawn on their own */
+    bool nontemporal; /* y is aligned                                                  */
+} row_piece;
+
+/* Where an operand's element lies. */
+static inline uint8_t *place(const row_call *c, const operand *o, const row *r, uint64_t column)
+{
+    int64_t at = (int64_t)column * o->stride[c->view->rank - 1];
+    for (uint32_t d = 0; d + 1 < c->view->rank; d++)
+        at += (int64_t)r->at[d] * o->stride[d];
+    return (uint8_t *)(uintptr_t)o->p + at * (int64_t)o->element_bytes;
+}
+
+static inline row_piece first_piece(const row_call *c, const row *r, const operand *y)
+{
+    row_piece p = {.n = piece_length(c->row_length, 0)};
+    if (!c->nontemporal)
+        return p;
+    const size_t misaligned = (uintptr_t)place(c, y, r, 0) % DROPWISE_NT_ALIGN;
+    if (misaligned % y->element_bytes != 0)
+        return p;
+    p.nontemporal = misaligned == 0;
+    p.leads = misaligned != 0;
+    const size_t lead = (DROPWISE_NT_ALIGN - misaligned) / y->element_bytes;
+    if (p.leads && lead < p.n)
+        p.n = lead;
+    return p;
+}
+
+static inline row_piece next_piece(const row_call *c, row_piece p)
+{
+    p.column += p.n;
+    p.n = piece_length(c->row_length, p.column);
+    p.nontemporal = p.nontemporal || p.leads;
+    p.leads = false;
+    return p;
+}
+
+/*
+ * Asks for the piece after the next of an operand of a large call: memory answers while pieces between are
+ * drawn. Always inlined, as gcc 12 leaves out calls of a function that does nothing but prefetch.
+ */
+static inline __attribute__((always_inline)) void prefetch_piece(const row_call *c, const operand *o,
+                                                                 const row *r, uint64_t column)
+{
+    if (!c->large || o->p == NULL || c->row_length - column <= 2 * PIECE)
+        return;
+    const uint8_t *from = place(c, o, r, column + 2 * PIECE);
+    const size_t bytes = piece_length(c->row_length, column + 2 * PIECE) * o->element_bytes;
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(from + i, 0, 2);
+}
+
+/* The keep bits of a piece of a row, by themselves or in a buffer of PIECE bits. If `whole`, all of the row
+ * and of the rows after it will be asked for. */
+const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
+                                   uint8_t *buffer);
+
+/* A piece of an operand as numbers that are computed in: where it is, or widened into the buffer. */
+static inline const void *numbers(const row_call *c, const operand *o, const row *r, uint64_t column,
+                                  size_t n, float *buffer)
+{
+    if (o->p == NULL)
+        return NULL;
+    const uint8_t *p = place(c, o, r, column);
+    if (c->dtype.widen == NULL)
+        return p;
+    c->dtype.widen(n, p, buffer);
+    return buffer;
+}
+
+/* Where a kernel writes a piece of an output: in place, or to the buffer, from where it is narrowed. */
+static inline void *output(const row_call *c, const operand *o, const row *r, uint64_t column, float *buffer)
+{
+    if (o->p == NULL)
+        return NULL;
+    return c->dtype.narrow == NULL ? (void *)place(c, o, r, column) : buffer;
+}
+
+static inline void finish_output(const row_call *c, const operand *o, const row *r, uint64_t column, size_t n,
+                                 const float *buffer)
+{
+    if (o->p != NULL && c->dtype.narrow != NULL)
+        c->dtype.narrow(n, buffer, place(c, o, r, column));
+}
+
+/* 16 partial sums, `step` numbers apart, to one. */
+number dropwise_sum_tree(bool is_f64, const void *sums, size_t step);
+
+#endif
