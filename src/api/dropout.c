@@ -3,21 +3,17 @@
 #include <string.h>
 
 #include "apply/apply.h"
-#include "base/bytes.h"
-#include "api/check.h"
-#include "tiers/dispatch.h"
-#include "draw/draw.h"
-#include "dropwise.h"
 #include "apply/dtype.h"
+#include "base/bytes.h"
+#include "base/check.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "draw/draw.h"
 #include "draw/stream.h"
+#include "dropwise.h"
+#include "tiers/dispatch.h"
 
 _Static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- Mask ---- */
 
@@ -88,7 +84,7 @@ dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, si
     uint8_t *out = bits;
     for (size_t done = 0; done < n; done += DRAW_CHUNK) {
         draw_chunk chunk;
-        dropwise_draw_begin(&chunk, first + done, smaller(DRAW_CHUNK, n - done), out + done / 8);
+        dropwise_draw_begin(&chunk, first + done, min_size(DRAW_CHUNK, n - done), out + done / 8);
         dropwise_draw_end(&plan, &chunk);
     }
     return DROPWISE_OK;

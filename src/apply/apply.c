@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/min.h"
 #include "draw/stream.h"
 
 /*
@@ -21,11 +22,6 @@ enum { CACHED_STEP = 1024 };
 
 /* Elements that go through f32 at a time, in a buffer on the stack. */
 enum { WIDE = 512 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 bool dropwise_is_large(uint64_t bytes)
 {
@@ -61,7 +57,7 @@ static void scale_through_f32(const apply_plan *plan, const uint8_t *bits, size_
 {
     for (size_t done = 0; done < n; done += WIDE) {
         float wide[WIDE];
-        const size_t len = smaller(WIDE, n - done);
+        const size_t len = min_size(WIDE, n - done);
         plan->dtype.widen(len, x + done * plan->element_bytes, wide);
         if (bits != NULL)
             plan->kernels->scale_kept_f32(bits + done / 8, len, wide, wide, &plan->factor);
@@ -98,7 +94,7 @@ static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_
     size_t head = 0;
     if (plan->nontemporal && !is_aligned(y)) {
         const size_t bytes = DROPWISE_NT_ALIGN - (uintptr_t)y % DROPWISE_NT_ALIGN;
-        head = bytes % plan->element_bytes == 0 ? smaller(bytes / plan->element_bytes, n) : 0;
+        head = bytes % plan->element_bytes == 0 ? min_size(bytes / plan->element_bytes, n) : 0;
         if (head != 0)
             scale_run(plan, head, x, y);
     }
@@ -140,7 +136,7 @@ static size_t nontemporal_head(const void *y, size_t element_bytes, bool has_bit
 static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t at, size_t n)
 {
     const size_t from = at + 2 * DRAW_STEP;
-    const size_t to = from + smaller(DRAW_STEP, n - smaller(from, n));
+    const size_t to = from + min_size(DRAW_STEP, n - min_size(from, n));
     for (size_t i = from * element_bytes; i < to * element_bytes; i += 64)
         __builtin_prefetch(call->x + i, 0, 2);
 }
@@ -169,7 +165,7 @@ static size_t chunk_of(size_t n)
 {
     enum { LEAST = 2048, UNIT = 1024 };
     const size_t eighth = (n / 8 + UNIT - 1) / UNIT * UNIT;
-    return eighth < LEAST ? LEAST : smaller(eighth, DRAW_CHUNK);
+    return eighth < LEAST ? LEAST : min_size(DRAW_CHUNK, eighth);
 }
 
 /*
@@ -186,7 +182,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     draw_chunk chunk;
     uint8_t *bits = call->drawn != NULL ? call->drawn : buffers[0];
     const size_t chunk_len = chunk_of(n);
-    size_t len = smaller(chunk_len, n);
+    size_t len = min_size(chunk_len, n);
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
@@ -194,7 +190,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     const bool near = !large && n * element_bytes <= NEAR_BYTES;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
-        const size_t next_len = smaller(chunk_len, n - next);
+        const size_t next_len = min_size(chunk_len, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
         dropwise_draw_next(&chunk, next_len, next_bits);
         size_t at = scale_while_drawing(draw, &chunk, plan, near, bits, len, call->x + done * element_bytes,
@@ -204,7 +200,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
                 prefetch_ahead(call, element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
             const size_t offset = (done + at) * element_bytes;
-            dropwise_apply_bits(plan, bits + at / 8, smaller(step, len - at), call->x + offset,
+            dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at), call->x + offset,
                                 call->y + offset);
         }
         dropwise_draw_end(draw, &chunk);

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "tiers/dispatch.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "tiers/dispatch.h"
 
 dropwise_status dropwise_check_stored(const dropwise_stored *stored)
 {
@@ -109,7 +110,7 @@ void dropwise_write_stored(const stored_plan *plan, int64_t place, size_t n, con
     const bool nontemporal = plan->nontemporal && (uintptr_t)out % DROPWISE_NT_ALIGN == 0;
     dropwise_apply_fn *copy_kept = nontemporal ? plan->copy_kept_nt : plan->copy_kept;
     for (size_t done = 0; done < n; done += STORED_ENTRIES) {
-        const size_t len = n - done < STORED_ENTRIES ? n - done : STORED_ENTRIES;
+        const size_t len = min_size(STORED_ENTRIES, n - done);
         copy_kept(bits + done / 8, len, plan->ones, out + done * plan->entry_bytes, NULL);
     }
 }
@@ -150,7 +151,7 @@ static FP_ENV_BODY dropwise_status convert_stored(const dropwise_mask *mask, dro
         const int64_t out_row = (int64_t)row * stored_row_step(&out);
         for (uint64_t at = 0; at < row_length; at += DRAW_CHUNK) {
             uint8_t bits[DRAW_CHUNK / 8];
-            const size_t len = row_length - at < DRAW_CHUNK ? (size_t)(row_length - at) : DRAW_CHUNK;
+            const size_t len = min_size(DRAW_CHUNK, row_length - at);
             dropwise_read_stored(&in, in_row + (int64_t)at * in_step, in_step, len, bits);
             dropwise_write_stored(&out, out_row + (int64_t)at * out_step, len, bits);
         }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "apply/apply.h"
-#include "api/check.h"
+#include "base/check.h"
 
 /* Entries that are written at a time. */
 enum { STORED_ENTRIES = 512 };

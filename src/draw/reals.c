@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/min.h"
+
 void dropwise_noise_init(noise_source *source, const draw_plan *draw, stream_domain domain,
                          dropwise_noise_fn *noise, const dropwise_params *params, size_t number_bytes)
 {
@@ -56,7 +58,7 @@ static void fill_numbers(size_t bytes, const void *number, size_t n, uint8_t *nu
 {
     memcpy(numbers, number, bytes);
     for (size_t done = bytes; done < n * bytes;) {
-        const size_t rest = n * bytes - done, len = rest < done ? rest : done;
+        const size_t len = min_size(done, n * bytes - done);
         memcpy(numbers + done, numbers, len);
         done += len;
     }
@@ -67,8 +69,7 @@ const void *dropwise_noise_get(noise_source *source, uint64_t index, int64_t ste
     if (step != 0 && step != 1 && n != 1) {
         for (size_t done = 0; done < n; done += SCATTERED)
             get_scattered(source, index + (uint64_t)((int64_t)done * step), step,
-                          n - done < SCATTERED ? n - done : SCATTERED,
-                          (uint8_t *)buffer + done * source->number_bytes);
+                          min_size(SCATTERED, n - done), (uint8_t *)buffer + done * source->number_bytes);
         return buffer;
     }
     const size_t wanted = step == 0 ? 1 : n;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/min.h"
 #include "interop/draw.h"
 
 enum {
@@ -154,11 +155,6 @@ static plan plan_of(const dropwise_kernels *k, const dropwise_interop *d)
 
 /* ---- Counters ---- */
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /*
  * Makes words w and w + 1 a 64-bit number that grows by `step` from block to block. Returns for how many
  * blocks its upper half stays as it is.
@@ -192,11 +188,11 @@ static uint64_t thread_run(const plan *p, uint64_t block, dropwise_counters *c)
     const uint64_t q = d->counter[0] + turn * group + p->later;
     if (in_group != 0 || (uint32_t)q > UINT32_MAX - (group - 1)) {
         set_u64(c, 2, thread * per_thread);
-        return smaller(count_u64(c, 0, q + in_group, 1), group - in_group);
+        return min_u64(count_u64(c, 0, q + in_group, 1), group - in_group);
     }
     c->group = group;
     set_u64(c, 0, q);
-    return smaller(count_u64(c, 2, thread * per_thread, per_thread), d->threads - thread) * group;
+    return min_u64(count_u64(c, 2, thread * per_thread, per_thread), d->threads - thread) * group;
 }
 
 /*
@@ -288,7 +284,7 @@ static void generate(const plan *p, uint64_t block, size_t n_blocks, uint8_t *nu
         dropwise_counters64 counters64;
         const bool is_numpy = p->interop->layout == DROPWISE_LAYOUT_NUMPY;
         const uint64_t run = is_numpy ? run64_at(p, block, &counters64) : run_at(p, block, &counters);
-        const size_t n = (size_t)smaller(n_blocks, run);
+        const size_t n = min_size(n_blocks, run);
         if (is_numpy)
             p->kernels->dwords_philox4x64_10(&counters64, n, numbers);
         else
@@ -399,7 +395,7 @@ static void draw_in_order(const plan *p, uint64_t first, size_t n, uint8_t *bits
     const uint64_t skip = p->arranged == SHIFTED ? 0 : p->interop->skip;
     for (size_t done = 0; done < n; done += CHUNK) {
         _Alignas(64) uint8_t numbers[CHUNK_BYTES + SLACK_BYTES];
-        const size_t len = (size_t)smaller(CHUNK, n - done);
+        const size_t len = min_size(CHUNK, n - done);
         const uint64_t at = first + done + skip, block = at / p->elements;
         const size_t before = (size_t)(at % p->elements);
         const size_t n_blocks = (before + len + p->elements - 1) / p->elements;
@@ -472,8 +468,8 @@ static void words_of_row(const row_layout *rows, unsigned r, uint64_t first, uin
                          uint64_t *to)
 {
     const uint64_t row = rows->first + r * rows->length * rows->per_word;
-    const uint64_t row_end = smaller(row + rows->length * rows->per_word, rows->end);
-    const uint64_t a = first > row ? first : row, b = smaller(end, row_end);
+    const uint64_t row_end = min_u64(row + rows->length * rows->per_word, rows->end);
+    const uint64_t a = first > row ? first : row, b = min_u64(end, row_end);
     *from = *to = 0;
     if (a < b) {
         *from = (a - row) / rows->per_word;
@@ -492,7 +488,7 @@ static void draw_rows(const plan *p, const row_layout *rows, uint64_t first, siz
         uint64_t next = UINT64_MAX, end = 0;
         for (unsigned r = 0; r < rows->rows; r++) {
             if (at < to[r]) {
-                next = smaller(next, from[r] > at ? from[r] : at);
+                next = min_u64(next, from[r] > at ? from[r] : at);
                 end = to[r] > end ? to[r] : end;
             }
         }
@@ -501,11 +497,11 @@ static void draw_rows(const plan *p, const row_layout *rows, uint64_t first, siz
         at = next;
         dropwise_counters counters;
         const uint64_t run = run_at(p, rows->first_block + at, &counters);
-        const size_t len = (size_t)smaller(smaller(run, end - at), ROW_BLOCKS);
+        const size_t len = min_size(ROW_BLOCKS, min_u64(run, end - at));
         _Alignas(64) uint8_t words[4 * 4 * ROW_BLOCKS];
         p->words(&counters, len, words);
         for (unsigned r = 0; r < rows->rows; r++) {
-            const uint64_t a = from[r] > at ? from[r] : at, b = smaller(to[r], at + len);
+            const uint64_t a = from[r] > at ? from[r] : at, b = min_u64(to[r], at + len);
             if (a >= b)
                 continue;
             /* Its first and last word may have elements that are not wanted. */
@@ -513,7 +509,7 @@ static void draw_rows(const plan *p, const row_layout *rows, uint64_t first, siz
             const uint64_t element = rows->first + (r * rows->length + a) * rows->per_word;
             const uint64_t skip = first > element ? first - element : 0;
             const uint64_t element_end =
-                smaller(smaller(element + (b - a) * rows->per_word, first + n), rows->end);
+                min_u64(min_u64(element + (b - a) * rows->per_word, first + n), rows->end);
             compare_row(p, rows, words + (r * len + (a - at)) * 4, (size_t)(b - a), row_bits);
             copy_bits(row_bits, (size_t)skip, (size_t)(element_end - element - skip), wanted);
             merge_bits(bits, element + skip - first, wanted, (size_t)(element_end - element - skip));
@@ -605,7 +601,7 @@ static void draw_attention_row(const plan *p, uint64_t head, uint64_t row, uint6
         _Alignas(64) uint8_t numbers[TILES * 64];
         uint8_t of_numbers[TILES * 64 / 8], rows[2][TILES * ATTENTION_TILE / 8], wanted[sizeof rows[0]];
         const uint64_t end = (to + ATTENTION_TILE - 1) / ATTENTION_TILE;
-        const size_t n_tiles = (size_t)smaller(TILES, end - tile);
+        const size_t n_tiles = min_size(TILES, end - tile);
         attention_blocks(p, head, row, tile, n_tiles, numbers);
         p->compare(numbers, n_tiles * 64, &p->how, of_numbers);
         for (size_t t = 0; t < n_tiles; t++) {
@@ -614,7 +610,7 @@ static void draw_attention_row(const plan *p, uint64_t head, uint64_t row, uint6
             store_le32(rows[1] + 4 * t, (uint32_t)(word >> 32));
         }
         const uint64_t first = tile * ATTENTION_TILE;
-        const uint64_t a = from > first ? from : first, b = smaller(to, first + n_tiles * ATTENTION_TILE);
+        const uint64_t a = from > first ? from : first, b = min_u64(to, first + n_tiles * ATTENTION_TILE);
         copy_bits(rows[below], (size_t)(a - first), (size_t)(b - a), wanted);
         merge_bits(bits, at + (a - from), wanted, (size_t)(b - a));
         if (both) {
@@ -630,7 +626,7 @@ static void draw_attention(const plan *p, uint64_t first, size_t n, uint8_t *bit
     memset(bits, 0, bytes_of_bits(n));
     for (uint64_t i = first; i < end;) {
         const uint64_t line = i / columns, head = line / rows, row = line % rows;
-        const uint64_t from = i % columns, to = smaller(columns, from + (end - i));
+        const uint64_t from = i % columns, to = min_u64(columns, from + (end - i));
         /* Two rows that share their blocks are drawn together where the range has all of both. */
         const bool is_below = row / 8 % 2 != 0;
         const uint64_t upper = is_below ? line - 8 : line;

@@ -2,16 +2,16 @@
  * Masks of other systems: from what a system was given to a generator's key and counter, one integer
  * threshold, and the system's scale, in its own rounding.
  */
-#include "interop/draw.h"
-
 #include <stdbool.h>
 #include <string.h>
 
 #include "apply/apply.h"
 #include "base/bytes.h"
-#include "api/check.h"
-#include "tiers/dispatch.h"
+#include "base/check.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "interop/draw.h"
+#include "tiers/dispatch.h"
 
 /* ---- Names ---- */
 
@@ -436,7 +436,7 @@ static dropwise_status launch(uint64_t numel, uint64_t per_block, uint32_t sm_co
 {
     const uint64_t held = (uint64_t)sm_count * (threads_per_sm / TORCH_BLOCK);
     const uint64_t wanted = quotient_up(numel, per_block);
-    const uint64_t blocks = wanted < held ? wanted : held;
+    const uint64_t blocks = min_u64(wanted, held);
     if (blocks == 0 || blocks > MAX_THREADS / TORCH_BLOCK)
         return DROPWISE_ERROR_PARAMETER;
     *threads = (uint32_t)(blocks * TORCH_BLOCK);
@@ -567,8 +567,7 @@ dropwise_status dropwise_deepspeed_launch(uint64_t numel, uint32_t *threads, uin
         return DROPWISE_ERROR_NULL;
     if (numel == 0 || numel % 4 != 0 || !is_int(numel))
         return DROPWISE_ERROR_PARAMETER;
-    const uint64_t wanted = quotient_up(numel / 4, DEEPSPEED_BLOCK);
-    const uint64_t blocks = wanted < 262144 ? wanted : 262144;
+    const uint64_t blocks = min_u64(quotient_up(numel / 4, DEEPSPEED_BLOCK), 262144);
     *threads = (uint32_t)(blocks * DEEPSPEED_BLOCK);
     *step = numel / *threads;
     return DROPWISE_OK;
@@ -1069,7 +1068,7 @@ static FP_ENV_BODY dropwise_status interop_forward(const dropwise_interop *inter
         dropwise_interop_draw(kernels, interop, first, n, bits);
     for (size_t done = 0; done < n; done += CHUNK) {
         uint8_t drawn[CHUNK / 8];
-        const size_t len = n - done < CHUNK ? n - done : CHUNK;
+        const size_t len = min_size(CHUNK, n - done);
         if (bits == NULL)
             dropwise_interop_draw(kernels, interop, first + done, len, drawn);
         dropwise_apply_bits(&plan, bits != NULL ? (const uint8_t *)bits + done / 8 : drawn, len,

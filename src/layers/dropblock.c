@@ -5,8 +5,9 @@
 
 #include "apply/apply.h"
 #include "base/bits.h"
-#include "tiers/dispatch.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "tiers/dispatch.h"
 #include "view/walk.h"
 
 /* A dimension of the mask: how many bits apart its neighbours are, and mask indices. */
@@ -135,8 +136,7 @@ static void draw_seeds(seed_source *source, size_t n, uint8_t *bits)
         uint8_t buffer[DRAW_CHUNK / 8];
         /* Not beyond the chunk that is drawn: what is left of it is for the next maps. */
         const uint64_t rest = row->size - source->column, in_chunk = DRAW_CHUNK - source->column % DRAW_CHUNK;
-        size_t len = (size_t)(rest < in_chunk ? rest : in_chunk);
-        len = len < n - done ? len : n - done;
+        const size_t len = min_size(n - done, min_u64(rest, in_chunk));
         const uint64_t index = source->place.index + (uint64_t)((int64_t)source->column * row->mask);
         const uint8_t *drawn =
             dropwise_bits_get(&source->bits, index, row->mask, len, indices_ahead(source), buffer);
@@ -184,14 +184,14 @@ static void fence_init(fence *f, uint64_t period, uint64_t from, uint64_t to)
 
 static void fence_make(fence *f, uint64_t phase)
 {
-    const size_t own = f->unit < f->piece ? (size_t)f->unit : f->piece;
+    const size_t own = min_size(f->piece, f->unit);
     const int64_t end = (int64_t)(8 * own), length = (int64_t)(f->to - f->from);
     memset(f->bits, 0, own);
     for (int64_t at = (int64_t)(f->from - phase - f->period); at < end; at += (int64_t)f->period)
         if (at + length > 0)
             set_bits(f->bits, (size_t)(at > 0 ? at : 0), (size_t)(at + length < end ? at + length : end));
     for (size_t done = own, n; done < f->piece; done += n) {
-        n = done < f->piece - done ? done : f->piece - done;
+        n = min_size(done, f->piece - done);
         memcpy(f->bits + done, f->bits, n);
     }
     f->phase = phase;
@@ -210,8 +210,7 @@ static const uint8_t *fence_at(fence *f, size_t byte)
 
 static size_t piece_end(const fence *f, size_t byte, size_t n)
 {
-    const size_t end = byte - byte % f->piece + f->piece;
-    return end < n ? end : n;
+    return min_size(byte - byte % f->piece + f->piece, n);
 }
 
 /* Keeps what is no seed as its block would not lie inside. */
@@ -274,7 +273,7 @@ static void erode(const dropwise_kernels *kernels, uint8_t *bits, size_t n, cons
                   void (*by)(const dropwise_kernels *, uint8_t *, size_t, const mask_axis *, uint64_t))
 {
     for (uint64_t done = 0; done < reach;) {
-        const uint64_t steps = done + 1 < reach - done ? done + 1 : reach - done;
+        const uint64_t steps = min_u64(done + 1, reach - done);
         by(kernels, bits, n, axis, steps);
         done += steps;
     }
@@ -331,7 +330,7 @@ static uint64_t draw_blocks(const dropwise_kernels *kernels, const dropwise_mask
     seed_source_init(&source, &draw, view, plan);
     uint64_t kept = 0;
     for (uint64_t done = 0; done < plan->entries; done += group) {
-        const size_t n = (size_t)(plan->entries - done < group ? plan->entries - done : group);
+        const size_t n = (size_t)min_u64(group, plan->entries - done);
         uint8_t *out = bits + done / 8;
         draw_seeds(&source, n, out);
         grow_blocks(kernels, plan, out, bytes_of_bits(n));
@@ -386,7 +385,7 @@ dropwise_status dropwise_dropblock_init(dropwise_dropblock *block, const dropwis
     for (uint32_t d = 0; d < DROPWISE_MAX_RANK; d++) {
         block->size[d] = 1;
         if (dimensions >> d & 1 && view->size[d] > 1)
-            block->size[d] = size < view->size[d] ? size : view->size[d];
+            block->size[d] = min_u64(size, view->size[d]);
     }
     return DROPWISE_OK;
 }

@@ -5,10 +5,11 @@
 
 #include "apply/apply.h"
 #include "base/bits.h"
-#include "api/check.h"
-#include "tiers/dispatch.h"
+#include "base/check.h"
 #include "base/fp_env.h"
+#include "base/min.h"
 #include "draw/reals.h"
+#include "tiers/dispatch.h"
 
 enum {
     TOGETHER = 8192,   /* weights that are multiplied together: they stay near for all samples    */
@@ -55,11 +56,6 @@ static connect_kernels kernels_for(const dropwise_kernels *k, bool is_f64)
                              .fold_sums = k->fold_sums_f32,
                              .sample_normal = k->sample_normal_f32,
                              .noise_normal = k->noise_normal_f32};
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* ---- Checks ---- */
@@ -204,7 +200,7 @@ static void draw_rows(const draw_plan *plan, uint64_t index, uint64_t step, size
 {
     const size_t row_bytes = bytes_of_bits(n), together = step == n ? DRAW_CHUNK / n : 1;
     for (size_t r = 0; r < rows; r += together) {
-        const size_t count = (size_t)smaller(together, rows - r);
+        const size_t count = min_size(together, rows - r);
         uint8_t window[DRAW_CHUNK / 8], *to = bits + r * row_bytes;
         const bool direct = n % 8 == 0 || count == 1;
         draw(plan, index + r * step, count * n, direct ? to : window, &next);
@@ -259,7 +255,7 @@ static size_t sums_of(uint64_t n)
 static size_t rows_together(const dropwise_dropconnect *layer)
 {
     const uint64_t rows = layer->columns < TOGETHER / MIN_ROWS ? TOGETHER / layer->columns : MIN_ROWS;
-    return (size_t)smaller(smaller(rows, MAX_ROWS), layer->rows);
+    return min_size(MAX_ROWS, min_u64(rows, layer->rows));
 }
 
 /*
@@ -280,7 +276,7 @@ static upcoming weights_below(const connect *c, const void *w, uint64_t o, size_
     if (l->rows - o == rows)
         return (upcoming){.rows = 0};
     return (upcoming){.p = at(w, o + rows, l->w_stride, column, c->element_bytes),
-                      .rows = (size_t)smaller(rows, l->rows - o - rows),
+                      .rows = min_size(rows, l->rows - o - rows),
                       .row_bytes = n * c->element_bytes,
                       .step = (size_t)l->w_stride * c->element_bytes,
                       .pace = DRAW_STEP * c->element_bytes};
@@ -304,7 +300,7 @@ static void multiply_rows(const connect *c, const product *p, uint64_t o, size_t
         memset(sums, 0, n_sums * sums_step);
         memset(squares, 0, n_sums * sums_step);
         for (uint64_t column = 0; column < l->columns; column += piece) {
-            const size_t n = (size_t)smaller(piece, l->columns - column);
+            const size_t n = min_size(piece, l->columns - column);
             if (b == 0 || l->columns > piece)
                 a = numbers_of(c, at(p->w, o, l->w_stride, column, c->element_bytes), l->w_stride, rows, n,
                                wide_w, &a_step);
@@ -337,7 +333,7 @@ static void multiply(const connect *c, const product *p)
 {
     const size_t together = rows_together(c->layer);
     for (uint64_t o = 0; o < c->layer->rows; o += together)
-        multiply_rows(c, p, o, (size_t)smaller(together, c->layer->rows - o));
+        multiply_rows(c, p, o, min_size(together, c->layer->rows - o));
 }
 
 /* ---- Sums of rows: backward ---- */
@@ -388,14 +384,14 @@ static void sum_rows(const connect *c, const weighted_rows *s, uint64_t column, 
     for (uint64_t first = 0; first < s->count; first += MAX_ROWS) {
         uint8_t bits[MAX_ROWS * SUMS_BYTES / sizeof(float) / 8];
         coefficient_buffer coefficients;
-        const size_t rows = (size_t)smaller(MAX_ROWS, s->count - first);
+        const size_t rows = min_size(MAX_ROWS, s->count - first);
         draw_rows(s->draw, s->index + first * s->index_step + column, s->index_step, rows, n, bits,
                   (upcoming){.rows = 0});
         load_coefficients(c, s, first, rows, &coefficients);
         for (size_t r = 0; r < rows; r += slice) {
             float wide[WIDE_ROWS * SUMS_BYTES / sizeof(float)];
             size_t step;
-            const size_t k = (size_t)smaller(slice, rows - r);
+            const size_t k = min_size(slice, rows - r);
             const void *a = numbers_of(c, at(s->a, first + r, s->a_stride, column, c->element_bytes),
                                        s->a_stride, k, n, wide, &step);
             c->kernels.masked_axpy(bits + r * row_bytes, row_bytes, k, n,
@@ -416,7 +412,7 @@ static void backward_x(const connect *c, const void *w, const void *dy, void *dx
 {
     const dropwise_dropconnect *l = c->layer;
     for (uint64_t column = 0; column < l->columns; column += columns_together(c)) {
-        const size_t n = (size_t)smaller(columns_together(c), l->columns - column);
+        const size_t n = min_size(columns_together(c), l->columns - column);
         for (uint64_t b = 0; b < l->samples; b++) {
             float wide[SUMS_BYTES / sizeof(float)];
             const weighted_rows rows = {.a = w,
@@ -438,7 +434,7 @@ static void backward_w(const connect *c, const void *x, const void *dy, void *dw
 {
     const dropwise_dropconnect *l = c->layer;
     for (uint64_t column = 0; column < l->columns; column += columns_together(c)) {
-        const size_t n = (size_t)smaller(columns_together(c), l->columns - column);
+        const size_t n = min_size(columns_together(c), l->columns - column);
         for (uint64_t o = 0; o < l->rows; o++) {
             const weighted_rows samples = {.a = x,
                                            .a_stride = l->x_stride,
@@ -463,7 +459,7 @@ static void backward_bias(const connect *c, const void *dy, void *db)
     const weighted_rows samples = {.a = dy, .a_stride = l->y_stride, .count = l->samples, .draw = &all};
     for (uint64_t o = 0; o < l->rows; o += columns_together(c)) {
         void *out = at(db, 0, 0, o, c->number_bytes);
-        sum_rows(c, &samples, o, (size_t)smaller(columns_together(c), l->rows - o), one, out, out);
+        sum_rows(c, &samples, o, min_size(columns_together(c), l->rows - o), one, out, out);
     }
 }
 
@@ -644,7 +640,7 @@ static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask,
     dropwise_noise_init(&normal, &draw, STREAM_NORMAL, k.noise_normal, NULL, number_bytes);
     for (size_t i = 0; i < n; i += NOISE_PIECE) {
         float wide[NOISE_PIECE];
-        const size_t len = (size_t)smaller(NOISE_PIECE, n - i);
+        const size_t len = min_size(NOISE_PIECE, n - i);
         uint8_t *out = at(y, 0, 0, i, bytes);
         k.sample_normal(at(mean, 0, 0, i, number_bytes), at(variance, 0, 0, i, number_bytes), len,
                         dropwise_noise_get(&normal, first + i, 1, len, NULL),

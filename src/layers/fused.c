@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#include "tiers/dispatch.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "tiers/dispatch.h"
 #include "view/rows.h"
 
 enum {
@@ -153,8 +154,7 @@ static void run_backward(fused *f, dropwise_activation activation, const operand
     for (uint64_t from = 0; from < f->rows.row_length; from += SUM_COLUMNS) {
         uint8_t sums[16 * SUM_COLUMNS * sizeof(double)];
         memset(sums, 0, sizeof sums);
-        const uint64_t left = f->rows.row_length - from;
-        const size_t n = left < SUM_COLUMNS ? (size_t)left : SUM_COLUMNS;
+        const size_t n = min_size(SUM_COLUMNS, f->rows.row_length - from);
         backward_columns(f, activation, from, from + n, dy, x, bias, dx, sums);
         for (size_t c = 0; c < n; c++) {
             const number total =

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "apply/apply.h"
+#include "base/min.h"
 #include "view/walk.h"
 
 enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
@@ -93,7 +94,7 @@ bool dropwise_next_row(const row_call *c, row *r);
 /* Elements of the piece that begins at a column. */
 static inline size_t piece_length(uint64_t columns, uint64_t column)
 {
-    return columns - column < PIECE ? (size_t)(columns - column) : PIECE;
+    return min_size(PIECE, columns - column);
 }
 
 /*

@@ -4,8 +4,9 @@
 
 #include "apply/apply.h"
 #include "base/bits.h"
-#include "tiers/dispatch.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "tiers/dispatch.h"
 
 /* ---- Checks ---- */
 
@@ -143,7 +144,7 @@ stored_shape dropwise_view_rows(const dropwise_view *view)
 /* Begins to draw the bits of elements at `to`, as many as are wanted and as a chunk has. */
 static void begin_next(bit_source *source, uint64_t wanted)
 {
-    const size_t n = wanted < DRAW_CHUNK ? (size_t)wanted : DRAW_CHUNK;
+    const size_t n = min_size(DRAW_CHUNK, wanted);
     uint8_t *bits = source->window + (source->to - source->from) / 8;
     draw_chunk *chunk = &source->chunk;
     if (chunk->n != 0 && chunk->first + chunk->n == source->to)
@@ -281,11 +282,6 @@ static void plan_axes(view_walk *walk, const dropwise_view *view)
         walk->ahead *= walk->own[a].size;
 }
 
-static size_t smaller(size_t a, uint64_t b)
-{
-    return a < b ? a : (size_t)b;
-}
-
 /* Elements that are gathered at a time. */
 enum { GATHER = 512 };
 
@@ -323,7 +319,7 @@ static void apply_strided(const view_walk *walk, const walk_axis *axis, const ui
     uint8_t buffer[GATHER * sizeof(double)];
     const size_t bytes = (size_t)walk->element_bytes;
     for (size_t done = 0; done < n; done += GATHER) {
-        const size_t len = smaller(GATHER, n - done);
+        const size_t len = min_size(GATHER, n - done);
         const uint8_t *x = place->x + (int64_t)done * axis->x;
         uint8_t *y = place->y + (int64_t)done * axis->y;
         copy_strided(buffer, walk->element_bytes, x, axis->x, len, bytes);
@@ -354,7 +350,7 @@ static void tile_bits(const uint8_t *bits, size_t n, uint8_t *tile)
     uint8_t period[(TILE_BITS / 2 + 64) / 8 + 1];
     memcpy(period, bits, bytes_of_bits(n));
     for (size_t have = n, more; have < n + 64; have += more) {
-        more = have < n + 64 - have ? have : n + 64 - have;
+        more = min_size(have, n + 64 - have);
         append_bits(period, have, period, more);
     }
     for (size_t done = 0, place = 0; done < TILE_BITS; done += 64, place = (place + 64) % n)
@@ -368,7 +364,7 @@ static void apply_shared_row(const view_walk *walk, const walk_axis *row, const 
     if (tile != NULL) {
         const size_t repeats = TILE_BITS / n;
         for (uint64_t done = 0; done < shared->size; done += repeats) {
-            const size_t len = shared->size - done < repeats ? (size_t)(shared->size - done) : repeats;
+            const size_t len = min_size(repeats, shared->size - done);
             const int64_t at = (int64_t)done;
             dropwise_apply_bits(walk->apply, tile, len * n, place.x + at * shared->x,
                                 place.y + at * shared->y);
@@ -437,7 +433,7 @@ static void run_walk(const view_walk *walk)
         const uint64_t into_run = row_number++ * row->size % walk->ahead;
         for (uint64_t done = 0; done < row->size; done += DRAW_CHUNK) {
             const uint64_t ahead = row->mask == 1 ? walk->ahead - into_run - done : 0;
-            run_piece(walk, &source, place, done, smaller(DRAW_CHUNK, row->size - done), ahead);
+            run_piece(walk, &source, place, done, min_size(DRAW_CHUNK, row->size - done), ahead);
         }
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
@@ -458,11 +454,11 @@ static void run_blocks(const view_walk *walk)
     do {
         walk_place block = place;
         for (uint64_t first = 0; first < across->size; first += BLOCK_ROWS) {
-            const size_t rows = smaller(BLOCK_ROWS, across->size - first);
+            const size_t rows = min_size(BLOCK_ROWS, across->size - first);
             for (uint64_t done = 0; done < row->size; done += BLOCK_COLUMNS) {
                 walk_place of_row = block;
                 for (size_t r = 0; r < rows; r++) {
-                    run_piece(walk, &source, of_row, done, smaller(BLOCK_COLUMNS, row->size - done), 0);
+                    run_piece(walk, &source, of_row, done, min_size(BLOCK_COLUMNS, row->size - done), 0);
                     of_row = walk_along(across, of_row, 1);
                 }
             }
@@ -519,7 +515,7 @@ static void run_any(const view_walk *walk)
 static size_t nontemporal_head(const apply_plan *apply, const uint8_t *y, size_t n)
 {
     const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN, step = 8 * apply->element_bytes;
-    return bytes % step == 0 ? smaller(n, bytes / apply->element_bytes) : n;
+    return bytes % step == 0 ? min_size(n, bytes / apply->element_bytes) : n;
 }
 
 void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, const uint8_t *bits,
@@ -579,8 +575,7 @@ void dropwise_draw_rows(const draw_plan *draw, const dropwise_view *view, const 
         const uint64_t into_run = row * rows->row_length % ahead;
         for (uint64_t done = 0; done < rows->row_length; done += DRAW_CHUNK) {
             uint8_t buffer[DRAW_CHUNK / 8];
-            const uint64_t rest = rows->row_length - done;
-            const size_t len = rest < DRAW_CHUNK ? (size_t)rest : DRAW_CHUNK;
+            const size_t len = min_size(DRAW_CHUNK, rows->row_length - done);
             const uint64_t index = place.index + (uint64_t)((int64_t)done * rows->mask_step);
             const uint8_t *bits =
                 dropwise_bits_get(&source, index, rows->mask_step, len,

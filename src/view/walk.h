@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "api/check.h"
+#include "base/check.h"
 #include "draw/draw.h"
 #include "apply/stored.h"
 
