@@ -1,4 +1,4 @@
-/* The helpers that make views. What a view means to the data is in walk.c. */
+/* The helpers that make views. What a view means to the data is in view/walk.c. */
 #include <string.h>
 
 #include "base/check.h"

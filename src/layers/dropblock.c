@@ -7,7 +7,9 @@
 #include "base/bits.h"
 #include "base/fp_env.h"
 #include "base/min.h"
+#include "draw/bit_source.h"
 #include "tiers/dispatch.h"
+#include "view/check_view.h"
 #include "view/walk.h"
 
 /* A dimension of the mask: how many bits apart its neighbours are, and mask indices. */
@@ -537,11 +539,7 @@ static FP_ENV_BODY dropwise_status dropblock_backward(const dropwise_mask *mask,
                                                       const void *bits)
 {
     bool empty;
-    dropwise_status status = dropwise_check_mask(mask);
-    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
-        status = DROPWISE_ERROR_DTYPE;
-    if (status == DROPWISE_OK)
-        status = dropwise_check_view(view, &empty);
+    dropwise_status status = dropwise_check_view_call(mask, dtype, view, NULL, &empty);
     if (status != DROPWISE_OK || empty)
         return status;
     status = check_data(dtype, view, dy, dx, bits);

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-#include "tiers/dispatch.h"
 #include "base/fp_env.h"
 #include "draw/reals.h"
+#include "tiers/dispatch.h"
+#include "view/check_view.h"
 #include "view/rows.h"
 
 /* The keep probability. */
@@ -426,11 +427,7 @@ static void draw_normal_words(noise_call *c)
 static dropwise_status begin_draw(noise_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
                                   dropwise_dtype dtype, const dropwise_view *view, void *y, bool *empty)
 {
-    dropwise_status status = dropwise_check_mask(mask);
-    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
-        status = DROPWISE_ERROR_DTYPE;
-    if (status == DROPWISE_OK)
-        status = dropwise_check_view(view, empty);
+    const dropwise_status status = dropwise_check_view_call(mask, dtype, view, NULL, empty);
     if (status != DROPWISE_OK)
         return status;
     dropwise_view of_y = *view;

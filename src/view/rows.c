@@ -1,7 +1,8 @@
 #include "view/rows.h"
 
 #include "base/bits.h"
-#include "tiers/dispatch.h"
+#include "view/check_view.h"
+#include "view/stored_shape.h"
 
 /* ---- Checks ---- */
 
@@ -56,16 +57,8 @@ static dropwise_status check_rows(const dropwise_view *view)
 dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dtype,
                                     const dropwise_view *view, const dropwise_stored *stored, bool *empty)
 {
-    dropwise_status status = dropwise_check_mask(mask);
-    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
-        status = DROPWISE_ERROR_DTYPE;
-    if (status == DROPWISE_OK)
-        status = dropwise_check_view(view, empty);
-    if (status == DROPWISE_OK && stored != NULL)
-        status = dropwise_check_stored(stored);
-    if (status == DROPWISE_OK)
-        status = check_rows(view);
-    return status;
+    const dropwise_status status = dropwise_check_view_call(mask, dtype, view, stored, empty);
+    return status == DROPWISE_OK ? check_rows(view) : status;
 }
 
 static bool any_output_is_large(const operand *operands, const dropwise_extent *extents, size_t n)
@@ -94,11 +87,11 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     dropwise_status status = check_operands(view, operands, n_operands, extents);
     if (status != DROPWISE_OK)
         return status;
-    const stored_shape mask_rows = dropwise_view_rows(view);
+    const stored_shape shape = dropwise_stored_shape_of(view);
     if (stored != NULL) {
         dropwise_extent of_stored;
-        status = dropwise_plan_stored(stored, mask, dtype, mask_rows.rows, mask_rows.row_length, kernels,
-                                      &c->stored, &of_stored);
+        status = dropwise_plan_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &c->stored,
+                                      &of_stored);
         for (size_t i = 0; i < n_operands && status == DROPWISE_OK; i++)
             if (operands[i].p != NULL && dropwise_overlap(extents[i], of_stored))
                 status = DROPWISE_ERROR_OVERLAP;
@@ -126,7 +119,7 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
         c->n_rows *= view->size[d];
     }
     if (stored != NULL && draws)
-        dropwise_draw_rows(&c->draw, view, &mask_rows, &c->stored);
+        dropwise_draw_stored(&c->draw, view, &shape, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
     c->large = any_output_is_large(operands, extents, n_operands);
     c->nontemporal = c->large && outputs_are_apart(operands, n_operands);
@@ -186,13 +179,13 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
     const int64_t step = view->mask_stride[view->rank - 1];
     const uint64_t index = r->index + (uint64_t)((int64_t)column * step);
     if (c->reads_stored) {
-        const stored_shape rows = dropwise_view_rows(view);
+        const stored_shape shape = dropwise_stored_shape_of(view);
         const int64_t entry = stored_entry_step(&c->stored), row_step = stored_row_step(&c->stored);
         if (step != 0) {
             dropwise_read_stored(&c->stored, (int64_t)r->stored * row_step + (int64_t)column * entry, entry,
                                  n, buffer);
         } else { /* the mask's own rows are shorter than the view has dimensions */
-            const uint64_t own_row = r->stored / rows.row_length, own_column = r->stored % rows.row_length;
+            const uint64_t own_row = r->stored / shape.row_length, own_column = r->stored % shape.row_length;
             uint8_t bit;
             dropwise_read_stored(&c->stored, (int64_t)own_row * row_step + (int64_t)own_column * entry, entry,
                                  1, &bit);

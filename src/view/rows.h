@@ -9,8 +9,9 @@
 #include <string.h>
 
 #include "apply/apply.h"
+#include "apply/stored.h"
 #include "base/min.h"
-#include "view/walk.h"
+#include "draw/bit_source.h"
 
 enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
 
