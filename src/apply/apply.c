@@ -91,13 +91,9 @@ static void scale_run(const apply_plan *plan, size_t n, const uint8_t *x, uint8_
 
 static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)
 {
-    size_t head = 0;
-    if (plan->nontemporal && !is_aligned(y)) {
-        const size_t bytes = DROPWISE_NT_ALIGN - (uintptr_t)y % DROPWISE_NT_ALIGN;
-        head = bytes % plan->element_bytes == 0 ? min_size(bytes / plan->element_bytes, n) : 0;
-        if (head != 0)
-            scale_run(plan, head, x, y);
-    }
+    const size_t head = plan->nontemporal ? nontemporal_head(y, plan->element_bytes, false, n) : 0;
+    if (head != 0)
+        scale_run(plan, head, x, y);
     const size_t skip = head * plan->element_bytes;
     scale_run(plan, n - head, x + skip, y + skip);
 }
@@ -115,17 +111,6 @@ void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8
     } else {
         memset(y, 0, bytes);
     }
-}
-
-/*
- * The number of elements before the first one from which y is aligned for streaming. With bits this
- * has to be a whole number of bytes of them. SIZE_MAX where y can never be nontemporal.
- */
-static size_t nontemporal_head(const void *y, size_t element_bytes, bool has_bits)
-{
-    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN;
-    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
-    return bytes % step == 0 ? bytes / element_bytes : SIZE_MAX;
 }
 
 /*
@@ -227,8 +212,9 @@ static void apply_part(const dropwise_kernels *kernels, const apply_call *call, 
 void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call, bool large)
 {
     const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
-    const size_t head = nontemporal_head(call->y, element_bytes, call->drawn != NULL || call->stored != NULL);
-    if (call->x == call->y || !large || head >= call->n) {
+    const bool has_bits = call->drawn != NULL || call->stored != NULL;
+    const size_t head = nontemporal_head(call->y, element_bytes, has_bits, call->n);
+    if (call->x == call->y || !large || head == call->n) {
         apply_part(kernels, call, large, false);
         return;
     }

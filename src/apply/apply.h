@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-#include "draw/draw.h"
 #include "apply/dtype.h"
+#include "base/min.h"
+#include "draw/draw.h"
 
 /* What happens to the elements of one call. */
 typedef struct apply_plan {
@@ -23,6 +24,17 @@ apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_m
 
 /* Whether a result of so many bytes, which is not computed in place, is better written past the caches. */
 bool dropwise_is_large(uint64_t bytes);
+
+/*
+ * Elements of a y of n before the first one from which it is aligned to be written past the caches; in whole
+ * bytes of bits where there are bits. n if there is no such element.
+ */
+static inline size_t nontemporal_head(const void *y, size_t element_bytes, bool has_bits, size_t n)
+{
+    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN;
+    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
+    return bytes % step == 0 ? min_size(n, bytes / element_bytes) : n;
+}
 
 /* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere. */
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);

@@ -342,13 +342,6 @@ void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *m
         run_any(&walk);
 }
 
-/* Elements before the first one from which stores may be nontemporal, in whole bytes of bits; n if none. */
-static size_t nontemporal_head(const apply_plan *apply, const uint8_t *y, size_t n)
-{
-    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN, step = 8 * apply->element_bytes;
-    return bytes % step == 0 ? min_size(n, bytes / apply->element_bytes) : n;
-}
-
 void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, const uint8_t *bits,
                            const void *x, void *y)
 {
@@ -369,7 +362,7 @@ void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, c
         run_any(&walk);
         return;
     }
-    const size_t n = (size_t)row->size, head = nontemporal_head(apply, walk.start.y, n);
+    const size_t n = (size_t)row->size, head = nontemporal_head(walk.start.y, apply->element_bytes, true, n);
     const size_t skip = head * apply->element_bytes;
     dropwise_apply_bits(apply, bits, head, walk.start.x, walk.start.y);
     dropwise_apply_bits(apply, bits + head / 8, n - head, walk.start.x + skip, walk.start.y + skip);
