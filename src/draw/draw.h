@@ -32,6 +32,12 @@ static inline bool dropwise_is_constant(uint64_t keep_threshold)
     return keep_threshold == 0 || keep_threshold == DROPWISE_KEEP_ONE;
 }
 
+/* The probability of being kept: a multiple of 2^-40. */
+static inline double dropwise_keep_probability(const dropwise_mask *mask)
+{
+    return (double)mask->keep_threshold * 0x1p-40;
+}
+
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
     dropwise_generator generator;

@@ -582,7 +582,7 @@ static FP_ENV_BODY dropwise_status dropconnect_moments(const dropwise_mask *mask
     if (status != DROPWISE_OK)
         return status;
     /* With q the probability of being kept: q s, and (1 - q) q s^2; both are 0 where nothing is kept. */
-    const double q = (double)mask->keep_threshold * 0x1p-40;
+    const double q = dropwise_keep_probability(mask);
     const bool inverted = mask->scaling == DROPWISE_SCALING_INVERTED;
     connect c = begin(mask, dtype, layer);
     c.narrow = NULL;

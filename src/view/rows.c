@@ -152,6 +152,19 @@ void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
     }
 }
 
+dropwise_status dropwise_check_merged_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_view *view, const dropwise_stored *stored,
+                                           dropwise_view *merged, bool *empty)
+{
+    const dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, empty);
+    if (status != DROPWISE_OK)
+        return status;
+    *merged = *view;
+    if (stored == NULL && !*empty)
+        dropwise_merge_rows(merged, 1);
+    return DROPWISE_OK;
+}
+
 bool dropwise_next_row(const row_call *c, row *r)
 {
     const dropwise_view *view = c->view;

@@ -81,6 +81,14 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
  */
 void dropwise_merge_rows(dropwise_view *view, uint64_t multiple);
 
+/*
+ * dropwise_check_rows, and the view to go by: without a stored mask, rows that are one in memory and mask
+ * become one.
+ */
+dropwise_status dropwise_check_merged_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_view *view, const dropwise_stored *stored,
+                                           dropwise_view *merged, bool *empty);
+
 static inline row first_row(const row_call *c)
 {
     row r;
@@ -91,6 +99,13 @@ static inline row first_row(const row_call *c)
 
 /* The next row in row-major order; false after the last one. */
 bool dropwise_next_row(const row_call *c, row *r);
+
+/* After the last row. */
+static inline void end_rows(const row_call *c)
+{
+    if (c->nontemporal)
+        c->kernels->nt_fence();
+}
 
 /* Elements of the piece that begins at a column. */
 static inline size_t piece_length(uint64_t columns, uint64_t column)
