@@ -105,4 +105,22 @@ static inline void copy_bits(const uint8_t *bits, size_t from, size_t n, uint8_t
         to[n / 8] &= (uint8_t)((1u << n % 8) - 1);
 }
 
+/* Bits [0, n) of `from` become bits [at, at + n) of `bits`, which are 0 before. */
+static inline void merge_bits(uint8_t *bits, uint64_t at, const uint8_t *from, size_t n)
+{
+    uint8_t *out = bits + at / 8;
+    const unsigned shift = at % 8;
+    if (shift == 0) {
+        for (size_t i = 0; i < bytes_of_bits(n); i++)
+            out[i] |= from[i];
+        return;
+    }
+    for (size_t i = 0; i < bytes_of_bits(n); i++) {
+        const unsigned both = (unsigned)from[i] << shift;
+        out[i] |= (uint8_t)both;
+        if (both >> 8 != 0)
+            out[i + 1] |= (uint8_t)(both >> 8);
+    }
+}
+
 #endif
