@@ -150,7 +150,7 @@ static FP_ENV_BODY dropwise_status infer(const dropwise_mask *mask, dropwise_dty
     const bool standard = mask->scaling == DROPWISE_SCALING_STANDARD;
     apply_plan plan = dropwise_apply_plan(dropwise_active(), mask, dtype, false);
     plan.scales = standard && !dropwise_is_constant(mask->keep_threshold);
-    plan.factor = dropwise_factor_of(dtype, dropwise_keep_probability(mask));
+    plan.factor = real_of(dtype == DROPWISE_F64, dropwise_keep_probability(mask));
     dropwise_apply_run(&plan, !standard || mask->keep_threshold != 0, n, x, y);
     return DROPWISE_OK;
 }

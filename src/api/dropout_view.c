@@ -28,10 +28,10 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
         dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, large);
         return DROPWISE_OK;
     }
-    stored_plan opened;
+    stored_mask opened;
     const stored_shape shape = dropwise_stored_shape_of(view);
-    status =
-        dropwise_plan_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &opened, &of_stored);
+    status = dropwise_begin_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &opened,
+                                   &of_stored);
     if (status == DROPWISE_OK && (dropwise_overlap(of_x, of_stored) || dropwise_overlap(of_y, of_stored)))
         status = DROPWISE_ERROR_OVERLAP;
     if (status != DROPWISE_OK)
@@ -71,13 +71,14 @@ static FP_ENV_BODY dropwise_status draw_view(const dropwise_mask *mask, dropwise
         return status;
     const dropwise_kernels *kernels = dropwise_active();
     const stored_shape shape = dropwise_stored_shape_of(view);
-    stored_plan plan;
+    stored_mask opened;
     dropwise_extent extent;
-    status = dropwise_plan_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &plan, &extent);
+    status =
+        dropwise_begin_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &opened, &extent);
     if (status != DROPWISE_OK)
         return status;
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
-    dropwise_draw_stored(&draw, view, &shape, &plan);
+    dropwise_draw_stored(&draw, view, &shape, &opened);
     return DROPWISE_OK;
 }
 

@@ -23,11 +23,11 @@ static FP_ENV_BODY dropwise_status convert_stored(const dropwise_mask *mask, dro
         return status;
 
     const dropwise_kernels *kernels = dropwise_active();
-    stored_plan in, out;
+    stored_mask in, out;
     dropwise_extent in_extent, out_extent;
-    status = dropwise_plan_stored(from, mask, dtype, rows, row_length, kernels, &in, &in_extent);
+    status = dropwise_begin_stored(from, mask, dtype, rows, row_length, kernels, &in, &in_extent);
     if (status == DROPWISE_OK)
-        status = dropwise_plan_stored(to, mask, dtype, rows, row_length, kernels, &out, &out_extent);
+        status = dropwise_begin_stored(to, mask, dtype, rows, row_length, kernels, &out, &out_extent);
     if (status == DROPWISE_OK && dropwise_overlap(in_extent, out_extent))
         status = DROPWISE_ERROR_OVERLAP;
     if (status != DROPWISE_OK)

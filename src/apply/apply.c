@@ -28,22 +28,31 @@ bool dropwise_is_large(uint64_t bytes)
     return bytes >= NONTEMPORAL_FROM_BYTES;
 }
 
+static bool scales_kept(const dropwise_mask *mask)
+{
+    return mask->scaling != DROPWISE_SCALING_STANDARD && mask->keep_threshold != DROPWISE_KEEP_ONE;
+}
+
+real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
+{
+    /* With p = 1 nothing is kept, whatever the factor. */
+    const double factor = !scales_kept(mask)          ? 1.0
+                          : mask->keep_threshold != 0 ? 0x1p40 / (double)mask->keep_threshold
+                                                      : 0.0;
+    return real_of(dtype == DROPWISE_F64, factor);
+}
+
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal)
 {
-    const bool copies =
-        mask->scaling == DROPWISE_SCALING_STANDARD || mask->keep_threshold == DROPWISE_KEEP_ONE;
-    apply_plan plan = {
+    return (apply_plan){
         .dtype = dropwise_dtype_of(kernels, dtype),
         .kernels = kernels,
         .element_bytes = dropwise_dtype_bytes(dtype),
-        .scales = !copies,
+        .scales = scales_kept(mask),
         .nontemporal = nontemporal,
+        .factor = dropwise_kept_factor(mask, dtype),
     };
-    /* With p = 1 nothing is kept, whatever the factor. */
-    if (plan.scales && mask->keep_threshold != 0)
-        plan.factor = dropwise_factor_of(dtype, 0x1p40 / (double)mask->keep_threshold);
-    return plan;
 }
 
 static bool is_aligned(const uint8_t *p)
@@ -114,9 +123,9 @@ void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8
 }
 
 /*
- * Asks for the elements of a step that is to be applied two steps later: memory answers while the steps
+ * Prefetches the elements of a step that is to be applied two steps later: memory answers while the steps
  * between are drawn. Into the second-level cache, as the buffers that wait for the first level are few and
- * streaming stores need them too.
+ * nontemporal stores need them too.
  */
 static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t at, size_t n)
 {

@@ -15,9 +15,12 @@ typedef struct apply_plan {
     size_t element_bytes;
     bool scales;      /* kept elements are multiplied, not copied */
     bool nontemporal; /* y is written past the caches where it is aligned for that; a fence has to follow */
-    dropwise_factor factor;
+    real factor;
     dropwise_draw_scale_fn *draw_scale; /* what scales while it draws; NULL: nothing does */
 } apply_plan;
+
+/* What is kept is multiplied by this; 1 if it is copied. */
+real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype);
 
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal);
@@ -39,7 +42,7 @@ static inline size_t nontemporal_head(const void *y, size_t element_bytes, bool 
 /* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere. */
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);
 
-/* The same for n elements that share a bit; a y that is not aligned for streaming is led up to it. */
+/* The same for n elements that share a bit; y need not be aligned to be written past the caches. */
 void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y);
 
 /* The arguments of a call, after they were checked. One of drawn and stored at most is not NULL. */

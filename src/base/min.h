@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What there is room for, or what is left if that is less: any number may be left. */
+/* As many as there is room for, or those that are left: more may be left than fits a size_t. */
 static inline size_t min_size(size_t room, uint64_t left)
 {
     return room < left ? room : (size_t)left;

@@ -33,8 +33,8 @@ static void forget_before(bit_source *source, uint64_t index)
     memmove(source->window, source->window + n_bytes, bytes_of_bits((size_t)(source->to - source->from)));
 }
 
-const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n, uint64_t ahead,
-                                 uint8_t *buffer)
+const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n,
+                                 uint64_t run_length, uint8_t *buffer)
 {
     if (step != 1 && n != 1) {
         dropwise_draw_scattered(source->draw, index, step, n, buffer);
@@ -42,7 +42,7 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
     }
     if (index < source->from || index > source->to || index + n > source->next) {
         source->from = source->to = index;
-        begin_next(source, ahead > n ? ahead : n);
+        begin_next(source, run_length > n ? run_length : n);
         end_next(source);
     } else if (index + n > source->to) {
         end_next(source);
@@ -50,8 +50,8 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
     } else if (source->next != source->to) {
         dropwise_draw_step(source->draw, &source->chunk, DRAW_STEP);
     }
-    if (source->next == source->to && ahead > source->to - index && (source->to - source->from) % 8 == 0)
-        begin_next(source, ahead - (source->to - index));
+    if (source->next == source->to && run_length > source->to - index && (source->to - source->from) % 8 == 0)
+        begin_next(source, run_length - (source->to - index));
     const size_t offset = (size_t)(index - source->from);
     if (offset % 8 == 0)
         return source->window + offset / 8;

@@ -27,11 +27,11 @@ static inline void bit_source_init(bit_source *source, const draw_plan *draw)
 
 /*
  * The bits of n <= DRAW_CHUNK elements at index, index + step, ...; unused bits of the last byte are
- * undefined. `ahead` elements from index on will be asked for in order (at least n with step 1), so that
+ * undefined. `run_length` elements from index on will be asked for in order (at least n with step 1), so that
  * they may be drawn together. The result lies in the source, up to the next call, or in buffer, which has
  * DRAW_CHUNK bits.
  */
-const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n, uint64_t ahead,
-                                 uint8_t *buffer);
+const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t step, size_t n,
+                                 uint64_t run_length, uint8_t *buffer);
 
 #endif

@@ -73,8 +73,8 @@ void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits);
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n);
 
 /*
- * Draws n more elements, or fewer, and scales as many elements of another chunk meanwhile, by a kernel of the
- * plan's generator. The result is how many, a multiple of 64; it may be 0.
+ * Draws n more elements, or fewer, and scales as many elements of another chunk: both overlap in a kernel of
+ * the plan's generator. The result is how many, a multiple of 64; it may be 0.
  */
 size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
                              dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled);

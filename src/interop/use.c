@@ -88,7 +88,7 @@ static FP_ENV_BODY dropwise_status interop_forward(const dropwise_interop *inter
     const bool nontemporal = x != y && dropwise_is_large(n * element_bytes);
     apply_plan plan = dropwise_apply_plan(kernels, &kept, dtype, nontemporal);
     plan.scales = interop->scale != 1.0;
-    plan.factor = dropwise_factor_of(dtype, interop->scale);
+    plan.factor = real_of(dtype == DROPWISE_F64, interop->scale);
     if (bits != NULL)
         dropwise_interop_draw(kernels, interop, first, n, bits);
     for (size_t done = 0; done < n; done += CHUNK) {

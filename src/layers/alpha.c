@@ -33,7 +33,7 @@ static void run_alpha_forward(row_call *c, alpha_params alpha, const operand *x,
             uint8_t buffer[PIECE / 8];
             prefetch_piece(c, x, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
-            const void *in = numbers(c, x, &r, p.column, p.n, of_x);
+            const void *in = load_reals(c, x, &r, p.column, p.n, of_x);
             (stores_nontemporally(c, p) ? nontemporal : kernel)(bits, p.n, in, &affine,
                                                                 output(c, y, &r, p.column, of_y));
             finish_output(c, y, &r, p.column, p.n, of_y);
@@ -47,7 +47,7 @@ static void run_alpha_backward(row_call *c, double a, const operand *dy, const o
     dropwise_apply_fn *const kernel = c->is_f64 ? c->kernels->scale_kept_f64 : c->kernels->scale_kept_f32;
     dropwise_apply_fn *const nontemporal =
         c->is_f64 ? c->kernels->scale_kept_nt_f64 : c->kernels->scale_kept_nt_f32;
-    const number factor = number_of(c, a);
+    const real factor = real_of(c->is_f64, a);
     row r = first_row(c);
     do {
         for (row_piece p = first_piece(c, &r, dx); p.n != 0; p = next_piece(c, p)) {
@@ -55,7 +55,7 @@ static void run_alpha_backward(row_call *c, double a, const operand *dy, const o
             uint8_t buffer[PIECE / 8];
             prefetch_piece(c, dy, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
-            const void *in = numbers(c, dy, &r, p.column, p.n, of_dy);
+            const void *in = load_reals(c, dy, &r, p.column, p.n, of_dy);
             (stores_nontemporally(c, p) ? nontemporal : kernel)(bits, p.n, in,
                                                                 output(c, dx, &r, p.column, of_dx), &factor);
             finish_output(c, dx, &r, p.column, p.n, of_dx);

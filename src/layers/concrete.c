@@ -80,7 +80,7 @@ dropwise_status dropwise_concrete_probability(const dropwise_concrete *concrete,
     return fp_env_leave(caller, concrete_probability(concrete, p));
 }
 
-/* Numbers will be the kept parts of the relaxed mask. */
+/* Reals will be the kept parts of the relaxed mask. */
 static void draw_relaxed(noise_call *c, const dropwise_params *p)
 {
     const dropwise_kernels *k = c->rows.kernels;
@@ -130,8 +130,8 @@ static void run_concrete_backward(noise_call *c, const dropwise_params *p, const
             prefetch_piece(rows, dy, &r, at.column);
             prefetch_piece(rows, x, &r, at.column);
             const void *kept = noise_of(c, &r, at, buffer);
-            const void *d = numbers(rows, dy, &r, column, at.n, of_dy);
-            kernel(at.n, d, numbers(rows, x, &r, column, at.n, of_x), kept, p,
+            const void *d = load_reals(rows, dy, &r, column, at.n, of_dy);
+            kernel(at.n, d, load_reals(rows, x, &r, column, at.n, of_x), kept, p,
                    output(rows, dx, &r, column, of_dx), sums);
             finish_output(rows, dx, &r, column, at.n, of_dx);
         }

@@ -76,7 +76,7 @@ static void apply_bits(const dropwise_kernels *kernels, dropwise_dtype dtype, co
         .element_bytes = dropwise_dtype_bytes(dtype),
         .scales = scale != 1.0,
         .nontemporal = x != y && dropwise_is_large(elements * dropwise_dtype_bytes(dtype)),
-        .factor = dropwise_factor_of(dtype, scale),
+        .factor = real_of(dtype == DROPWISE_F64, scale),
     };
     dropwise_apply_packed(&plan, view, bits, x, y);
 }

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/fp_env.h"
 #include "base/min.h"
-#include "draw/reals.h"
+#include "draw/real_source.h"
 #include "layers/masked_products.h"
 #include "tiers/dispatch.h"
 
@@ -153,7 +153,7 @@ static FP_ENV_BODY dropwise_status dropconnect_backward(const dropwise_mask *mas
     if (dy == NULL || (dx != NULL && w == NULL) || (dw != NULL && x == NULL))
         return DROPWISE_ERROR_NULL;
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const size_t number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
+    const size_t real_bytes = dropwise_real_bytes(dtype);
     if (dx == NULL) /* it is not read */
         w = NULL;
     if (dw == NULL)
@@ -162,8 +162,8 @@ static FP_ENV_BODY dropwise_status dropconnect_backward(const dropwise_mask *mas
                                {x, layer->samples, layer->columns, layer->x_stride, bytes, false},
                                {dy, layer->samples, layer->rows, layer->y_stride, bytes, false},
                                {dx, layer->samples, layer->columns, layer->x_stride, bytes, true},
-                               {dw, layer->rows, layer->columns, layer->w_stride, number_bytes, true},
-                               {db, 1, layer->rows, 0, number_bytes, true}};
+                               {dw, layer->rows, layer->columns, layer->w_stride, real_bytes, true},
+                               {db, 1, layer->rows, 0, real_bytes, true}};
     status = check_matrices(matrices, 6);
     if (status != DROPWISE_OK)
         return status;
@@ -196,12 +196,12 @@ static FP_ENV_BODY dropwise_status dropconnect_moments(const dropwise_mask *mask
     if (w == NULL || x == NULL || mean == NULL || variance == NULL)
         return DROPWISE_ERROR_NULL;
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const size_t number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
+    const size_t real_bytes = dropwise_real_bytes(dtype);
     const matrix matrices[] = {{w, layer->rows, layer->columns, layer->w_stride, bytes, false},
                                {x, layer->samples, layer->columns, layer->x_stride, bytes, false},
                                {bias, 1, layer->rows, 0, bytes, false},
-                               {mean, layer->samples, layer->rows, layer->y_stride, number_bytes, true},
-                               {variance, layer->samples, layer->rows, layer->y_stride, number_bytes, true}};
+                               {mean, layer->samples, layer->rows, layer->y_stride, real_bytes, true},
+                               {variance, layer->samples, layer->rows, layer->y_stride, real_bytes, true}};
     status = check_matrices(matrices, 5);
     if (status != DROPWISE_OK)
         return status;
@@ -210,14 +210,14 @@ static FP_ENV_BODY dropwise_status dropconnect_moments(const dropwise_mask *mask
     const bool inverted = mask->scaling == DROPWISE_SCALING_INVERTED;
     product_call c = dropwise_begin_products(mask, dtype, layer);
     c.narrow = NULL;
-    c.scale = dropwise_factor_of(dtype, !inverted ? q : q != 0.0 ? 1.0 : 0.0);
+    c.scale = real_of(dtype == DROPWISE_F64, !inverted ? q : q != 0.0 ? 1.0 : 0.0);
     const double square_scale = !inverted ? (1.0 - q) * q : q != 0.0 ? (1.0 - q) / q : 0.0;
     const product p = {.w = w,
                        .x = x,
                        .bias = bias,
                        .y = mean,
                        .variance = variance,
-                       .square_scale = dropwise_factor_of(dtype, square_scale)};
+                       .square_scale = real_of(dtype == DROPWISE_F64, square_scale)};
     dropwise_multiply_masked(&c, &p);
     return DROPWISE_OK;
 }
@@ -239,9 +239,9 @@ static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask,
     const size_t bytes = dropwise_dtype_bytes(dtype);
     if (status == DROPWISE_OK && bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
-    const size_t number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
+    const size_t real_bytes = dropwise_real_bytes(dtype);
     if (status == DROPWISE_OK)
-        status = dropwise_check_size(n, number_bytes);
+        status = dropwise_check_size(n, real_bytes);
     if (status == DROPWISE_OK)
         status = dropwise_check_range(first, n);
     if (status == DROPWISE_OK && n != 0 && (mean == NULL || variance == NULL || y == NULL))
@@ -253,8 +253,8 @@ static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask,
     const void *const moments[] = {mean, variance};
     const dropwise_extent of_y = dropwise_extent_of(y, n * bytes);
     for (size_t i = 0; i < 2; i++)
-        if ((moments[i] != y || bytes != number_bytes) &&
-            dropwise_overlap(dropwise_extent_of(moments[i], n * number_bytes), of_y))
+        if ((moments[i] != y || bytes != real_bytes) &&
+            dropwise_overlap(dropwise_extent_of(moments[i], n * real_bytes), of_y))
             return DROPWISE_ERROR_OVERLAP;
 
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
@@ -263,14 +263,14 @@ static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask,
     dropwise_sample_normal_fn *const sample_normal =
         is_f64 ? kernels->sample_normal_f64 : kernels->sample_normal_f32;
     dropwise_narrow_fn *narrow = dropwise_dtype_of(kernels, dtype).narrow;
-    noise_source normal;
-    dropwise_noise_init(&normal, &draw, STREAM_NORMAL, noise_normal, NULL, number_bytes);
-    for (size_t i = 0; i < n; i += NOISE_PIECE) {
-        float wide[NOISE_PIECE];
-        const size_t len = min_size(NOISE_PIECE, n - i);
+    real_source normal;
+    dropwise_reals_init(&normal, &draw, STREAM_NORMAL, noise_normal, NULL, real_bytes);
+    for (size_t i = 0; i < n; i += REALS_PIECE) {
+        float wide[REALS_PIECE];
+        const size_t len = min_size(REALS_PIECE, n - i);
         uint8_t *out = element_at(y, 0, 0, i, bytes);
-        sample_normal(element_at(mean, 0, 0, i, number_bytes), element_at(variance, 0, 0, i, number_bytes),
-                      len, dropwise_noise_get(&normal, first + i, 1, len, NULL),
+        sample_normal(element_at(mean, 0, 0, i, real_bytes), element_at(variance, 0, 0, i, real_bytes), len,
+                      dropwise_reals_get(&normal, first + i, 1, len, NULL),
                       narrow == NULL ? (void *)out : wide);
         if (narrow != NULL)
             narrow(len, wide, out);

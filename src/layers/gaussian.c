@@ -10,7 +10,7 @@
 
 /* ---- Random numbers ---- */
 
-/* Begins a call that writes numbers: the strides of x do not count. */
+/* Begins a call that writes random numbers: the strides of x do not count. */
 static dropwise_status begin_draw(noise_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
                                   dropwise_dtype dtype, const dropwise_view *view, void *y, bool *empty)
 {
@@ -30,11 +30,11 @@ static void run_draw(noise_call *c)
         for (row_piece p = first_piece(rows, &r, &c->y); p.n != 0; p = next_piece(rows, p)) {
             double buffer[PIECE];
             const void *noise = noise_of(c, &r, p, buffer);
-            uint8_t *y = place(rows, &c->y, &r, p.column);
+            uint8_t *y = operand_at(rows, &c->y, &r, p.column);
             if (rows->dtype.narrow != NULL)
                 rows->dtype.narrow(p.n, noise, y);
             else
-                memcpy(y, noise, p.n * rows->number_bytes);
+                memcpy(y, noise, p.n * rows->real_bytes);
         }
     } while (dropwise_next_row(rows, &r));
 }

@@ -33,17 +33,15 @@ product_call dropwise_begin_products(const dropwise_mask *mask, dropwise_dtype d
 {
     const dropwise_kernels *kernels = dropwise_active();
     const dropwise_dtype_kernels of_dtype = dropwise_dtype_of(kernels, dtype);
-    const apply_plan scaling = dropwise_apply_plan(kernels, mask, dtype, false);
-    product_call c = {.layer = layer,
-                      .kernels = kernels_for(kernels, dtype == DROPWISE_F64),
-                      .widen = of_dtype.widen,
-                      .narrow = of_dtype.narrow,
-                      .dtype = dtype,
-                      .element_bytes = dropwise_dtype_bytes(dtype),
-                      .number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float),
-                      .draw = dropwise_draw_plan(kernels, mask)};
-    c.scale = scaling.scales ? scaling.factor : dropwise_factor_of(dtype, 1.0);
-    return c;
+    return (product_call){.layer = layer,
+                          .kernels = kernels_for(kernels, dtype == DROPWISE_F64),
+                          .widen = of_dtype.widen,
+                          .narrow = of_dtype.narrow,
+                          .dtype = dtype,
+                          .element_bytes = dropwise_dtype_bytes(dtype),
+                          .real_bytes = dropwise_real_bytes(dtype),
+                          .draw = dropwise_draw_plan(kernels, mask),
+                          .scale = dropwise_kept_factor(mask, dtype)};
 }
 
 /* ---- Bits ---- */
@@ -165,8 +163,8 @@ static void multiply_rows(const product_call *c, const product *p, uint64_t o, s
 {
     const dropwise_dropconnect *l = c->layer;
     const size_t piece = c->widen != NULL ? TOGETHER / MIN_ROWS : TOGETHER;
-    const size_t n_sums = sums_of(l->columns), sums_step = rows * c->number_bytes;
-    const size_t y_bytes = c->narrow != NULL ? c->element_bytes : c->number_bytes;
+    const size_t n_sums = sums_of(l->columns), sums_step = rows * c->real_bytes;
+    const size_t y_bytes = c->narrow != NULL ? c->element_bytes : c->real_bytes;
     float wide_w[TOGETHER], wide_x[TOGETHER / MIN_ROWS], wide_bias[MAX_ROWS], wide_y[MAX_ROWS];
     _Alignas(64) uint8_t sums[16 * MAX_ROWS * sizeof(double)], squares[sizeof sums];
     size_t a_step = 0, unused;
@@ -194,8 +192,8 @@ static void multiply_rows(const product_call *c, const product *p, uint64_t o, s
                 c->kernels.masked_dot(bits, bytes_of_bits(n), rows, n, a, a_step, x, sums, sums_step);
             } else {
                 for (size_t r = 0; r < rows; r++)
-                    c->kernels.dot_moments(n, a + r * a_step, x, sums + r * c->number_bytes,
-                                           squares + r * c->number_bytes, sums_step);
+                    c->kernels.dot_moments(n, a + r * a_step, x, sums + r * c->real_bytes,
+                                           squares + r * c->real_bytes, sums_step);
             }
         }
         uint8_t *y = element_at(p->y, b, l->y_stride, o, y_bytes);
@@ -253,11 +251,11 @@ static void load_coefficients(const product_call *c, const weighted_rows *s, uin
 }
 
 /* scale * (the weighted sum of the rows, columns `column` to column + n - 1) + add, which may be NULL. */
-static void sum_rows(const product_call *c, const weighted_rows *s, uint64_t column, size_t n,
-                     dropwise_factor scale, const void *add, void *y)
+static void sum_rows(const product_call *c, const weighted_rows *s, uint64_t column, size_t n, real scale,
+                     const void *add, void *y)
 {
     _Alignas(64) uint8_t sums[16 * SUMS_BYTES];
-    const size_t n_sums = sums_of(s->count), sums_step = n * c->number_bytes;
+    const size_t n_sums = sums_of(s->count), sums_step = n * c->real_bytes;
     const size_t slice = c->widen != NULL ? WIDE_ROWS : MAX_ROWS, row_bytes = bytes_of_bits(n);
     memset(sums, 0, n_sums * sums_step);
     for (uint64_t first = 0; first < s->count; first += MAX_ROWS) {
@@ -274,7 +272,7 @@ static void sum_rows(const product_call *c, const weighted_rows *s, uint64_t col
             const void *a = load_reals(c, element_at(s->a, first + r, s->a_stride, column, c->element_bytes),
                                        s->a_stride, k, n, wide, &step);
             c->kernels.masked_axpy(bits + r * row_bytes, row_bytes, k, n,
-                                   (const uint8_t *)&coefficients + r * c->number_bytes, a, step, sums,
+                                   (const uint8_t *)&coefficients + r * c->real_bytes, a, step, sums,
                                    sums_step);
         }
     }
@@ -284,7 +282,7 @@ static void sum_rows(const product_call *c, const weighted_rows *s, uint64_t col
 /* Piece by piece of columns, so that a piece of all rows that are added up stays in the cache. */
 static size_t columns_together(const product_call *c)
 {
-    return SUMS_BYTES / c->number_bytes;
+    return SUMS_BYTES / c->real_bytes;
 }
 
 void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, void *dx)
@@ -323,7 +321,7 @@ void dropwise_gradient_w(const product_call *c, const void *x, const void *dy, v
                                            .draw = &c->draw,
                                            .index = l->first + o * l->mask_row_stride,
                                            .index_step = l->mask_sample_stride};
-            void *out = element_at(dw, o, l->w_stride, column, c->number_bytes);
+            void *out = element_at(dw, o, l->w_stride, column, c->real_bytes);
             sum_rows(c, &samples, column, n, c->scale, out, out);
         }
     }
@@ -332,12 +330,12 @@ void dropwise_gradient_w(const product_call *c, const void *x, const void *dy, v
 void dropwise_gradient_bias(const product_call *c, const void *dy, void *db)
 {
     const dropwise_dropconnect *l = c->layer;
-    const dropwise_factor one = dropwise_factor_of(c->dtype, 1.0);
+    const real one = real_of(c->dtype == DROPWISE_F64, 1.0);
     draw_plan all = c->draw;
     all.keep_threshold = DROPWISE_KEEP_ONE;
     const weighted_rows samples = {.a = dy, .a_stride = l->y_stride, .count = l->samples, .draw = &all};
     for (uint64_t o = 0; o < l->rows; o += columns_together(c)) {
-        void *out = element_at(db, 0, 0, o, c->number_bytes);
+        void *out = element_at(db, 0, 0, o, c->real_bytes);
         sum_rows(c, &samples, o, min_size(columns_together(c), l->rows - o), one, out, out);
     }
 }

@@ -24,9 +24,9 @@ typedef struct product_call {
     dropwise_widen_fn *widen; /* NULL for f32 and f64 */
     dropwise_narrow_fn *narrow;
     dropwise_dtype dtype;
-    size_t element_bytes, number_bytes;
+    size_t element_bytes, real_bytes;
     draw_plan draw;
-    dropwise_factor scale; /* of the sums of what is kept */
+    real scale; /* of the sums of what is kept */
 } product_call;
 
 /*
@@ -36,7 +36,7 @@ typedef struct product_call {
 typedef struct product {
     const void *w, *x, *bias;
     void *y, *variance;
-    dropwise_factor square_scale;
+    real square_scale;
 } product;
 
 /* Where an element of a matrix lies, input or output. */

@@ -27,7 +27,7 @@ void dropwise_run_noise(noise_call *c, combine_kernels kernels, const dropwise_p
             double buffer[PIECE];
             prefetch_piece(rows, &c->x, &r, at.column);
             const void *noise = noise_of(c, &r, at, buffer);
-            const void *in = numbers(rows, &c->x, &r, at.column, at.n, of_x);
+            const void *in = load_reals(rows, &c->x, &r, at.column, at.n, of_x);
             (stores_nontemporally(rows, at) ? kernels.nontemporal : kernels.ordinary)(
                 at.n, in, noise, p, output(rows, &c->y, &r, at.column, of_y));
             finish_output(rows, &c->y, &r, at.column, at.n, of_y);

@@ -72,14 +72,15 @@ static void run_forward(residual_call *c, dropwise_activation activation, const 
             uint8_t buffer[PIECE / 8];
             const size_t n = piece_length(c->rows.row_length, column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, true, buffer);
-            const void *in = numbers(&c->rows, x, &r, column, n, of_x);
-            const void *b = numbers(&c->rows, bias, &r, column, n, of_bias);
+            const void *in = load_reals(&c->rows, x, &r, column, n, of_x);
+            const void *b = load_reals(&c->rows, bias, &r, column, n, of_bias);
             void *out = output(&c->rows, y, &r, column, of_y);
             if (activation != 0)
                 c->kernels.activate[activation](bits, n, in, b, out, &c->rows.factor);
             else
-                residual_for(c, out)(bits, n, in, b, numbers(&c->rows, residual, &r, column, n, of_residual),
-                                     out, &c->rows.factor);
+                residual_for(c, out)(bits, n, in, b,
+                                     load_reals(&c->rows, residual, &r, column, n, of_residual), out,
+                                     &c->rows.factor);
             finish_output(&c->rows, y, &r, column, n, of_y);
         }
     } while (dropwise_next_row(&c->rows, &r));
@@ -87,7 +88,7 @@ static void run_forward(residual_call *c, dropwise_activation activation, const 
 }
 
 /*
- * Asks for a piece of the row but one below: where columns are walked, hardware does not foresee it. That
+ * Prefetches a piece of the row but one below: where columns are walked, hardware does not foresee it. That
  * takes a quarter off residual_backward/f32/avx2/p:0.1/bytes:67108864 of the benchmark.
  */
 static void prefetch_below(const residual_call *c, const operand *o, const row *r, uint64_t column, size_t n)
@@ -95,7 +96,7 @@ static void prefetch_below(const residual_call *c, const operand *o, const row *
     if (c->rows.view->rank < 2)
         return;
     const uintptr_t row_bytes = (uintptr_t)o->stride[c->rows.view->rank - 2] * o->element_bytes;
-    const uintptr_t from = (uintptr_t)place(&c->rows, o, r, column) + 2 * row_bytes;
+    const uintptr_t from = (uintptr_t)operand_at(&c->rows, o, r, column) + 2 * row_bytes;
     for (size_t i = 0; i < n * o->element_bytes; i += 64)
         __builtin_prefetch((const void *)(from + i), 0, 2);
 }
@@ -115,10 +116,10 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
             if (!whole)
                 prefetch_below(c, dy, &r, column, n);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, whole, buffer);
-            const void *in = numbers(&c->rows, dy, &r, column, n, of_dy);
-            const void *at = numbers(&c->rows, x, &r, column, n, of_x);
-            const void *b = numbers(&c->rows, bias, &r, column, n, of_bias);
-            uint8_t *sum = sums == NULL ? NULL : sums + r.number % 16 * SUM_COLUMNS * c->rows.number_bytes;
+            const void *in = load_reals(&c->rows, dy, &r, column, n, of_dy);
+            const void *at = load_reals(&c->rows, x, &r, column, n, of_x);
+            const void *b = load_reals(&c->rows, bias, &r, column, n, of_bias);
+            uint8_t *sum = sums == NULL ? NULL : sums + r.number % 16 * SUM_COLUMNS * c->rows.real_bytes;
             c->kernels.activate_grad[activation](bits, n, in, at, b, output(&c->rows, dx, &r, column, of_dx),
                                                  &c->rows.factor, sum);
             finish_output(&c->rows, dx, &r, column, n, of_dx);
@@ -139,9 +140,8 @@ static void run_backward(residual_call *c, dropwise_activation activation, const
         const size_t n = min_size(SUM_COLUMNS, c->rows.row_length - from);
         backward_columns(c, activation, from, from + n, dy, x, bias, dx, sums);
         for (size_t k = 0; k < n; k++) {
-            const number total =
-                dropwise_sum_tree(c->rows.is_f64, sums + k * c->rows.number_bytes, SUM_COLUMNS);
-            memcpy((uint8_t *)dbias + (from + k) * c->rows.number_bytes, &total, c->rows.number_bytes);
+            const real total = dropwise_sum_tree(c->rows.is_f64, sums + k * c->rows.real_bytes, SUM_COLUMNS);
+            memcpy((uint8_t *)dbias + (from + k) * c->rows.real_bytes, &total, c->rows.real_bytes);
         }
     }
 }
@@ -191,12 +191,12 @@ static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, con
     if (status != DROPWISE_OK)
         return status;
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const size_t number_bytes = dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
+    const size_t real_bytes = dropwise_real_bytes(dtype);
     if (empty) { /* sums of nothing */
-        if (dropwise_check_size(view->size[view->rank - 1], number_bytes) != DROPWISE_OK)
+        if (dropwise_check_size(view->size[view->rank - 1], real_bytes) != DROPWISE_OK)
             return DROPWISE_ERROR_SIZE;
         if (dbias != NULL)
-            memset(dbias, 0, (size_t)view->size[view->rank - 1] * number_bytes);
+            memset(dbias, 0, (size_t)view->size[view->rank - 1] * real_bytes);
         return DROPWISE_OK;
     }
     int64_t along[DROPWISE_MAX_RANK];
@@ -205,7 +205,7 @@ static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, con
                                                  {x, view->y_stride, bytes, false},
                                                  {bias, along, bytes, false},
                                                  {dx, view->y_stride, bytes, true},
-                                                 {dbias, along, number_bytes, true}};
+                                                 {dbias, along, real_bytes, true}};
     residual_call c;
     status = begin(&c, kernels, mask, dtype, view, operands, BACKWARD_OPERANDS, stored, false);
     if (status == DROPWISE_OK)

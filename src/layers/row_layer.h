@@ -15,7 +15,7 @@ static inline dropwise_params params_of(const row_call *c, double first, double 
     return (dropwise_params){.f32 = {(float)first, (float)second, (float)third}};
 }
 
-/* Whether numbers of a piece are written to y itself, past the caches. */
+/* Whether reals of a piece are written to y itself, past the caches. */
 static inline bool stores_nontemporally(const row_call *c, row_piece p)
 {
     return p.nontemporal && c->dtype.narrow == NULL;

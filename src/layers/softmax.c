@@ -98,28 +98,29 @@ static uint64_t visible_columns(const softmax_call *c, const dropwise_softmax *s
 static void clear_columns(const softmax_call *c, const operand *o, const row *r, uint64_t from)
 {
     if (o->p != NULL && from < c->rows.row_length)
-        memset(place(&c->rows, o, r, from), 0, (size_t)(c->rows.row_length - from) * c->rows.element_bytes);
+        memset(operand_at(&c->rows, o, r, from), 0,
+               (size_t)(c->rows.row_length - from) * c->rows.element_bytes);
 }
 
 typedef struct softmax_row {
     const operand *x, *add;
-    number scale, max;
+    real scale, max;
     uint8_t sums[16 * sizeof(double)];
 } softmax_row;
 
 static void softmax_max(const softmax_call *c, softmax_row *s, const row *r, uint64_t visible)
 {
-    s->max = number_of(&c->rows, -(double)__builtin_inff());
+    s->max = real_of(c->rows.is_f64, -(double)__builtin_inff());
     for (uint64_t column = 0; column < visible; column += PIECE) {
         float of_x[PIECE], of_add[PIECE];
         const size_t n = piece_length(visible, column);
-        c->kernels.row_max(n, numbers(&c->rows, s->x, r, column, n, of_x),
-                           numbers(&c->rows, s->add, r, column, n, of_add), &s->scale, &s->max);
+        c->kernels.row_max(n, load_reals(&c->rows, s->x, r, column, n, of_x),
+                           load_reals(&c->rows, s->add, r, column, n, of_add), &s->scale, &s->max);
     }
     /* Nothing counts, or only what is no number: exp(-infinity - 0) is 0, and NaN stay NaN. */
     const double max = c->rows.is_f64 ? s->max.f64 : (double)s->max.f32;
     if (max == -(double)__builtin_inff())
-        s->max = number_of(&c->rows, 0.0);
+        s->max = real_of(c->rows.is_f64, 0.0);
 }
 
 /* exp of a piece into out; the sums grow. */
@@ -127,16 +128,16 @@ static void softmax_exp(const softmax_call *c, softmax_row *s, const row *r, uin
                         void *out)
 {
     float of_x[PIECE], of_add[PIECE];
-    c->kernels.row_exp(n, numbers(&c->rows, s->x, r, column, n, of_x),
-                       numbers(&c->rows, s->add, r, column, n, of_add), &s->scale, &s->max, out, s->sums);
+    c->kernels.row_exp(n, load_reals(&c->rows, s->x, r, column, n, of_x),
+                       load_reals(&c->rows, s->add, r, column, n, of_add), &s->scale, &s->max, out, s->sums);
 }
 
 /* 1 / sum; 0 for a row in which nothing counts. */
-static number inverse(const softmax_call *c, number sum)
+static real inverse(const softmax_call *c, real sum)
 {
     if (c->rows.is_f64)
-        return (number){.f64 = sum.f64 == 0.0 ? 0.0 : 1.0 / sum.f64};
-    return (number){.f32 = sum.f32 == 0.0f ? 0.0f : 1.0f / sum.f32};
+        return (real){.f64 = sum.f64 == 0.0 ? 0.0 : 1.0 / sum.f64};
+    return (real){.f32 = sum.f32 == 0.0f ? 0.0f : 1.0f / sum.f32};
 }
 
 static void softmax_forward_row(softmax_call *c, const dropwise_softmax *softmax, const row *r,
@@ -146,18 +147,18 @@ static void softmax_forward_row(softmax_call *c, const dropwise_softmax *softmax
     _Alignas(64) uint8_t e[ROW_BUFFER * sizeof(double)];
     const uint64_t visible = visible_columns(c, softmax, r);
     const bool fits = visible <= ROW_BUFFER;
-    softmax_row s = {.x = x, .add = add, .scale = number_of(&c->rows, softmax->scale)};
+    softmax_row s = {.x = x, .add = add, .scale = real_of(c->rows.is_f64, softmax->scale)};
     softmax_max(c, &s, r, visible);
     for (uint64_t column = 0; column < visible; column += PIECE)
         softmax_exp(c, &s, r, column, piece_length(visible, column),
-                    e + (fits ? (size_t)column * c->rows.number_bytes : 0));
-    const number by_sum = inverse(c, dropwise_sum_tree(c->rows.is_f64, s.sums, 1));
+                    e + (fits ? (size_t)column * c->rows.real_bytes : 0));
+    const real by_sum = inverse(c, dropwise_sum_tree(c->rows.is_f64, s.sums, 1));
 
     for (uint64_t column = 0; column < visible; column += PIECE) {
         float of_probabilities[PIECE], of_y[PIECE];
         uint8_t buffer[PIECE / 8];
         const size_t n = piece_length(visible, column);
-        uint8_t *piece = e + (fits ? (size_t)column * c->rows.number_bytes : 0);
+        uint8_t *piece = e + (fits ? (size_t)column * c->rows.real_bytes : 0);
         if (!fits)
             softmax_exp(c, &s, r, column, n, piece);
         c->kernels.row_drop(dropwise_piece_bits(&c->rows, r, column, n, true, buffer), n, piece, &by_sum,
@@ -212,18 +213,18 @@ dropwise_status dropwise_softmax_forward(const dropwise_mask *mask, dropwise_dty
 static void softmax_backward_row(softmax_call *c, const dropwise_softmax *softmax, const row *r,
                                  const operand *dy, const operand *probabilities, const operand *dx)
 {
-    const number scale = number_of(&c->rows, softmax->scale);
+    const real scale = real_of(c->rows.is_f64, softmax->scale);
     const uint64_t visible = visible_columns(c, softmax, r);
     uint8_t sums[16 * sizeof(double)] = {0};
-    number dot = number_of(&c->rows, 0.0);
+    real dot = real_of(c->rows.is_f64, 0.0);
     for (int pass = 0; pass < 2; pass++) {
         for (uint64_t column = 0; column < visible; column += PIECE) {
             float of_dy[PIECE], of_probabilities[PIECE], of_dx[PIECE];
             uint8_t buffer[PIECE / 8];
             const size_t n = piece_length(visible, column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, r, column, n, true, buffer);
-            const void *d = numbers(&c->rows, dy, r, column, n, of_dy);
-            const void *p = numbers(&c->rows, probabilities, r, column, n, of_probabilities);
+            const void *d = load_reals(&c->rows, dy, r, column, n, of_dy);
+            const void *p = load_reals(&c->rows, probabilities, r, column, n, of_probabilities);
             if (pass == 0) {
                 c->kernels.row_dot(bits, n, d, p, &c->rows.factor, sums);
             } else {

@@ -34,8 +34,9 @@ static void run_blend(row_call *c, const operand *h, const operand *before, cons
             prefetch_piece(c, h, &r, p.column);
             prefetch_piece(c, before, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
-            (p.nontemporal ? k.blend_nt : k.blend)(bits, p.n, place(c, h, &r, p.column),
-                                                   place(c, before, &r, p.column), place(c, y, &r, p.column));
+            (p.nontemporal ? k.blend_nt : k.blend)(bits, p.n, operand_at(c, h, &r, p.column),
+                                                   operand_at(c, before, &r, p.column),
+                                                   operand_at(c, y, &r, p.column));
         }
     } while (dropwise_next_row(c, &r));
     end_rows(c);
@@ -50,10 +51,10 @@ static void run_split(row_call *c, const operand *dy, const operand *dh, const o
             uint8_t buffer[PIECE / 8];
             prefetch_piece(c, dy, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
-            uint8_t *dropped = place(c, dbefore, &r, p.column);
+            uint8_t *dropped = operand_at(c, dbefore, &r, p.column);
             const bool nontemporal = p.nontemporal && (uintptr_t)dropped % DROPWISE_NT_ALIGN == 0;
-            (nontemporal ? k.split_nt : k.split)(bits, p.n, place(c, dy, &r, p.column),
-                                                 place(c, dh, &r, p.column), dropped);
+            (nontemporal ? k.split_nt : k.split)(bits, p.n, operand_at(c, dy, &r, p.column),
+                                                 operand_at(c, dh, &r, p.column), dropped);
         }
     } while (dropwise_next_row(c, &r));
     end_rows(c);
@@ -137,9 +138,10 @@ static void run_mix(row_call *c, const dropwise_params *weights, const operand *
     do {
         for (row_piece p = first_piece(c, &r, y); p.n != 0; p = next_piece(c, p)) {
             float of_a[PIECE], of_b[PIECE], of_y[PIECE];
-            const void *in = numbers(c, a, &r, p.column, p.n, of_a);
-            (stores_nontemporally(c, p) ? k.nontemporal : k.ordinary)(
-                p.n, in, numbers(c, b, &r, p.column, p.n, of_b), weights, output(c, y, &r, p.column, of_y));
+            const void *in = load_reals(c, a, &r, p.column, p.n, of_a);
+            (stores_nontemporally(c, p) ? k.nontemporal
+                                        : k.ordinary)(p.n, in, load_reals(c, b, &r, p.column, p.n, of_b),
+                                                      weights, output(c, y, &r, p.column, of_y));
             finish_output(c, y, &r, p.column, p.n, of_y);
         }
     } while (dropwise_next_row(c, &r));

@@ -4,12 +4,12 @@
 #include "apply/stored.h"
 
 /*
- * The lowest and the highest offset that sizes and strides reach, times a factor; false if one of them, or
+ * The lowest and the highest offset of sizes and strides, times a factor; false if one of them, or
  * the stride of a dimension that is walked, or the negative of one of these, is no int64_t. So what follows
  * may multiply, add and turn round. In a dimension of size 1 any stride may stand.
  */
-static bool reach(const dropwise_view *view, const int64_t *stride, int64_t factor, int64_t *low,
-                  int64_t *high)
+static bool offset_extent(const dropwise_view *view, const int64_t *stride, int64_t factor, int64_t *low,
+                          int64_t *high)
 {
     *low = *high = 0;
     for (uint32_t d = 0; d < view->rank; d++) {
@@ -46,7 +46,7 @@ dropwise_status dropwise_check_view(const dropwise_view *view, bool *empty)
         if (__builtin_mul_overflow(elements, view->size[d], &elements) || elements > PTRDIFF_MAX)
             return DROPWISE_ERROR_SIZE;
     int64_t low, high;
-    if (!reach(view, view->mask_stride, 1, &low, &high) || view->first >= DROPWISE_INDEX_LIMIT ||
+    if (!offset_extent(view, view->mask_stride, 1, &low, &high) || view->first >= DROPWISE_INDEX_LIMIT ||
         (uint64_t)-low > view->first || (uint64_t)high >= DROPWISE_INDEX_LIMIT - view->first)
         return DROPWISE_ERROR_RANGE;
     return DROPWISE_OK;
@@ -70,7 +70,7 @@ dropwise_status dropwise_check_view_extent(const dropwise_view *view, const int6
                                            size_t element_bytes, const void *p, dropwise_extent *extent)
 {
     int64_t low, high;
-    if (!reach(view, stride, (int64_t)element_bytes, &low, &high) || high > PTRDIFF_MAX / 2 ||
+    if (!offset_extent(view, stride, (int64_t)element_bytes, &low, &high) || high > PTRDIFF_MAX / 2 ||
         low < -(PTRDIFF_MAX / 2) || (uintptr_t)p < (uintptr_t)-low ||
         (uintptr_t)p > UINTPTR_MAX - (uintptr_t)high - element_bytes)
         return DROPWISE_ERROR_SIZE;

@@ -90,8 +90,8 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     const stored_shape shape = dropwise_stored_shape_of(view);
     if (stored != NULL) {
         dropwise_extent of_stored;
-        status = dropwise_plan_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &c->stored,
-                                      &of_stored);
+        status = dropwise_begin_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &c->stored,
+                                       &of_stored);
         for (size_t i = 0; i < n_operands && status == DROPWISE_OK; i++)
             if (operands[i].p != NULL && dropwise_overlap(extents[i], of_stored))
                 status = DROPWISE_ERROR_OVERLAP;
@@ -101,21 +101,18 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     c->view = view;
     c->is_f64 = dtype == DROPWISE_F64;
     c->element_bytes = dropwise_dtype_bytes(dtype);
-    c->number_bytes = c->is_f64 ? sizeof(double) : sizeof(float);
+    c->real_bytes = c->is_f64 ? sizeof(double) : sizeof(float);
     c->dtype = dropwise_dtype_of(kernels, dtype);
     c->kernels = kernels;
-    const apply_plan scaling = dropwise_apply_plan(kernels, mask, dtype, false);
-    c->factor = number_of(c, 1.0);
-    if (scaling.scales)
-        memcpy(&c->factor, &scaling.factor, sizeof scaling.factor);
+    c->factor = dropwise_kept_factor(mask, dtype);
     c->draw = dropwise_draw_plan(kernels, mask);
     bit_source_init(&c->source, &c->draw);
     c->row_length = view->size[view->rank - 1];
     c->n_rows = 1;
-    c->ahead = c->row_length;
+    c->run_length = c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
-        if (c->ahead == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->ahead)
-            c->ahead *= view->size[d];
+        if (c->run_length == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->run_length)
+            c->run_length *= view->size[d];
         c->n_rows *= view->size[d];
     }
     if (stored != NULL && draws)
@@ -169,7 +166,7 @@ bool dropwise_next_row(const row_call *c, row *r)
 {
     const dropwise_view *view = c->view;
     r->number++;
-    r->into_run = r->into_run + c->row_length == c->ahead ? 0 : r->into_run + c->row_length;
+    r->into_run = r->into_run + c->row_length == c->run_length ? 0 : r->into_run + c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
         r->index += (uint64_t)view->mask_stride[d];
         if (++r->at[d] < view->size[d]) {
@@ -211,15 +208,15 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
         fill_bits(buffer, n, bit);
         return buffer;
     }
-    const uint64_t ahead = c->ahead - (r->into_run + column);
-    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? ahead : n, buffer);
+    const uint64_t run_left = c->run_length - (r->into_run + column);
+    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? run_left : n, buffer);
 }
 
 /* ---- Sums ---- */
 
-number dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
+real dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
 {
-    number total;
+    real total;
     if (is_f64) {
         double s[16];
         for (size_t k = 0; k < 16; k++)

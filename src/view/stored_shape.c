@@ -23,17 +23,17 @@ stored_shape dropwise_stored_shape_of(const dropwise_view *view)
 }
 
 void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, const stored_shape *shape,
-                          const stored_plan *stored)
+                          const stored_mask *stored)
 {
     walk_axis outer[DROPWISE_MAX_RANK];
     unsigned n_outer = 0;
-    uint64_t ahead = shape->mask_step == 1 ? shape->row_length : 1;
+    uint64_t run_length = shape->mask_step == 1 ? shape->row_length : 1;
     bool follows = shape->mask_step == 1;
     for (uint32_t d = shape->row_dimension; d-- > 0;) {
         if (view->mask_stride[d] == 0)
             continue;
-        follows = follows && (uint64_t)view->mask_stride[d] == ahead;
-        ahead *= follows ? view->size[d] : 1;
+        follows = follows && (uint64_t)view->mask_stride[d] == run_length;
+        run_length *= follows ? view->size[d] : 1;
     }
     for (uint32_t d = 0; d < shape->row_dimension && shape->row_dimension != view->rank; d++)
         if (view->mask_stride[d] != 0)
@@ -46,14 +46,14 @@ void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, cons
     uint64_t at[DROPWISE_MAX_RANK] = {0};
     for (uint64_t row = 0; row < shape->rows; row++) {
         const int64_t row_place = (int64_t)row * stored_row_step(stored);
-        const uint64_t into_run = row * shape->row_length % ahead;
+        const uint64_t into_run = row * shape->row_length % run_length;
         for (uint64_t done = 0; done < shape->row_length; done += DRAW_CHUNK) {
             uint8_t buffer[DRAW_CHUNK / 8];
             const size_t len = min_size(DRAW_CHUNK, shape->row_length - done);
             const uint64_t index = place.index + (uint64_t)((int64_t)done * shape->mask_step);
             const uint8_t *bits =
                 dropwise_bits_get(&source, index, shape->mask_step, len,
-                                  shape->mask_step == 1 ? ahead - into_run - done : 0, buffer);
+                                  shape->mask_step == 1 ? run_length - into_run - done : 0, buffer);
             if (len % 8 != 0) { /* the end of a row: its unused bits are 0 */
                 copy_bits(bits, 0, len, buffer);
                 bits = buffer;

@@ -16,6 +16,6 @@ stored_shape dropwise_stored_shape_of(const dropwise_view *view);
 
 /* Writes the mask of a view, row by row. */
 void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, const stored_shape *shape,
-                          const stored_plan *stored);
+                          const stored_mask *stored);
 
 #endif

@@ -12,11 +12,11 @@ typedef struct view_walk {
     walk_axis own[DROPWISE_MAX_RANK], shared[DROPWISE_MAX_RANK];
     unsigned n_own, n_shared;
     walk_place start;
-    uint64_t ahead; /* mask indices that follow each other, counted from the start of any inner row */
+    uint64_t run_length; /* mask indices that follow each other, counted from the start of any inner row */
     int64_t element_bytes;
     const apply_plan *apply;
     const draw_plan *draw;
-    const stored_plan *stored; /* NULL: bits are drawn */
+    const stored_mask *stored; /* NULL: bits are drawn */
 } view_walk;
 
 /* The place n steps further along an axis. */
@@ -61,7 +61,7 @@ static void merge(walk_axis *axes, unsigned *n)
     }
 }
 
-static void plan_axes(view_walk *walk, const dropwise_view *view)
+static void order_axes(view_walk *walk, const dropwise_view *view)
 {
     const int64_t bytes = walk->element_bytes;
     int64_t stored_step = 0;
@@ -87,9 +87,9 @@ static void plan_axes(view_walk *walk, const dropwise_view *view)
     merge(walk->shared, &walk->n_shared);
     if (walk->n_own == 0)
         walk->own[walk->n_own++] = (walk_axis){1, bytes, bytes, 1, 0};
-    walk->ahead = 1;
-    for (unsigned a = walk->n_own; a-- > 0 && (uint64_t)walk->own[a].mask == walk->ahead;)
-        walk->ahead *= walk->own[a].size;
+    walk->run_length = 1;
+    for (unsigned a = walk->n_own; a-- > 0 && (uint64_t)walk->own[a].mask == walk->run_length;)
+        walk->run_length *= walk->own[a].size;
 }
 
 /* Elements that are gathered at a time. */
@@ -217,7 +217,7 @@ static void apply_piece(const view_walk *walk, const uint8_t *bits, size_t n, wa
 
 /* Gets the bits of a piece of a row, of n entries from `done` on, and applies them. */
 static void run_piece(const view_walk *walk, bit_source *source, walk_place row_place, uint64_t done,
-                      size_t n, uint64_t ahead)
+                      size_t n, uint64_t run_length)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     const walk_place piece = walk_along(row, row_place, (int64_t)done);
@@ -226,7 +226,7 @@ static void run_piece(const view_walk *walk, bit_source *source, walk_place row_
     if (walk->stored != NULL)
         dropwise_read_stored(walk->stored, piece.stored, row->stored, n, buffer);
     else
-        bits = dropwise_bits_get(source, piece.index, row->mask, n, ahead, buffer);
+        bits = dropwise_bits_get(source, piece.index, row->mask, n, run_length, buffer);
     apply_piece(walk, bits, n, piece);
 }
 
@@ -240,10 +240,10 @@ static void run_walk(const view_walk *walk)
     bit_source_init(&source, walk->draw);
     do {
         /* Indices that follow each other are left from here to the end of such a run of rows. */
-        const uint64_t into_run = row_number++ * row->size % walk->ahead;
+        const uint64_t into_run = row_number++ * row->size % walk->run_length;
         for (uint64_t done = 0; done < row->size; done += DRAW_CHUNK) {
-            const uint64_t ahead = row->mask == 1 ? walk->ahead - into_run - done : 0;
-            run_piece(walk, &source, place, done, min_size(DRAW_CHUNK, row->size - done), ahead);
+            const uint64_t run_left = row->mask == 1 ? walk->run_length - into_run - done : 0;
+            run_piece(walk, &source, place, done, min_size(DRAW_CHUNK, row->size - done), run_left);
         }
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
@@ -322,7 +322,7 @@ static void run_any(const view_walk *walk)
 }
 
 void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
-                         const dropwise_view *view, const void *x, void *y, const stored_plan *stored,
+                         const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
                          bool large)
 {
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
@@ -335,7 +335,7 @@ void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *m
         /* With p = 1 there is no scale: nothing is kept, whatever a stored mask says. */
         .stored = mask->keep_threshold != 0 ? stored : NULL,
     };
-    plan_axes(&walk, view);
+    order_axes(&walk, view);
     if (has_plain_rows(&walk) && !dropwise_is_constant(mask->keep_threshold))
         run_rows(&walk, mask, dtype, large);
     else
@@ -345,7 +345,7 @@ void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *m
 void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, const uint8_t *bits,
                            const void *x, void *y)
 {
-    stored_plan packed;
+    stored_mask packed;
     packed.kernels = apply->kernels;
     packed.data = (uint8_t *)(uintptr_t)bits;
     packed.form = DROPWISE_FORM_BITS;
@@ -356,7 +356,7 @@ void dropwise_apply_packed(const apply_plan *apply, const dropwise_view *view, c
         .apply = apply,
         .stored = &packed,
     };
-    plan_axes(&walk, view);
+    order_axes(&walk, view);
     const walk_axis *row = &walk.own[0];
     if (walk.n_own != 1 || walk.n_shared != 0 || !is_contiguous(&walk, row) || row->stored != 1) {
         run_any(&walk);

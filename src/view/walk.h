@@ -51,7 +51,7 @@ static inline bool walk_next(const walk_axis *axis, unsigned n_axes, uint64_t *a
  * dropwise_is_large says of y, where that is not x.
  */
 void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
-                         const dropwise_view *view, const void *x, void *y, const stored_plan *stored,
+                         const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
                          bool large);
 
 /*
