@@ -138,4 +138,13 @@ enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
 #define VEC_UNROLL _Pragma("GCC unroll 64")
 #endif
 
+/* Likewise of a loop over the vectors of 64 elements: by eight where a vector is one of them. */
+#if !defined(VEC_ONE_LANE) || defined(VEC_SANITIZED)
+#define VEC_UNROLL_64 VEC_UNROLL
+#elif defined(__clang__)
+#define VEC_UNROLL_64 _Pragma("clang loop unroll_count(8)")
+#else
+#define VEC_UNROLL_64 _Pragma("GCC unroll 8")
+#endif
+
 #endif

@@ -9,7 +9,7 @@
 VEC_INLINE uint64_t OP_W(nonzero64)(const uint8_t *in)
 {
     uint64_t word = 0;
-    VEC_UNROLL
+    VEC_UNROLL_64
     for (unsigned lane = 0; lane < 64; lane += LANES)
         word |= OP_W(any_bit)(OP_W(load)(in + lane * ELEMENT_BYTES)) << lane;
     return word;

@@ -70,7 +70,7 @@ VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, unsig
     for (unsigned u = 0; u < n_vectors; u++)
         v[u] = aes_counters(low, u);
     rounds_ars4x32(keys, n_vectors, v);
-    overlap_part(work, 0, 1); /* the rounds leave no time */
+    overlap_words(work); /* the rounds leave no time */
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         aes_store(out + u * AES_LANES * 16, v[u]);

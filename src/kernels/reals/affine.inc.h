@@ -15,7 +15,7 @@ VEC_INLINE void OP_R(affine_loop)(bool nontemporal, const void *bits, size_t n, 
     size_t i = 0;
     for (; n - i >= 64; i += 64) {
         const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
-        VEC_UNROLL
+        VEC_UNROLL_64
         for (unsigned lane = 0; lane < 64; lane += LANES)
             OP_R(put_whole)(nontemporal, y, i + lane,
                             OP_R(affine)(word, lane, OP_R(load_reals)(x, i + lane, SIZE_MAX), p));

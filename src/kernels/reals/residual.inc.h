@@ -21,7 +21,7 @@ VEC_INLINE void OP_R(residual_loop)(bool nontemporal, const void *bits, size_t n
     size_t i = 0;
     for (; n - i >= 64; i += 64) {
         const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
-        VEC_UNROLL
+        VEC_UNROLL_64
         for (unsigned lane = 0; lane < 64; lane += LANES) {
             const OP_R(vec) v = OP_R(residual_vector)(word, lane, i + lane, SIZE_MAX, x, bias, residual, s);
             uint8_t *out = (uint8_t *)y + (i + lane) * sizeof(NUMBER);
