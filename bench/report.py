@@ -73,9 +73,10 @@ def figure(value):
 def table(heading, text, columns, rows):
     """A section with a table; cells that are not known stay empty, rows without any figure are left out."""
     rows = [row for row in rows if any(isinstance(cell, float) for cell in row)]
-    if not rows:
-        return
     print(f"\n### {heading}\n\n{text}\n")
+    if not rows:
+        print("Nothing of this was measured.")
+        return
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
