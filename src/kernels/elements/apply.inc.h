@@ -1,8 +1,9 @@
 /*
- * The loop apply_ELEMENT for one element type: keep bits and elements in, elements out.
+ * Kernels scale_kept and scale, or copy_kept, for one element type: keep bits and elements in, elements out;
+ * and the part of that loop which is done between the rounds of a generator.
  *
- * Included by apply_loops.inc.h once for each type, with these parameters:
- *   ELEMENT  the type, in the loop's name
+ * Included by elements.inc.h once for each type, with these parameters:
+ *   ELEMENT  the type, in the kernels' names
  *   WIDTH    b8, b16, b32 or b64: how it is moved
  *   FACTOR   the C type of the scale; if it is not defined, elements are copied
  *
@@ -112,6 +113,38 @@ VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, siz
         }
     }
 }
+
+#ifdef FACTOR
+VEC_KERNEL void OP_E(scale_kept)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, false, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale_kept_nt)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, true, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale)(size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(false, false, NULL, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale_nt)(size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(false, true, NULL, n, x, y, scale);
+}
+#else
+VEC_KERNEL void OP_E(copy_kept)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, false, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(copy_kept_nt)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, true, bits, n, x, y, scale);
+}
+#endif
 
 #undef ELEMENT
 #undef WIDTH

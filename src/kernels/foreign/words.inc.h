@@ -1,7 +1,7 @@
 /*
  * Kernels of kinds words and dwords: the random numbers of other systems' mask layouts.
  *
- * Included by each kernels_<isa>.c after generators_all.inc.h, whose round of Philox it uses. Unlike those of
+ * Included by all_kernels.inc.h after the generators, whose round of Philox it uses. Unlike those of
  * the stream, these kernels take any pattern of counters, and may keep only a part of each block. A row of
  * kernels is a generator and what is stored of its blocks.
  */

@@ -126,7 +126,7 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
         OP_G(draw_run)(keys, low, n_words, threshold, below, equal);
 }
 
-#ifdef VEC_MERGES
+#ifdef VEC_OVERLAPS
 _Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 4) == 0,
                "batches of whole words");
 

@@ -1,7 +1,10 @@
 /*
  * Work that is done between the rounds of a generator, part by part: what waits for the caches or for memory
- * beside what waits for arithmetic. Included by apply_loops.inc.h.
+ * beside what waits for arithmetic. Included after elements/elements.inc.h by what generates.
  */
+#ifndef DROPWISE_OVERLAP_INC_H
+#define DROPWISE_OVERLAP_INC_H
+
 typedef enum overlap_element { SCALE_f64, SCALE_f32, SCALE_f16, SCALE_bf16 } overlap_element;
 
 /* Elements, in whole vectors, to be scaled where their bits are 1. All but the pointers is constant. */
@@ -34,3 +37,5 @@ VEC_INLINE void overlap_part(const overlap *work, unsigned part, unsigned parts)
         apply_part_bf16(work->residency, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
     }
 }
+
+#endif

@@ -1,7 +1,7 @@
 /*
  * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
  *
- * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
+ * Included by all_kernels.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
  * uses vec_b32: here one word of LANES_b32 different blocks.
  */
 typedef struct VEC_ALIASING schedule_threefry4x32_20 {
