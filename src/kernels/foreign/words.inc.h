@@ -1,7 +1,7 @@
 /*
  * Kernels of kinds words and dwords: the random numbers of other systems' mask layouts.
  *
- * Included by each kernels_<isa>.c after generators_all.inc.h, whose round of Philox it uses. Unlike those of
+ * Included by all_kernels.inc.h after the generators, whose round of Philox it uses. Unlike those of
  * the stream, these kernels take any pattern of counters, and may keep only a part of each block. A row of
  * kernels is a generator and what is stored of its blocks.
  */
@@ -106,6 +106,9 @@ VEC_INLINE philox_state words_counters_of(unsigned varying, const words_run *run
     return s;
 }
 
+/* Rounds in which a part of the words is the same for all blocks, where only one counter word varies. */
+enum { FIRST_ROUNDS = 3 };
+
 /* A batch of blocks, whose counters are `grown` beyond those of the first. */
 VEC_INLINE void words_batch(unsigned rounds, unsigned stored, unsigned varying, const words_run *run,
                             philox_state grown, uint8_t *out, size_t plane_bytes)
@@ -117,7 +120,11 @@ VEC_INLINE void words_batch(unsigned rounds, unsigned stored, unsigned varying, 
         for (unsigned u = 0; u < VWORD_UNROLL; u++)
             s[u] = words_counters_of(varying, run, v + u, grown);
         VEC_UNROLL
-        for (unsigned r = 0; r < rounds; r++) {
+        for (unsigned r = 0; r < FIRST_ROUNDS; r++) {
+            for (unsigned u = 0; u < VWORD_UNROLL; u++)
+                s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
+        }
+        for (unsigned r = FIRST_ROUNDS; r < rounds; r++) {
             for (unsigned u = 0; u < VWORD_UNROLL; u++)
                 s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
         }

@@ -1,9 +1,6 @@
 /*
  * Kernels of DropConnect, for one type that is computed in.
  *
- * Included by dropconnect_all.inc.h, after fused.inc.h's functions, once for f32 and once for f64, with
- * REAL, NUMBER and WIDTH as there.
- *
  * A product is computed and then kept or dropped: what is dropped adds +0.0, whatever it was.
  */
 #include "kernels/template.h"
@@ -202,7 +199,3 @@ static void OP_R(sample_normal)(const void *mean, const void *variance, size_t n
         OP_R(store_reals)(y, i, n, OP_R(add)(OP_R(load_reals)(mean, i, n), deviation));
     }
 }
-
-#undef REAL
-#undef NUMBER
-#undef WIDTH
