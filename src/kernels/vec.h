@@ -95,6 +95,9 @@
 /* A kernel of a template that is also included by files which put another part of it into their table. */
 #define VEC_KERNEL static __attribute__((unused))
 
+/* A loop that kernels share: its arguments cost less time than a copy of it for each of them would take room. */
+#define VEC_SHARED static __attribute__((noinline))
+
 /* A type that may lie in memory of another type. */
 #define VEC_ALIASING __attribute__((may_alias))
 
@@ -136,15 +139,6 @@ enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
 #define VEC_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define VEC_UNROLL _Pragma("GCC unroll 64")
-#endif
-
-/* Likewise of a loop over the vectors of 64 elements: by eight where a vector is one of them. */
-#if !defined(VEC_ONE_LANE) || defined(VEC_SANITIZED)
-#define VEC_UNROLL_64 VEC_UNROLL
-#elif defined(__clang__)
-#define VEC_UNROLL_64 _Pragma("clang loop unroll_count(8)")
-#else
-#define VEC_UNROLL_64 _Pragma("GCC unroll 8")
 #endif
 
 #endif

@@ -2,7 +2,6 @@
 #ifndef DROPWISE_VEC_SCALAR_H
 #define DROPWISE_VEC_SCALAR_H
 
-#define VEC_ONE_LANE
 #include "kernels/vec.h"
 
 typedef uint32_t vword;

@@ -9,9 +9,13 @@
 VEC_INLINE uint64_t OP_W(nonzero64)(const uint8_t *in)
 {
     uint64_t word = 0;
-    VEC_UNROLL_64
-    for (unsigned lane = 0; lane < 64; lane += LANES)
-        word |= OP_W(any_bit)(OP_W(load)(in + lane * ELEMENT_BYTES)) << lane;
+    for (unsigned from = 0; from < 64; from += UNROLLED) {
+        uint64_t part = 0;
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+            part |= OP_W(any_bit)(OP_W(load)(in + (from + lane) * ELEMENT_BYTES)) << lane;
+        word |= part << from;
+    }
     return word;
 }
 

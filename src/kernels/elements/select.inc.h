@@ -37,9 +37,11 @@ VEC_INLINE void OP_W(move_loop)(OP_W(move_vector) *vector, OP_W(move_element) *e
     size_t done = 0;
     for (; n - done >= 64; done += 64) {
         const uint64_t word = OP_W(bits_from)(bits, done, n);
-        VEC_UNROLL_64
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            vector(nontemporal, word, lane, m, (done + lane) * ELEMENT_BYTES);
+        for (unsigned from = 0; from < 64; from += UNROLLED) {
+            VEC_UNROLL
+            for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+                vector(nontemporal, word >> from, lane, m, (done + from + lane) * ELEMENT_BYTES);
+        }
     }
     if (done == n)
         return;

@@ -21,7 +21,7 @@ VEC_INLINE uint64_t compare64(unsigned compared, const uint8_t *in, const dropwi
     if (compared == COMPARE_DWORDS) {
         const vec_b64 last = set_b64(how->last);
         choose64 chosen[64 / LANES_b64];
-        VEC_UNROLL_64
+        VEC_UNROLL
         for (unsigned i = 0; i < 64 / LANES_b64; i++) {
             const vec_b64 v = load_le_b64(in + i * sizeof v);
             chosen[i] = at_most_b64(shl_b64(v, (int)how->shift), last);
@@ -30,7 +30,7 @@ VEC_INLINE uint64_t compare64(unsigned compared, const uint8_t *in, const dropwi
     }
     const vec_b32 last = set_b32((uint32_t)how->last), flip = set_b32(how->flip), zero = set_b32(0);
     choose32 chosen[64 / LANES_b32];
-    VEC_UNROLL_64
+    VEC_UNROLL
     for (unsigned i = 0; i < 64 / LANES_b32; i++) {
         vec_b32 v = load_le_b32(in + i * sizeof v);
         if (compared == COMPARE_FOLDED)
