@@ -30,8 +30,8 @@
 #define ELEMENT_BYTES (sizeof(OP_W(vec)) / LANES)
 
 /*
- * Of 64 elements, how many a loop has unrolled: all of them, but eight where a vector is one element. Their bits
- * are the lowest of the word each time, so that shifts are constant.
+ * Of 64 elements, how many a loop has unrolled: all of them, but eight where a vector is one element. Their
+ * bits are the lowest of the word each time, so that shifts are constant.
  */
 #define UNROLLED (LANES == 1 ? 8 : 64)
 

@@ -95,7 +95,7 @@
 /* A kernel of a template that is also included by files which put another part of it into their table. */
 #define VEC_KERNEL static __attribute__((unused))
 
-/* A loop that kernels share: its arguments cost less time than a copy of it for each of them would take room. */
+/* A loop that kernels share: a copy of it for each of them would take more room than it saves time. */
 #define VEC_SHARED static __attribute__((noinline))
 
 /* A type that may lie in memory of another type. */

@@ -23,13 +23,17 @@ static void OP_W(nonzero)(size_t n, const void *x, void *bits)
 {
     const uint8_t *in = x;
     uint8_t *out = bits;
-    size_t done = 0;
-    for (; n - done >= 64; done += 64)
-        store_le64(out + done / 8, OP_W(nonzero64)(in + done * ELEMENT_BYTES));
-    if (done < n) {
+    for (size_t done = 0; done < n; done += 64) {
         uint8_t last[64 * ELEMENT_BYTES];
-        memset(last, 0, sizeof last);
-        memcpy(last, in + done * ELEMENT_BYTES, (n - done) * ELEMENT_BYTES);
-        store_le64_part(out + done / 8, OP_W(nonzero64)(last), bytes_of_bits(n - done));
+        const bool whole = n - done >= 64;
+        if (!whole) {
+            memset(last, 0, sizeof last);
+            memcpy(last, in + done * ELEMENT_BYTES, (n - done) * ELEMENT_BYTES);
+        }
+        const uint64_t word = OP_W(nonzero64)(whole ? in + done * ELEMENT_BYTES : last);
+        if (whole)
+            store_le64(out + done / 8, word);
+        else
+            store_le64_part(out + done / 8, word, bytes_of_bits(n - done));
     }
 }

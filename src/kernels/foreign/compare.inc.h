@@ -49,17 +49,18 @@ VEC_INLINE void compare_numbers(unsigned compared, const void *numbers, size_t n
     const uint64_t drops = 0 - (uint64_t)how->drops;
     const uint8_t *in = numbers;
     uint8_t *out = bits;
-    size_t done = 0;
-    for (; n - done >= 64; done += 64)
-        store_le64(out + done / 8, compare64(compared, in + done * bytes, how) ^ drops);
-    if (done < n) {
-        const size_t rest = n - done;
-        const uint64_t valid = (UINT64_C(1) << rest) - 1;
+    for (size_t done = 0; done < n; done += 64) {
         uint8_t last[64 * 8];
-        memset(last, 0, 64 * bytes);
-        memcpy(last, in + done * bytes, rest * bytes);
-        const uint64_t word = (compare64(compared, last, how) ^ drops) & valid;
-        store_le64_part(out + done / 8, word, bytes_of_bits(rest));
+        const size_t rest = n - done;
+        if (rest < 64) {
+            memset(last, 0, 64 * bytes);
+            memcpy(last, in + done * bytes, rest * bytes);
+        }
+        const uint64_t word = compare64(compared, rest < 64 ? last : in + done * bytes, how) ^ drops;
+        if (rest < 64)
+            store_le64_part(out + done / 8, word & ((UINT64_C(1) << rest) - 1), bytes_of_bits(rest));
+        else
+            store_le64(out + done / 8, word);
     }
 }
 

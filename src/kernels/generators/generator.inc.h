@@ -82,30 +82,16 @@ VEC_INLINE void OP_G(draw_words)(const OP_G(schedule) *keys, uint32_t low, unsig
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
         OP_G(blocks)(keys, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
+    if (equal == NULL) {
+        VEC_UNROLL
+        for (unsigned w = 0; w < blocks / 4; w++)
+            below[w] = bits64_below(bytes + w * 64, threshold);
+        return;
+    }
     VEC_UNROLL
     for (unsigned w = 0; w < blocks / 4; w++) {
         below[w] = bits64_below(bytes + w * 64, threshold);
-        if (equal != NULL)
-            equal[w] = bits64_equal(bytes + w * 64, threshold);
-    }
-}
-
-/* Words of the same schedule; equal is NULL or not, which each call below fixes. */
-VEC_INLINE void OP_G(draw_run)(const OP_G(schedule) *keys, uint32_t low, size_t n_words, uint8_t threshold,
-                               uint64_t *below, uint64_t *equal)
-{
-    size_t done = 0;
-    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
-                         equal == NULL ? NULL : equal + done, NULL);
-    for (; done < n_words; done += SMALL / 4) {
-        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
-        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
-                         equal == NULL ? NULL : last_equal, NULL);
-        memcpy(below + done, last_below, n * sizeof *below);
-        if (equal != NULL)
-            memcpy(equal + done, last_equal, n * sizeof *equal);
+        equal[w] = bits64_equal(bytes + w * 64, threshold);
     }
 }
 
@@ -120,10 +106,18 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
                        uint64_t *below, uint64_t *equal)
 {
     const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
-    if (equal == NULL)
-        OP_G(draw_run)(keys, low, n_words, threshold, below, NULL);
-    else
-        OP_G(draw_run)(keys, low, n_words, threshold, below, equal);
+    size_t done = 0;
+    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
+                         equal == NULL ? NULL : equal + done, NULL);
+    for (; LARGE > 4 && done < n_words; done += SMALL / 4) {
+        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
+        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below, last_equal, NULL);
+        memcpy(below + done, last_below, n * sizeof *below);
+        if (equal != NULL)
+            memcpy(equal + done, last_equal, n * sizeof *equal);
+    }
 }
 
 #ifdef VEC_OVERLAPS

@@ -8,7 +8,7 @@
  */
 #include "kernels/template.h"
 
-/* n < LANES reals from p on, the others 0, and the reverse: out of line, as every kernel has several of them. */
+/* n < LANES reals from p on, the others 0, and the reverse: out of line, as kernels have several of them. */
 VEC_SHARED OP_R(vec) OP_R(load_fewer)(const uint8_t *p, size_t n)
 {
     uint8_t part[sizeof(OP_R(vec))] = {0};
