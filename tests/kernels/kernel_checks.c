@@ -10,22 +10,26 @@ size_t size_number(size_t i)
     return i <= MAX_N ? i : beyond_small[i - MAX_N - 1];
 }
 
-void new_buffers(void)
+int new_buffers(void **state)
 {
+    (void)state;
     input = guard_new(8 * LARGE_N + MARGIN);
     output = guard_new(8 * LARGE_N + MARGIN);
     second = guard_new(LARGE_N + MARGIN);
     for (int b = 0; b < BUFFERS; b++)
         arenas[b] = guard_new(8 * LARGE_N + MARGIN);
+    return 0;
 }
 
-void free_buffers(void)
+int free_buffers(void **state)
 {
+    (void)state;
     guard_free(&input);
     guard_free(&output);
     guard_free(&second);
     for (int b = 0; b < BUFFERS; b++)
         guard_free(&arenas[b]);
+    return 0;
 }
 
 bool is_nontemporal(const char *name)

@@ -16,8 +16,9 @@ size_t size_number(size_t i);
 
 extern guard_arena input, output, second;
 
-void new_buffers(void);
-void free_buffers(void);
+/* A test's setup and teardown: a fault in one test leaves nothing to the next. */
+int new_buffers(void **state);
+int free_buffers(void **state);
 
 /* The streaming kernels want an aligned y; the others are tried at any place. */
 bool is_nontemporal(const char *name);
@@ -65,7 +66,10 @@ double dropped(const fused_case *c, size_t i, double v);
 void assert_all_intact(void);
 
 /* The checks. */
-void check_generator(const dropwise_generator *generator, const char *name);
+void check_generate(dropwise_generate_fn *generate, const char *name);
+void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name);
+void check_draw(const dropwise_generator *generator, const char *name);
+void check_draw_scale(const dropwise_generator *generator, const char *name);
 void check_apply(dropwise_apply_fn *apply, const char *name);
 void check_scale(dropwise_scale_fn *scale, const char *name);
 void check_nonzero(dropwise_nonzero_fn *nonzero, const char *name);

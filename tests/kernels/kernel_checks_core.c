@@ -22,7 +22,7 @@ static const dropwise_key test_key = {{0x01234567, 0x89ABCDEF, 0, 0}, {0xFEDCBA9
 #define TEST_SEED UINT64_C(0x89ABCDEF01234567)
 #define TEST_STREAM UINT64_C(0x76543210FEDCBA98)
 
-static void check_generate(dropwise_generate_fn *generate, const char *name)
+void check_generate(dropwise_generate_fn *generate, const char *name)
 {
     static const uint64_t starts[] = {0,
                                       1,
@@ -46,7 +46,7 @@ static void check_generate(dropwise_generate_fn *generate, const char *name)
     }
 }
 
-static void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
+void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
 {
     uint8_t expected[16 * BLOCKS];
     for (size_t n = 0; n <= BLOCKS; n++) {
@@ -103,7 +103,7 @@ static void draw_case(const dropwise_generator *generator, const char *name, uin
     }
 }
 
-static void check_draw(const dropwise_generator *generator, const char *name)
+void check_draw(const dropwise_generator *generator, const char *name)
 {
     enum { WORDS = 70 };
     static const uint64_t starts[] = {0, 4, UINT64_C(0x123456789ABCDEF0), UINT64_C(0x100000000) - 4 * WORDS,
@@ -213,7 +213,7 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
     assert_true(guard_intact(&output) && guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
 }
 
-static void check_draw_scale(const dropwise_generator *generator, const char *name)
+void check_draw_scale(const dropwise_generator *generator, const char *name)
 {
     const struct {
         dropwise_draw_scale_fn *draw_scale;
@@ -227,14 +227,6 @@ static void check_draw_scale(const dropwise_generator *generator, const char *na
             for (int way = 0; way < 12; way++)
                 draw_scale_case(generator, kernels[k].draw_scale, name, kernels[k].dtype, n, (way & 1) != 0,
                                 (dropwise_residency)(way / 4), (way & 2) != 0);
-}
-
-void check_generator(const dropwise_generator *generator, const char *name)
-{
-    check_generate(generator->generate, name);
-    check_generate_at(generator->generate_at, name);
-    check_draw(generator, name);
-    check_draw_scale(generator, name);
 }
 
 static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end, size_t offset)

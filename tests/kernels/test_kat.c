@@ -1,196 +1,58 @@
 /*
- * Random123's known answers: for every generator on every tier, at every place of a batch and so in every
- * lane, through the kernels; those of Philox through the public API too. ARS has answers for 10 rounds: they
- * test the code that ships with 7, compiled once more.
+ * Random123's known answers on every tier, through the kernels, and those of Philox through the public API
+ * too. Those of ARS are in test_ars.c.
  */
-#include "kernels/ars_tables.h"
-#include "support/common.h"
-#include "kernels/kernels.h"
-#include "random123_kat.h" /* the text of data/random123_kat.txt */
+#include "kernels/known_answers.h"
+#include "tiers/dispatch.h"
 
-enum { PLACES = 131, MAX_ANSWERS = 16 };
-
-typedef struct answer {
-    char generator[16];
-    int rounds;
-    dropwise_key key;
-    uint64_t counter;
-    uint8_t bytes[16];
-} answer;
-
-static answer answers[MAX_ANSWERS];
-static size_t n_answers;
-
-/* A line: generator, rounds, four words of counter, two or four of key, four of the answer. */
-static bool read_answer(const char *line, answer *a)
+static void philox4x32_10_has_random123s_answers_at_every_place(void **state)
 {
-    int at;
-    if (sscanf(line, "%15s %d%n", a->generator, &a->rounds, &at) != 2)
-        return false;
-    const bool is_philox = strcmp(a->generator, "philox4x32") == 0 && (a->rounds == 7 || a->rounds == 10);
-    const bool is_threefry = strcmp(a->generator, "threefry4x32") == 0 && a->rounds == 20;
-    const bool is_ars = strcmp(a->generator, "ars4x32") == 0 && a->rounds == 10;
-    if (!is_philox && !is_threefry && !is_ars)
-        return false;
-    uint32_t w[12];
-    const int n_key = is_philox ? 2 : 4;
-    for (int i = 0; i < 8 + n_key; i++) {
-        int length;
-        if (sscanf(line + at, "%x%n", &w[i], &length) != 1)
-            return false;
-        at += length;
-    }
-    a->counter = w[0] | (uint64_t)w[1] << 32;
-    a->key = (dropwise_key){{w[4], w[5], is_philox ? 0 : w[6], is_philox ? 0 : w[7]}, {w[2], w[3]}};
-    for (int i = 0; i < 16; i++)
-        a->bytes[i] = (uint8_t)(w[4 + n_key + i / 4] >> (i % 4 * 8));
-    return true;
+    (void)state;
+    check_known_answers(&dropwise_active()->philox4x32_10, "philox4x32", 10);
 }
 
-static int read_answers(void **state)
+static void philox4x32_7_has_random123s_answers_at_every_place(void **state)
 {
-    static char text[sizeof random123_kat];
-    memcpy(text, random123_kat, sizeof text);
-    size_t others = 0;
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (line[0] == '#')
+    (void)state;
+    check_known_answers(&dropwise_active()->philox4x32_7, "philox4x32", 7);
+}
+
+static void threefry4x32_20_has_random123s_answers_at_every_place(void **state)
+{
+    (void)state;
+    check_known_answers(&dropwise_active()->threefry4x32_20, "threefry4x32", 20);
+}
+
+static void any_number_of_bytes_is_drawn_as_random123_has_them(void **state)
+{
+    (void)state;
+    const known_answer *answer;
+    for (size_t a = 0; (answer = known_answer_number(a)) != NULL; a++) {
+        if (strcmp(answer->generator, "philox4x32") != 0)
             continue;
-        if (n_answers == MAX_ANSWERS)
-            return -1;
-        if (read_answer(line, &answers[n_answers]))
-            n_answers++;
-        else
-            others++;
-    }
-    printf("%zu known answers; %zu rows are of generators not in this library\n", n_answers, others);
-    return n_answers == 12 ? report_tiers(state) : -1;
-}
-
-static void check_generate(const dropwise_generator *generator, const answer *a)
-{
-    guard_arena arena = guard_new(PLACES * 16 + 64);
-    for (size_t place = 0; place < PLACES; place++) {
-        uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
-        generator->generate(&a->key, a->counter - place, PLACES, out);
-        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, place %zu", a->generator, place);
-        assert_true(guard_intact(&arena));
-        /* The shortest batch that still has this place. */
-        out = guard_at_end(&arena, (place + 1) * 16);
-        generator->generate(&a->key, a->counter - place, place + 1, out);
-        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, last place %zu", a->generator, place);
-        assert_true(guard_intact(&arena));
-    }
-    guard_free(&arena);
-}
-
-static void check_generate_at(const dropwise_generator *generator, const answer *a)
-{
-    guard_arena arena = guard_new(PLACES * 16 + 64);
-    uint64_t counters[PLACES];
-    fill_noise(counters, sizeof counters, 1);
-    for (size_t place = 0; place < PLACES; place++) {
-        const uint64_t other = counters[place];
-        counters[place] = a->counter;
-        uint8_t *out = guard_place(&arena, PLACES * 16, place % 2, place % 64);
-        generator->generate_at(&a->key, counters, PLACES, out);
-        assert_same_bytes(out + place * 16, a->bytes, 16, "%s, listed at place %zu", a->generator, place);
-        assert_true(guard_intact(&arena));
-        counters[place] = other;
-    }
-    guard_free(&arena);
-}
-
-/* The bits of the answer's bytes: all thresholds, in the word that its block lies in. */
-static void check_draw(const dropwise_generator *generator, const answer *a)
-{
-    for (size_t word = 0; word < PLACES / 4; word++) {
-        const uint64_t start = a->counter - a->counter % 4 - 4 * word;
-        const unsigned shift = (unsigned)(a->counter % 4 * 16);
-        if ((uint32_t)start > (uint32_t)a->counter)
-            continue; /* the low half would wrap between the two */
-        dropwise_schedule schedule;
-        generator->prepare(&a->key, (uint32_t)(start >> 32), &schedule);
-        for (unsigned t = 0; t < 256; t += 5) {
-            uint64_t below[PLACES / 4 + 1], equal[PLACES / 4 + 1];
-            generator->draw(&schedule, (uint32_t)start, word + 1, (uint8_t)t, below, equal);
-            for (unsigned j = 0; j < 16; j++) {
-                assert_int_equal(below[word] >> (shift + j) & 1, a->bytes[j] < t);
-                assert_int_equal(equal[word] >> (shift + j) & 1, a->bytes[j] == t);
-            }
-        }
-    }
-}
-
-static void check_answers(const dropwise_generator *generator, const char *name, int rounds)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < n_answers; i++) {
-        if (strcmp(answers[i].generator, name) != 0 || answers[i].rounds != rounds)
-            continue;
-        check_generate(generator, &answers[i]);
-        check_generate_at(generator, &answers[i]);
-        check_draw(generator, &answers[i]);
-        found++;
-    }
-    assert_int_equal(found, 3);
-}
-
-static void check_tier(dropwise_isa isa)
-{
-    const dropwise_kernels *k = dropwise_kernels_get(isa);
-    check_answers(&k->philox4x32_10, "philox4x32", 10);
-    check_answers(&k->philox4x32_7, "philox4x32", 7);
-    check_answers(&k->threefry4x32_20, "threefry4x32", 20);
-}
-
-static void public_bytes(dropwise_isa isa)
-{
-    (void)isa;
-    for (size_t a = 0; a < n_answers; a++) {
-        if (strcmp(answers[a].generator, "philox4x32") != 0)
-            continue;
-        const dropwise_key key = answers[a].key;
+        const dropwise_key key = answer->key;
         dropwise_mask mask;
         assert_int_equal(dropwise_mask_init(&mask, 0.5, key.key[0] | (uint64_t)key.key[1] << 32,
                                             key.stream[0] | (uint64_t)key.stream[1] << 32),
                          DROPWISE_OK);
-        mask.generator = answers[a].rounds == 7 ? DROPWISE_PHILOX4X32_7 : DROPWISE_PHILOX4X32_10;
+        mask.generator = answer->rounds == 7 ? DROPWISE_PHILOX4X32_7 : DROPWISE_PHILOX4X32_10;
         for (size_t n = 0; n <= 16; n++) {
             uint8_t bytes[17];
             memset(bytes, 0xCA, sizeof bytes);
-            assert_int_equal(dropwise_draw_bytes(&mask, answers[a].counter, n, bytes), DROPWISE_OK);
-            assert_same_bytes(bytes, answers[a].bytes, n, "answer %zu, %zu bytes", a, n);
+            assert_int_equal(dropwise_draw_bytes(&mask, answer->counter, n, bytes), DROPWISE_OK);
+            assert_same_bytes(bytes, answer->bytes, n, "answer %zu, %zu bytes", a, n);
             assert_int_equal(bytes[n], 0xCA);
         }
     }
 }
 
-static void test_generators(void **state)
-{
-    (void)state;
-    for_each_tier(check_tier);
-}
-
-static void test_ars(void **state)
-{
-    (void)state;
-    for (size_t t = 0; t < N_ARS_TABLES; t++)
-        if (ars_usable(ars_tables[t].rounds_10))
-            check_answers(&ars_tables[t].rounds_10->generator, "ars4x32", 10);
-}
-
-static void test_public_bytes(void **state)
-{
-    (void)state;
-    for_each_tier(public_bytes);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_ars),
-        cmocka_unit_test(test_public_bytes),
+        cmocka_unit_test(philox4x32_10_has_random123s_answers_at_every_place),
+        cmocka_unit_test(philox4x32_7_has_random123s_answers_at_every_place),
+        cmocka_unit_test(threefry4x32_20_has_random123s_answers_at_every_place),
+        cmocka_unit_test(any_number_of_bytes_is_drawn_as_random123_has_them),
     };
-    return cmocka_run_group_tests_name("known answers", tests, read_answers, NULL);
+    return run_on_each_tier(tests, read_known_answers, NULL);
 }

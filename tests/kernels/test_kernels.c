@@ -1,52 +1,52 @@
 /*
- * Every kernel of kernels.inc on every tier against the oracle: all small sizes, all alignments, counters
- * that wrap, awkward floats, guard pages on both sides of every buffer, read-only inputs.
+ * Every kernel of kernels.inc on every tier against the oracle, a test each: all small sizes, all alignments,
+ * counters that wrap, awkward floats, guard pages on both sides of every buffer, read-only inputs.
  */
-#include "kernels/ars_tables.h"
-#include "tiers/dispatch.h"
 #include "kernels/kernel_checks.h"
+#include "tiers/dispatch.h"
 
-static void check_kernels(dropwise_isa isa)
-{
-    const dropwise_kernels *kernels = dropwise_kernels_get(isa);
-    assert_non_null(kernels);
-    assert_int_equal(kernels->isa, isa);
-    const bool has_math = dropwise_has_math(dropwise_active());
-    if (!has_math)
-        printf("tier %s: no SLEEF functions here\n", dropwise_isa_name(isa));
-#define DROPWISE_GENERATOR(name) check_generator(&kernels->name, #name);
-#define DROPWISE_KERNEL(kind, name) check_##kind(kernels->name, #name);
-#define DROPWISE_MATH_KERNEL(kind, name) \
-    if (has_math) \
-        check_##kind(kernels->name, #name);
-#include "kernels/kernels.inc"
-#undef DROPWISE_GENERATOR
-#undef DROPWISE_KERNEL
-#undef DROPWISE_MATH_KERNEL
-}
+/* Rows may say more of a kernel than tests ask for. */
+#define DROPWISE_GENERATOR(...) GENERATOR_ROW(__VA_ARGS__, )
+#define DROPWISE_KERNEL(...) KERNEL_ROW(__VA_ARGS__, )
+#define DROPWISE_MATH_KERNEL(...) MATH_KERNEL_ROW(__VA_ARGS__, )
 
-static void test_kernels(void **state)
-{
-    (void)state;
-    new_buffers();
-    for_each_tier(check_kernels);
-    free_buffers();
-}
+/* ---- The tests ---- */
 
-static void test_ars(void **state)
-{
-    (void)state;
-    new_buffers();
-    for (size_t t = 0; t < N_ARS_TABLES; t++) {
-        const dropwise_ars_kernels *table = ars_tables[t].rounds_7;
-        if (ars_usable(table))
-            check_generator(&table->generator, "ars4x32_7");
+#define TEST(name, check) \
+    static void test_##name(void **state) \
+    { \
+        (void)state; \
+        check; \
     }
-    free_buffers();
-}
+#define GENERATOR_ROW(name, ...) \
+    TEST(name##_generate, check_generate(dropwise_active()->name.generate, #name)) \
+    TEST(name##_generate_at, check_generate_at(dropwise_active()->name.generate_at, #name)) \
+    TEST(name##_draw, check_draw(&dropwise_active()->name, #name)) \
+    TEST(name##_draw_scale, check_draw_scale(&dropwise_active()->name, #name))
+#define KERNEL_ROW(kind, name, ...) TEST(name, check_##kind(dropwise_active()->name, #name))
+#define MATH_KERNEL_ROW(kind, name, ...) \
+    TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
+#include "kernels/kernels.inc"
+#undef GENERATOR_ROW
+#undef KERNEL_ROW
+#undef MATH_KERNEL_ROW
+
+/* ---- Their names ---- */
+
+#define NAMED(kernel) \
+    {.name = #kernel, .test_func = test_##kernel, .setup_func = new_buffers, .teardown_func = free_buffers},
+#define GENERATOR_ROW(name, ...) \
+    NAMED(name##_generate) \
+    NAMED(name##_generate_at) \
+    NAMED(name##_draw) \
+    NAMED(name##_draw_scale)
+#define KERNEL_ROW(kind, name, ...) NAMED(name)
+#define MATH_KERNEL_ROW(kind, name, ...) NAMED(name)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kernels), cmocka_unit_test(test_ars)};
-    return cmocka_run_group_tests_name("kernels", tests, report_tiers, NULL);
+    static const struct CMUnitTest tests[] = {
+#include "kernels/kernels.inc"
+    };
+    return run_on_each_tier(tests, NULL, NULL);
 }

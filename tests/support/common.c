@@ -1,5 +1,134 @@
 #include "support/common.h"
 
+#include "tiers/dispatch.h"
+
+/* ---- Groups of tests ---- */
+
+bool is_required(const char *name)
+{
+    const char *at = getenv("DROPWISE_TEST_REQUIRE");
+    const size_t length = strlen(name);
+    for (; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static void is_skipped(void **state)
+{
+    (void)state;
+    skip();
+}
+
+static void is_missing(void **state)
+{
+    (void)state;
+    fail_msg("DROPWISE_TEST_REQUIRE lists it");
+}
+
+/* The target that tests run for now. */
+static void (*choose_target)(size_t i);
+static size_t chosen;
+
+/* Before each test, as one that failed may have left another tier. */
+static int begin_test(void **state)
+{
+    const struct CMUnitTest *test = *state;
+    choose_target(chosen);
+    *state = test->initial_state;
+    return test->setup_func != NULL ? test->setup_func(state) : 0;
+}
+
+enum { MAX_NAME = 160 };
+
+static bool all_pass(const char *name, const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                     CMFixtureFunction teardown)
+{
+    struct CMUnitTest *named = calloc(n, sizeof *named);
+    char(*names)[MAX_NAME] = calloc(n, sizeof *names);
+    assert_true(named != NULL && names != NULL);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(names[i], sizeof names[i], "%s: %s", name, tests[i].name);
+        named[i] = tests[i];
+        named[i].name = names[i];
+        named[i].setup_func = begin_test;
+        named[i].initial_state = (void *)&tests[i];
+    }
+    const bool pass = _cmocka_run_group_tests(name, named, n, setup, teardown) == 0;
+    free(names);
+    free(named);
+    return pass;
+}
+
+int run_on_each_target(const target *targets, size_t n_targets, void (*choose)(size_t i),
+                       const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                       CMFixtureFunction teardown)
+{
+    const char *only = getenv("DROPWISE_TEST_TIER");
+    bool found = false, ran = false, failed = false;
+    choose_target = choose;
+    for (chosen = 0; chosen < n_targets; chosen++) {
+        const target *t = &targets[chosen];
+        if (only != NULL && strcmp(only, t->name) != 0)
+            continue;
+        found = true;
+        if (t->missing == NULL) {
+            ran = true;
+            failed |= !all_pass(t->name, tests, n, setup, teardown);
+        } else {
+            char name[MAX_NAME];
+            snprintf(name, sizeof name, "%s: %s", t->name, t->missing);
+            const struct CMUnitTest missing = {.name = name,
+                                               .test_func = is_required(t->name) ? is_missing : is_skipped};
+            failed |= _cmocka_run_group_tests(name, &missing, 1, NULL, NULL) != 0;
+        }
+    }
+    if (!found)
+        fprintf(stderr, "DROPWISE_TEST_TIER names nothing that this program has tests for: %s\n", only);
+    /* Not cmocka's number of failures: 77 would be taken for skipped, 256 for none. */
+    return !found || failed ? 1 : ran ? 0 : STATUS_SKIPPED;
+}
+
+int run_group_once(const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                   CMFixtureFunction teardown)
+{
+    return _cmocka_run_group_tests("once", tests, n, setup, teardown) == 0 ? 0 : 1;
+}
+
+static void choose_tier(size_t i)
+{
+    assert_int_equal(dropwise_isa_select((dropwise_isa)i + 1), DROPWISE_OK);
+}
+
+int run_group_on_each_tier(const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                           CMFixtureFunction teardown)
+{
+    target tiers[DROPWISE_ISA_COUNT - 1];
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const dropwise_status status = dropwise_isa_check(isa);
+        tiers[isa - 1] =
+            (target){dropwise_isa_name(isa), status == DROPWISE_OK                    ? NULL
+                                             : status == DROPWISE_ERROR_ISA_NOT_BUILT ? "not built"
+                                                                                      : "not usable here"};
+    }
+    return run_on_each_target(tiers, DROPWISE_ISA_COUNT - 1, choose_tier, tests, n, setup, teardown);
+}
+
+bool has_math(void)
+{
+    return dropwise_has_math(dropwise_active());
+}
+
+void needs_math(void)
+{
+    if (!has_math())
+        skip();
+}
+
+/* ---- Programs that go over tiers in their tests ---- */
+
 int report_tiers(void **state)
 {
     (void)state;
@@ -32,6 +161,8 @@ void for_each_tier(void (*test)(dropwise_isa isa))
     }
     assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
 }
+
+/* ---- Sizes, data ---- */
 
 bool quick(void)
 {

@@ -1,4 +1,4 @@
-/* What the test programs share: cmocka, the loop over tiers, and awkward data. */
+/* What the test programs share: cmocka, groups of tests for each tier, and awkward data. */
 #ifndef COMMON_H
 #define COMMON_H
 
@@ -16,6 +16,41 @@
 #include "dropwise.h"
 #include "support/guard.h"
 #include "oracle/reference.h"
+
+/*
+ * A program's tests run once for each target, most often for each tier, which is selected then; their names
+ * begin with the target's. Those of a target that cannot be tested here are one test that is skipped, or
+ * that fails where the environment variable DROPWISE_TEST_REQUIRE lists the target, by commas.
+ * DROPWISE_TEST_TIER names the only target to run for. The results are exit statuses of programs.
+ */
+enum { STATUS_SKIPPED = 77 }; /* as meson has it */
+
+typedef struct target {
+    const char *name;
+    const char *missing; /* why it cannot be tested here, or NULL */
+} target;
+
+int run_on_each_target(const target *targets, size_t n_targets, void (*choose)(size_t i),
+                       const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                       CMFixtureFunction teardown);
+int run_group_on_each_tier(const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                           CMFixtureFunction teardown);
+
+/* For tests that no tier makes a difference to. */
+int run_group_once(const struct CMUnitTest *tests, size_t n, CMFixtureFunction setup,
+                   CMFixtureFunction teardown);
+
+#define run_on_each_tier(tests, setup, teardown) \
+    run_group_on_each_tier(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
+#define run_once(tests, setup, teardown) \
+    run_group_once(tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
+
+/* Whether DROPWISE_TEST_REQUIRE lists a name. */
+bool is_required(const char *name);
+
+/* Whether the tier that is selected has SLEEF's functions; a test that is nothing without them is skipped. */
+bool has_math(void);
+void needs_math(void);
 
 /*
  * A group setup: prints a line for each tier, "tier <name>: tested", "... not usable here" or "... not

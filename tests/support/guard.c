@@ -31,7 +31,7 @@ guard_arena guard_new(size_t size)
     require(map != MAP_FAILED, "mmap");
     require(mprotect(map, page, PROT_NONE) == 0, "mprotect");
     require(mprotect(map + (pages + 1) * page, page, PROT_NONE) == 0, "mprotect");
-    return (guard_arena){.start = map + page, .size = pages * page, .data = map + page};
+    return (guard_arena){.start = map + page, .size = pages * page, .data = map + page, .n = pages * page};
 }
 
 void guard_free(guard_arena *arena)
