@@ -44,7 +44,7 @@ static void assert_mask_refused(const dropwise_mask *mask, dropwise_status statu
     assert_untouched();
 }
 
-static void test_probability(void **state)
+static void a_probability_outside_0_to_1_is_refused(void **state)
 {
     (void)state;
     static const double refused[] = {-0x1p-1074, -1.0, 1.0 + 0x1p-52, 2.0, INFINITY, -INFINITY, NAN};
@@ -58,7 +58,7 @@ static void test_probability(void **state)
     assert_int_equal(dropwise_mask_init(NULL, 0.5, 1, 2), DROPWISE_ERROR_NULL);
 }
 
-static void test_thresholds(void **state)
+static void a_probability_becomes_the_nearest_threshold_ties_to_even(void **state)
 {
     (void)state;
     static const struct {
@@ -92,7 +92,7 @@ static void test_thresholds(void **state)
     }
 }
 
-static void test_mask_fields(void **state)
+static void every_call_refuses_a_mask_with_a_field_that_is_wrong(void **state)
 {
     (void)state;
     assert_mask_refused(NULL, DROPWISE_ERROR_NULL);
@@ -121,7 +121,7 @@ static void test_mask_fields(void **state)
     assert_mask_refused(&mask, DROPWISE_ERROR_SCALING);
 }
 
-static void test_range(void **state)
+static void no_element_lies_beyond_the_limit_of_indices(void **state)
 {
     (void)state;
     const uint64_t limit = UINT64_C(1) << 60;
@@ -135,18 +135,21 @@ static void test_range(void **state)
     assert_int_equal(dropwise_draw_bits(&good, 0, SIZE_MAX, bits), DROPWISE_ERROR_RANGE);
     assert_untouched();
 #endif
+    float one;
+    assert_int_equal(dropwise_forward_f32(&good, limit - 1, 1, x, &one, NULL), DROPWISE_OK);
+}
 
+static void no_bytes_lie_beyond_the_last_block(void **state)
+{
+    (void)state;
     uint8_t last[16];
     assert_int_equal(dropwise_draw_bytes(&good, UINT64_MAX, 16, last), DROPWISE_OK);
     assert_int_equal(dropwise_draw_bytes(&good, UINT64_MAX, 17, bits), DROPWISE_ERROR_RANGE);
     assert_int_equal(dropwise_draw_bytes(&good, UINT64_MAX - 1, 33, bits), DROPWISE_ERROR_RANGE);
     assert_untouched();
-
-    float one;
-    assert_int_equal(dropwise_forward_f32(&good, limit - 1, 1, x, &one, NULL), DROPWISE_OK);
 }
 
-static void test_size(void **state)
+static void a_size_beyond_memory_is_refused(void **state)
 {
     (void)state;
     static const size_t huge[] = {SIZE_MAX, SIZE_MAX / 4, SIZE_MAX / 4 + 1, SIZE_MAX / 8 + 1};
@@ -159,7 +162,7 @@ static void test_size(void **state)
     assert_untouched();
 }
 
-static void test_dtype(void **state)
+static void an_unknown_dtype_is_refused(void **state)
 {
     (void)state;
     static const dropwise_dtype unknown[] = {0, -1, 99, INT32_MAX};
@@ -171,7 +174,7 @@ static void test_dtype(void **state)
     assert_untouched();
 }
 
-static void test_null(void **state)
+static void a_pointer_that_is_missing_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(dropwise_draw_bits(&good, 0, 1, NULL), DROPWISE_ERROR_NULL);
@@ -185,7 +188,7 @@ static void test_null(void **state)
     assert_untouched();
 }
 
-static void test_nothing(void **state)
+static void no_elements_need_no_pointers(void **state)
 {
     (void)state;
     assert_int_equal(dropwise_draw_bits(&good, 0, 0, NULL), DROPWISE_OK);
@@ -198,10 +201,12 @@ static void test_nothing(void **state)
     assert_untouched();
 }
 
-static void test_overlap(void **state)
+static float buffer[4 * N];
+
+static void buffers_that_overlap_are_refused(void **state)
 {
     (void)state;
-    static float buffer[4 * N], before[4 * N];
+    static float before[4 * N];
     for (int i = 0; i < 4 * N; i++)
         buffer[i] = before[i] = (float)i;
     for (int shift = 1; shift < N; shift += 7) {
@@ -218,50 +223,71 @@ static void test_overlap(void **state)
                      DROPWISE_ERROR_OVERLAP);
     assert_same_bytes(buffer, before, sizeof buffer, "buffer after an error");
     assert_untouched();
+}
 
-    /* Neighbours do not overlap, and in place is no overlap. */
+static void neighbours_do_not_overlap_nor_does_a_call_in_place(void **state)
+{
+    (void)state;
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, buffer + N, (uint8_t *)(buffer + 2 * N)),
                      DROPWISE_OK);
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer + N, buffer, NULL), DROPWISE_OK);
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, buffer, NULL), DROPWISE_OK);
 }
 
-static void test_edges(void **state)
+static const float odd[3] = {NAN, -INFINITY, -0.0f}, zeros[3] = {0.0f, 0.0f, 0.0f};
+
+static void p_of_1_clears_whatever_x_and_stored_bits_are(void **state)
 {
     (void)state;
     dropwise_mask mask;
     float out[3];
-    const float in[3] = {NAN, -INFINITY, -0.0f};
-    const float zeros[3] = {0.0f, 0.0f, 0.0f};
     uint8_t packed[1];
     assert_int_equal(dropwise_mask_init(&mask, 1.0, 1, 2), DROPWISE_OK);
-    assert_int_equal(dropwise_forward_f32(&mask, 0, 3, in, out, packed), DROPWISE_OK);
+    assert_int_equal(dropwise_forward_f32(&mask, 0, 3, odd, out, packed), DROPWISE_OK);
     assert_same_bytes(out, zeros, sizeof out, "p = 1");
     assert_int_equal(packed[0], 0);
     packed[0] = 7;
-    assert_int_equal(dropwise_backward_f32(&mask, 0, 3, in, out, packed), DROPWISE_OK);
+    assert_int_equal(dropwise_backward_f32(&mask, 0, 3, odd, out, packed), DROPWISE_OK);
     assert_same_bytes(out, zeros, sizeof out, "p = 1 with bits that say otherwise");
-    assert_int_equal(dropwise_mask_init(&mask, 0.0, 1, 2), DROPWISE_OK);
-    assert_int_equal(dropwise_forward_f32(&mask, 0, 3, in, out, packed), DROPWISE_OK);
-    assert_same_bytes(out, in, sizeof out, "p = 0");
-    assert_int_equal(packed[0], 7);
+}
 
-    /* Inference by standard scaling with p = 1: zeros, where 0 * infinity would be a NaN of the CPU's own. */
+static void p_of_0_copies_every_bit_and_stores_that_all_is_kept(void **state)
+{
+    (void)state;
+    dropwise_mask mask;
+    float out[3];
+    uint8_t packed[1] = {0};
+    assert_int_equal(dropwise_mask_init(&mask, 0.0, 1, 2), DROPWISE_OK);
+    assert_int_equal(dropwise_forward_f32(&mask, 0, 3, odd, out, packed), DROPWISE_OK);
+    assert_same_bytes(out, odd, sizeof out, "p = 0");
+    assert_int_equal(packed[0], 7);
+}
+
+/* Where 0 * infinity would be a NaN of the CPU's own. */
+static void inference_by_standard_scaling_with_p_of_1_gives_zeros(void **state)
+{
+    (void)state;
+    dropwise_mask mask;
+    float out[3];
     assert_int_equal(dropwise_mask_init(&mask, 1.0, 1, 2), DROPWISE_OK);
     mask.scaling = DROPWISE_SCALING_STANDARD;
-    assert_int_equal(dropwise_infer_f32(&mask, 3, in, out), DROPWISE_OK);
+    assert_int_equal(dropwise_infer_f32(&mask, 3, odd, out), DROPWISE_OK);
     assert_same_bytes(out, zeros, sizeof out, "p = 1, inference");
-    assert_int_equal(dropwise_mask_init(&mask, 0.0, 1, 2), DROPWISE_OK);
+}
 
-    /* Stored bits decide alone: with p = 0 too. */
-    const float ones[3] = {1.0f, 1.0f, 1.0f};
-    const float middle[3] = {0.0f, 1.0f, 0.0f};
-    packed[0] = 2;
+static void stored_bits_decide_alone_with_p_of_0_too(void **state)
+{
+    (void)state;
+    dropwise_mask mask;
+    const float ones[3] = {1.0f, 1.0f, 1.0f}, middle[3] = {0.0f, 1.0f, 0.0f};
+    const uint8_t packed[1] = {2};
+    float out[3];
+    assert_int_equal(dropwise_mask_init(&mask, 0.0, 1, 2), DROPWISE_OK);
     assert_int_equal(dropwise_backward_f32(&mask, 0, 3, ones, out, packed), DROPWISE_OK);
     assert_same_bytes(out, middle, sizeof out, "p = 0 with stored bits");
 }
 
-static void test_scalings(void **state)
+static void inverted_scaling_scales_in_training_and_standard_scaling_at_inference(void **state)
 {
     (void)state;
     dropwise_mask mask;
@@ -280,7 +306,7 @@ static void test_scalings(void **state)
     assert_true(out[0] == 0.75f && out[1] == -1.25f);
 }
 
-static void test_words(void **state)
+static void every_status_has_a_string_of_its_own(void **state)
 {
     (void)state;
     for (dropwise_status a = DROPWISE_OK; a <= DROPWISE_ERROR_MATH; a++) {
@@ -290,6 +316,11 @@ static void test_words(void **state)
     }
     assert_string_equal(dropwise_status_string(-1), "unknown status");
     assert_string_equal(dropwise_status_string(INT32_MAX), "unknown status");
+}
+
+static void the_version_is_that_of_the_header_and_of_the_project(void **state)
+{
+    (void)state;
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", DROPWISE_VERSION_MAJOR, DROPWISE_VERSION_MINOR,
              DROPWISE_VERSION_PATCH);
@@ -297,13 +328,18 @@ static void test_words(void **state)
     assert_string_equal(dropwise_version(), PROJECT_VERSION);
 }
 
-static void test_isa(void **state)
+static void every_tier_has_its_name(void **state)
 {
     (void)state;
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_SCALAR), "scalar");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_NEON), "neon");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX2), "avx2");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX512), "avx512");
+}
+
+static void a_tier_that_is_unknown_is_refused_and_the_choice_stays(void **state)
+{
+    (void)state;
     static const dropwise_isa unknown[] = {-1, DROPWISE_ISA_COUNT, 99, INT32_MIN};
     const dropwise_isa before = dropwise_isa_active();
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
@@ -314,6 +350,12 @@ static void test_isa(void **state)
     }
     assert_null(dropwise_isa_name(DROPWISE_ISA_AUTO));
     assert_int_equal(dropwise_isa_check(DROPWISE_ISA_AUTO), DROPWISE_ERROR_ISA_UNKNOWN);
+}
+
+static void the_scalar_tier_is_usable_and_one_of_another_architecture_is_not_built(void **state)
+{
+    (void)state;
+    const dropwise_isa before = dropwise_isa_active();
     assert_int_equal(dropwise_isa_check(DROPWISE_ISA_SCALAR), DROPWISE_OK);
 #if defined(__x86_64__)
     const dropwise_isa foreign = DROPWISE_ISA_NEON;
@@ -323,7 +365,11 @@ static void test_isa(void **state)
     assert_int_equal(dropwise_isa_check(foreign), DROPWISE_ERROR_ISA_NOT_BUILT);
     assert_int_equal(dropwise_isa_select(foreign), DROPWISE_ERROR_ISA_NOT_BUILT);
     assert_int_equal(dropwise_isa_active(), before);
+}
 
+static void every_cpu_feature_has_a_name(void **state)
+{
+    (void)state;
     uint32_t k = 0;
     while (dropwise_cpu_feature_name(k) != NULL)
         k++;
@@ -336,13 +382,28 @@ static void test_isa(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_probability), cmocka_unit_test(test_thresholds),
-        cmocka_unit_test(test_mask_fields), cmocka_unit_test(test_range),
-        cmocka_unit_test(test_size),        cmocka_unit_test(test_dtype),
-        cmocka_unit_test(test_null),        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_overlap),     cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_scalings),    cmocka_unit_test(test_words),
-        cmocka_unit_test(test_isa),
+        cmocka_unit_test(a_probability_outside_0_to_1_is_refused),
+        cmocka_unit_test(a_probability_becomes_the_nearest_threshold_ties_to_even),
+        cmocka_unit_test(every_call_refuses_a_mask_with_a_field_that_is_wrong),
+        cmocka_unit_test(no_element_lies_beyond_the_limit_of_indices),
+        cmocka_unit_test(no_bytes_lie_beyond_the_last_block),
+        cmocka_unit_test(a_size_beyond_memory_is_refused),
+        cmocka_unit_test(an_unknown_dtype_is_refused),
+        cmocka_unit_test(a_pointer_that_is_missing_is_refused),
+        cmocka_unit_test(no_elements_need_no_pointers),
+        cmocka_unit_test(buffers_that_overlap_are_refused),
+        cmocka_unit_test(neighbours_do_not_overlap_nor_does_a_call_in_place),
+        cmocka_unit_test(p_of_1_clears_whatever_x_and_stored_bits_are),
+        cmocka_unit_test(p_of_0_copies_every_bit_and_stores_that_all_is_kept),
+        cmocka_unit_test(inference_by_standard_scaling_with_p_of_1_gives_zeros),
+        cmocka_unit_test(stored_bits_decide_alone_with_p_of_0_too),
+        cmocka_unit_test(inverted_scaling_scales_in_training_and_standard_scaling_at_inference),
+        cmocka_unit_test(every_status_has_a_string_of_its_own),
+        cmocka_unit_test(the_version_is_that_of_the_header_and_of_the_project),
+        cmocka_unit_test(every_tier_has_its_name),
+        cmocka_unit_test(a_tier_that_is_unknown_is_refused_and_the_choice_stays),
+        cmocka_unit_test(the_scalar_tier_is_usable_and_one_of_another_architecture_is_not_built),
+        cmocka_unit_test(every_cpu_feature_has_a_name),
     };
-    return cmocka_run_group_tests_name("api", tests, setup, NULL);
+    return run_once(tests, setup, NULL);
 }

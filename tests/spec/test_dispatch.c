@@ -25,7 +25,18 @@ static dropwise_isa best_tier(void)
     return DROPWISE_ISA_AUTO;
 }
 
-static void test_automatic(void **state)
+static void tiers_that_are_required_here_are_usable(void **state)
+{
+    (void)state;
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const char *name = dropwise_isa_name(isa);
+        if (is_required(name) && dropwise_isa_check(isa) != DROPWISE_OK)
+            fail_msg("DROPWISE_TEST_REQUIRE lists %s: %s", name,
+                     dropwise_status_string(dropwise_isa_check(isa)));
+    }
+}
+
+static void the_best_usable_tier_is_chosen(void **state)
 {
     (void)state;
     assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
@@ -40,7 +51,7 @@ static void test_automatic(void **state)
         assert_string_equal(dropwise_isa_name(dropwise_isa_active()), expected);
 }
 
-static void test_select(void **state)
+static void a_tier_that_is_selected_is_active_and_says_why(void **state)
 {
     (void)state;
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
@@ -52,7 +63,7 @@ static void test_select(void **state)
     assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
 }
 
-static void test_required_features(void **state)
+static void a_usable_tier_needs_features_of_its_own_that_the_cpu_has(void **state)
 {
     (void)state;
     const uint64_t avx2 = UINT64_C(1) << DROPWISE_CPU_AVX2;
@@ -80,7 +91,7 @@ static uint64_t load_le64_of(const uint8_t *p)
 }
 
 /* The oracle's blocks for the key and the counters that dispatch.c tries a table of ARS with. */
-static void test_that_the_known_answer_of_ars_is_the_oracles(void **state)
+static void the_known_answer_of_ars_is_the_oracles(void **state)
 {
     (void)state;
     uint64_t digest = 0;
@@ -96,7 +107,7 @@ static void test_that_the_known_answer_of_ars_is_the_oracles(void **state)
 }
 
 /* What CI knows of the machine, and that the choice has its reason. */
-static void test_what_ars_is_computed_with(void **state)
+static void ars_is_computed_with_what_this_machine_is_said_to_have(void **state)
 {
     (void)state;
     const char *expected = getenv("DROPWISE_TEST_EXPECT_AES");
@@ -146,7 +157,7 @@ static bool can_start_again(void)
     return getenv("DROPWISE_TEST_NO_EXEC") == NULL;
 }
 
-static void test_environment_variable(void **state)
+static void the_environment_variable_chooses_a_usable_tier_and_else_the_best_one(void **state)
 {
     (void)state;
     if (!can_start_again())
@@ -186,7 +197,7 @@ static void *first_call(void *arg)
     return dropwise_isa_reason() != NULL ? NULL : arg;
 }
 
-static void test_concurrent_first_call(void **state)
+static void threads_whose_first_calls_come_together_choose_the_best_tier(void **state)
 {
     (void)state;
     for (int round = 0; round < 50; round++) {
@@ -213,13 +224,14 @@ int main(int argc, char **argv)
     }
     program = argv[0];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_automatic),
-        cmocka_unit_test(test_select),
-        cmocka_unit_test(test_required_features),
-        cmocka_unit_test(test_that_the_known_answer_of_ars_is_the_oracles),
-        cmocka_unit_test(test_what_ars_is_computed_with),
-        cmocka_unit_test(test_environment_variable),
-        cmocka_unit_test(test_concurrent_first_call),
+        cmocka_unit_test(tiers_that_are_required_here_are_usable),
+        cmocka_unit_test(the_best_usable_tier_is_chosen),
+        cmocka_unit_test(a_tier_that_is_selected_is_active_and_says_why),
+        cmocka_unit_test(a_usable_tier_needs_features_of_its_own_that_the_cpu_has),
+        cmocka_unit_test(the_known_answer_of_ars_is_the_oracles),
+        cmocka_unit_test(ars_is_computed_with_what_this_machine_is_said_to_have),
+        cmocka_unit_test(the_environment_variable_chooses_a_usable_tier_and_else_the_best_one),
+        cmocka_unit_test(threads_whose_first_calls_come_together_choose_the_best_tier),
     };
-    return cmocka_run_group_tests_name("dispatch", tests, report_tiers, NULL);
+    return run_once(tests, NULL, NULL);
 }

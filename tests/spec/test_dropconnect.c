@@ -1,10 +1,9 @@
 /*
  * DropConnect through the public functions: against sums in the order that the header promises, bit by bit on
- * every tier, and against plain sums in double; shards, gradients, moments against many masks, every error.
+ * every tier, and against plain sums in double; shards, gradients, samples of moments, every error.
  */
 #include <math.h>
 
-#include "tiers/dispatch.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_variants.h"
 #include "support/tensors.h"
@@ -91,7 +90,8 @@ static uint8_t keep[MAX_WEIGHTS]; /* without gaps: (b * rows + o) * columns + i 
 enum { W, X, DY, BIAS, N_INPUTS };
 enum { Y, DX, DW, DB, MEAN, VARIANCE, N_OUTPUTS };
 static uint8_t in[N_INPUTS][8 * MAX_ELEMENTS], expected[N_OUTPUTS][8 * MAX_ELEMENTS];
-static uint64_t elements[N_OUTPUTS]; /* with gaps */
+static double numbers[N_INPUTS][MAX_ELEMENTS];                 /* those of `in` */
+static uint64_t elements[N_OUTPUTS], input_elements[N_INPUTS]; /* with gaps     */
 
 static ref_dtype output_dtype(int output)
 {
@@ -105,17 +105,17 @@ static bool kept(uint64_t b, uint64_t o, uint64_t i)
 
 static double w_at(uint64_t o, uint64_t i)
 {
-    return get(dtype, in[W], o * layer.w_stride + i);
+    return numbers[W][o * layer.w_stride + i];
 }
 
 static double x_at(uint64_t b, uint64_t i)
 {
-    return get(dtype, in[X], b * layer.x_stride + i);
+    return numbers[X][b * layer.x_stride + i];
 }
 
 static double dy_at(uint64_t b, uint64_t o)
 {
-    return get(dtype, in[DY], b * layer.y_stride + o);
+    return numbers[DY][b * layer.y_stride + o];
 }
 
 static void set_shape(const shape *s)
@@ -138,6 +138,10 @@ static void set_shape(const shape *s)
     elements[DX] = (s->samples - 1) * layer.x_stride + s->columns;
     elements[DW] = (s->rows - 1) * layer.w_stride + s->columns;
     elements[DB] = s->rows;
+    input_elements[W] = elements[DW];
+    input_elements[X] = elements[DX];
+    input_elements[DY] = elements[Y];
+    input_elements[BIAS] = elements[DB];
     for (int output = 0; output < N_OUTPUTS; output++)
         assert_true(elements[output] <= MAX_ELEMENTS);
 }
@@ -155,8 +159,11 @@ static void expect(double p, uint32_t scaling)
     const double q = ref_standard_scale(&ref);
     const bool inverted = scaling == DROPWISE_SCALING_INVERTED;
     const double s = inverted && q > 0 ? ref_inverted_scale(&ref) : 1;
-    for (int input = 0; input < N_INPUTS; input++)
-        fill(dtype, in[input], MAX_ELEMENTS, 1 + (uint64_t)input);
+    for (int input = 0; input < N_INPUTS; input++) {
+        fill(dtype, in[input], (int64_t)input_elements[input], 1 + (uint64_t)input);
+        for (uint64_t i = 0; i < input_elements[input]; i++)
+            numbers[input][i] = get(dtype, in[input], (int64_t)i);
+    }
     for (int output = 0; output < N_OUTPUTS; output++)
         fill_output(output, expected[output]);
     for (uint64_t b = 0; b < layer.samples; b++)
@@ -168,7 +175,7 @@ static void expect(double p, uint32_t scaling)
                 add(&mean, true, w_at(o, i), x_at(b, i));
                 add(&variance, true, product, product);
             }
-            const double bias = get(dtype, in[BIAS], o);
+            const double bias = numbers[BIAS][o];
             const uint64_t at = b * layer.y_stride + o;
             put(dtype, expected[Y], at, finish(&y, s, bias));
             put(number, expected[MEAN], at, finish(&mean, inverted ? q > 0 : q, bias));
@@ -204,14 +211,15 @@ static void expect(double p, uint32_t scaling)
 /* Every matrix ends right before a page that cannot be touched, or begins right after one, at odd places. */
 static guard_arena of_inputs[N_INPUTS], of_outputs[N_OUTPUTS];
 
-static void check_case(dropwise_isa isa)
+static void check_case(void)
 {
+    const dropwise_isa isa = dropwise_isa_active();
     const bool at_end = isa % 2;
-    const uint64_t used[N_INPUTS] = {elements[DW], elements[DX], elements[Y], elements[DB]};
     uint8_t *p[N_INPUTS], *out[N_OUTPUTS];
     for (int input = 0; input < N_INPUTS; input++) {
-        p[input] = guard_place(&of_inputs[input], used[input] * ref_bytes(dtype), at_end, (size_t)input + 1);
-        memcpy(p[input], in[input], used[input] * ref_bytes(dtype));
+        p[input] = guard_place(&of_inputs[input], input_elements[input] * ref_bytes(dtype), at_end,
+                               (size_t)input + 1);
+        memcpy(p[input], in[input], input_elements[input] * ref_bytes(dtype));
         guard_readonly(&of_inputs[input], true);
     }
     for (int output = 0; output < N_OUTPUTS; output++) {
@@ -240,7 +248,7 @@ static void check_case(dropwise_isa isa)
         guard_readonly(&of_inputs[input], false);
 }
 
-static void test_against_oracle(void **state)
+static void outputs_gradients_and_moments_are_sums_in_the_promised_order(void **state)
 {
     (void)state;
     for (int input = 0; input < N_INPUTS; input++)
@@ -253,7 +261,7 @@ static void test_against_oracle(void **state)
             if (quick() ? (s + dtype) % 4 != 0 : dtype >= REF_F8_E4M3 && (s + dtype) % 4 != 0)
                 continue;
             expect(shapes[s].p, shapes[s].scaling);
-            for_each_tier(check_case);
+            check_case();
         }
     }
     for (int input = 0; input < N_INPUTS; input++)
@@ -279,9 +287,9 @@ static void fill_layer(void)
 #define F32 DROPWISE_F32
 #define assert_ok(call) assert_int_equal(call, DROPWISE_OK)
 
-static void check_shards(dropwise_isa isa)
+static void shards_of_samples_or_rows_together_make_the_whole(void **state)
 {
-    (void)isa;
+    (void)state;
     fill_layer();
     const dropwise_mask m = scaled_mask(0.3, DROPWISE_SCALING_INVERTED);
     dropwise_dropconnect whole = layer_of(B, R, C);
@@ -325,9 +333,15 @@ static void check_shards(dropwise_isa isa)
         assert_same_bytes(part_dw, dw, sizeof dw, "dw of %llu rows", (unsigned long long)cut);
         assert_same_bytes(part_db, db, sizeof db, "db of %llu rows", (unsigned long long)cut);
     }
+}
 
-    /* One x for all samples, and one mask for all: by a masked copy of the weights. */
-    static float copies[B * C], again[B * R], masked[R * C];
+static void one_x_for_all_samples_is_as_a_copy_for_each(void **state)
+{
+    (void)state;
+    static float copies[B * C], again[B * R];
+    fill_layer();
+    const dropwise_mask m = scaled_mask(0.3, DROPWISE_SCALING_INVERTED);
+    const dropwise_dropconnect whole = layer_of(B, R, C);
     for (int b = 0; b < B; b++)
         memcpy(copies + b * C, x, C * sizeof *x);
     dropwise_dropconnect shared = whole;
@@ -335,7 +349,15 @@ static void check_shards(dropwise_isa isa)
     assert_ok(dropwise_dropconnect_forward(&m, F32, &whole, w, copies, NULL, y));
     assert_ok(dropwise_dropconnect_forward(&m, F32, &shared, w, x, NULL, again));
     assert_same_bytes(again, y, sizeof y, "one x for all samples");
+}
 
+static void one_mask_for_all_samples_is_as_dropout_of_the_weights(void **state)
+{
+    (void)state;
+    static float again[B * R], masked[R * C];
+    fill_layer();
+    dropwise_dropconnect whole = layer_of(B, R, C), shared;
+    whole.first = 1001;
     const dropwise_mask standard = scaled_mask(0.3, DROPWISE_SCALING_STANDARD);
     const dropwise_mask none = scaled_mask(0, DROPWISE_SCALING_STANDARD);
     static const uint64_t size[2] = {R, C};
@@ -354,17 +376,11 @@ static void check_shards(dropwise_isa isa)
     }
 }
 
-static void test_shards(void **state)
-{
-    (void)state;
-    for_each_tier(check_shards);
-}
-
 /* ---- Awkward numbers ---- */
 
-static void check_awkward(dropwise_isa isa)
+static void nan_and_infinity_do_not_count_where_they_are_dropped(void **state)
 {
-    (void)isa;
+    (void)state;
     const dropwise_mask m = scaled_mask(0.5, DROPWISE_SCALING_INVERTED);
     const ref_mask ref = ref_mask_of(0.5, SEED, STREAM);
     const dropwise_dropconnect l = layer_of(1, R, C);
@@ -378,9 +394,17 @@ static void check_awkward(dropwise_isa isa)
     assert_ok(dropwise_dropconnect_backward(&m, F32, &l, w, NULL, dy, clean_dx, NULL, NULL));
     assert_ok(dropwise_dropconnect_backward(&m, F32, &l, awkward, NULL, dy, dirty_dx, NULL, NULL));
     assert_same_bytes(dirty_dx, clean_dx, sizeof clean_dx, "NaN and infinity in dropped weights, backward");
+}
 
-    /* An infinite input: rows that keep its weight are infinite; a NaN is the quiet one. */
-    static float one_x[C];
+static void an_infinite_or_nan_input_reaches_the_rows_that_keep_its_weight(void **state)
+{
+    (void)state;
+    const dropwise_mask m = scaled_mask(0.5, DROPWISE_SCALING_INVERTED);
+    const ref_mask ref = ref_mask_of(0.5, SEED, STREAM);
+    const dropwise_dropconnect l = layer_of(1, R, C);
+    static float clean[R], dirty[R], one_x[C];
+    fill_layer();
+    assert_ok(dropwise_dropconnect_forward(&m, F32, &l, w, x, bias, clean));
     memcpy(one_x, x, sizeof one_x);
     one_x[11] = INFINITY;
     assert_ok(dropwise_dropconnect_forward(&m, F32, &l, w, one_x, bias, dirty));
@@ -396,12 +420,6 @@ static void check_awkward(dropwise_isa isa)
         assert_true(ref_keep(&ref, o * C + 11) ? memcmp(&dirty[o], &quiet, 4) == 0 : dirty[o] == clean[o]);
         assert_true(memcmp(&mean[o], &quiet, 4) == 0 && memcmp(&variance[o], &quiet, 4) == 0);
     }
-}
-
-static void test_awkward(void **state)
-{
-    (void)state;
-    for_each_tier(check_awkward);
 }
 
 /* ---- Gradients against central differences, in f64 ---- */
@@ -422,9 +440,9 @@ static double loss(const dropwise_mask *m, const dropwise_dropconnect *l, const 
     return sum;
 }
 
-static void check_gradients(dropwise_isa isa)
+static void gradients_are_what_central_differences_say(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { N = sizeof(grad_layer) / sizeof(double) };
     const dropwise_mask m = scaled_mask(0.4, DROPWISE_SCALING_INVERTED);
     const dropwise_dropconnect l = layer_of(GRAD_B, GRAD_R, GRAD_C);
@@ -450,62 +468,16 @@ static void check_gradients(dropwise_isa isa)
     }
 }
 
-static void test_gradients(void **state)
+/* ---- Samples ---- */
+
+static void samples_are_the_mean_and_normal_numbers_times_the_deviation(void **state)
 {
     (void)state;
-    for_each_tier(check_gradients);
-}
-
-/* ---- Moments ---- */
-
-/*
- * Many masks of one layer: mean and variance of each output. With N masks the mean lies within 6 standard
- * errors, and the variance, whose relative standard error is sqrt(2 / N) for a nearly normal sum, within 6 of
- * those.
- */
-static void test_moments(void **state)
-{
-    (void)state;
-    enum { ROWS = 8, COLUMNS = 200, MASKS = 20000 };
-    static double weights[ROWS * COLUMNS], input[COLUMNS], out[MASKS * ROWS];
-    const uint64_t masks = quick() ? MASKS / 10 : MASKS;
-    fill(REF_F64, (uint8_t *)weights, ROWS * COLUMNS, 1);
-    fill(REF_F64, (uint8_t *)input, COLUMNS, 2);
-    static const double probabilities[] = {0.5, 0.2};
-    for (int t = 0; t < 4; t++) {
-        const dropwise_mask m =
-            scaled_mask(probabilities[t / 2], t % 2 ? DROPWISE_SCALING_STANDARD : DROPWISE_SCALING_INVERTED);
-        dropwise_dropconnect l = layer_of(masks, ROWS, COLUMNS);
-        l.x_stride = 0;
-        double mean[ROWS], variance[ROWS];
-        assert_ok(dropwise_dropconnect_forward(&m, DROPWISE_F64, &l, weights, input, NULL, out));
-        l.samples = 1;
-        assert_ok(dropwise_dropconnect_moments(&m, DROPWISE_F64, &l, weights, input, NULL, mean, variance));
-        for (int o = 0; o < ROWS; o++) {
-            double sum = 0, square = 0;
-            for (uint64_t b = 0; b < masks; b++) {
-                const double d = out[b * ROWS + (uint64_t)o] - mean[o];
-                sum += d;
-                square += d * d;
-            }
-            const double n = (double)masks;
-            assert_true(variance[o] > 0);
-            assert_true(fabs(sum / n) < 6 * sqrt(variance[o] / n));
-            assert_true(fabs(square / n / variance[o] - 1) < 6 * sqrt(2 / n));
-        }
-    }
-}
-
-static void check_sample(dropwise_isa isa)
-{
     enum { N = 1300 };
     static uint8_t mean[8 * N], variance[8 * N], z[8 * N], out[8 * N], wanted[8 * N];
     const dropwise_mask m = mask_of(0.5);
     const uint64_t first = 12345, n = N;
-    if (!dropwise_has_math(dropwise_active())) {
-        printf("tier %s: no SLEEF functions here\n", dropwise_isa_name(isa));
-        return;
-    }
+    needs_math();
     for (dtype = 0; dtype < REF_DTYPES; dtype++) {
         const ref_dtype number = number_of(dtype);
         dropwise_view view = view_of(1, &n, 0);
@@ -536,12 +508,6 @@ static void check_sample(dropwise_isa isa)
     }
 }
 
-static void test_sample(void **state)
-{
-    (void)state;
-    for_each_tier(check_sample);
-}
-
 /* ---- Errors ---- */
 
 static float before[B * R];
@@ -564,7 +530,11 @@ static void assert_refused(const dropwise_mask *m, dropwise_dtype number, const 
     assert_untouched();
 }
 
-static void test_errors(void **state)
+/* What is good, of which tests change one field. */
+static dropwise_mask good_mask;
+static dropwise_dropconnect good;
+
+static int setup_errors(void **state)
 {
     (void)state;
     memset(before, 0x35, sizeof before);
@@ -572,111 +542,140 @@ static void test_errors(void **state)
     memset(dx, 0x35, sizeof dx);
     memset(dw, 0x35, sizeof dw);
     memset(db, 0x35, sizeof db);
-    const dropwise_mask m = scaled_mask(0.5, DROPWISE_SCALING_INVERTED);
-    const dropwise_dropconnect good = layer_of(2, 5, 20);
-    dropwise_dropconnect l;
+    good_mask = scaled_mask(0.5, DROPWISE_SCALING_INVERTED);
+    good = layer_of(2, 5, 20);
+    return 0;
+}
 
+static void a_layer_mask_or_dtype_that_is_wrong_is_refused(void **state)
+{
+    (void)state;
+    dropwise_dropconnect l;
     assert_refused(NULL, F32, &good, DROPWISE_ERROR_NULL);
-    dropwise_mask bad = m;
+    dropwise_mask bad = good_mask;
     bad.scaling = 3;
     assert_refused(&bad, F32, &good, DROPWISE_ERROR_SCALING);
-    assert_refused(&m, 0, &good, DROPWISE_ERROR_DTYPE);
-    assert_refused(&m, F32, NULL, DROPWISE_ERROR_NULL);
+    assert_refused(&good_mask, 0, &good, DROPWISE_ERROR_DTYPE);
+    assert_refused(&good_mask, F32, NULL, DROPWISE_ERROR_NULL);
     l = good;
     l.struct_size = 4;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_STRUCT_SIZE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_STRUCT_SIZE);
     l = good;
     l.reserved[6] = 1;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_RESERVED);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_RESERVED);
     l = good;
     l.rows = 0;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_SHAPE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_SHAPE);
     l = good;
     l.columns = 0;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_SHAPE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_SHAPE);
     l = good;
     l.first = DROPWISE_INDEX_LIMIT - 199;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_RANGE);
     l = good;
     l.mask_row_stride = UINT64_MAX / 2;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_RANGE);
     l = good;
     l.mask_sample_stride = UINT64_MAX;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_RANGE);
     l = good;
     l.w_stride = UINT64_MAX;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_SIZE);
     l = good;
     l.x_stride = PTRDIFF_MAX / 4;
-    assert_refused(&m, F32, &l, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, F32, &l, DROPWISE_ERROR_SIZE);
     l = good;
     l.y_stride = 4;
-    assert_int_equal(dropwise_dropconnect_forward(&m, F32, &l, w, x, bias, y), DROPWISE_ERROR_SELF_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_moments(&m, F32, &l, w, x, bias, y, dx),
+    assert_int_equal(dropwise_dropconnect_forward(&good_mask, F32, &l, w, x, bias, y),
+                     DROPWISE_ERROR_SELF_OVERLAP);
+    assert_int_equal(dropwise_dropconnect_moments(&good_mask, F32, &l, w, x, bias, y, dx),
                      DROPWISE_ERROR_SELF_OVERLAP);
     l = good;
     l.x_stride = 0;
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &l, w, x, dy, dx, dw, db),
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &l, w, x, dy, dx, dw, db),
                      DROPWISE_ERROR_SELF_OVERLAP);
     l = good;
     l.w_stride = 19;
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &l, w, x, dy, dx, dw, db),
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &l, w, x, dy, dx, dw, db),
                      DROPWISE_ERROR_SELF_OVERLAP);
+    assert_untouched();
+}
 
+static void matrices_that_are_missing_are_refused(void **state)
+{
+    (void)state;
     static const struct {
         const float *w, *x;
         float *y;
     } missing[] = {{NULL, x, y}, {w, NULL, y}, {w, x, NULL}};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(
-            dropwise_dropconnect_forward(&m, F32, &good, missing[i].w, missing[i].x, bias, missing[i].y),
-            DROPWISE_ERROR_NULL);
-        assert_int_equal(
-            dropwise_dropconnect_moments(&m, F32, &good, missing[i].w, missing[i].x, bias, missing[i].y, dx),
-            DROPWISE_ERROR_NULL);
+        assert_int_equal(dropwise_dropconnect_forward(&good_mask, F32, &good, missing[i].w, missing[i].x,
+                                                      bias, missing[i].y),
+                         DROPWISE_ERROR_NULL);
+        assert_int_equal(dropwise_dropconnect_moments(&good_mask, F32, &good, missing[i].w, missing[i].x,
+                                                      bias, missing[i].y, dx),
+                         DROPWISE_ERROR_NULL);
     }
-    assert_int_equal(dropwise_dropconnect_moments(&m, F32, &good, w, x, bias, y, NULL), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, x, NULL, dx, dw, db),
+    assert_int_equal(dropwise_dropconnect_moments(&good_mask, F32, &good, w, x, bias, y, NULL),
                      DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, NULL, x, dy, dx, NULL, NULL),
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, x, NULL, dx, dw, db),
                      DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, NULL, dy, NULL, dw, NULL),
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, NULL, x, dy, dx, NULL, NULL),
                      DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, NULL, dy, NULL, dw, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_untouched();
+}
 
-    assert_int_equal(dropwise_dropconnect_forward(&m, F32, &good, y + 9, x, bias, y), DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_forward(&m, F32, &good, w, y, bias, y), DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_forward(&m, F32, &good, w, x, y, y), DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_moments(&m, F32, &good, w, x, bias, y, y), DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, dx, dy, dx, dw, db),
+static void matrices_that_overlap_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(dropwise_dropconnect_forward(&good_mask, F32, &good, y + 9, x, bias, y),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, dw, x, dy, dx, dw, db),
+    assert_int_equal(dropwise_dropconnect_forward(&good_mask, F32, &good, w, y, bias, y),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, x, dx, dx, dw, db),
+    assert_int_equal(dropwise_dropconnect_forward(&good_mask, F32, &good, w, x, y, y),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, x, dy, dx, dx + 39, db),
+    assert_int_equal(dropwise_dropconnect_moments(&good_mask, F32, &good, w, x, bias, y, y),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_dropconnect_backward(&m, F32, &good, w, x, dy, dx, dw, dw + 99),
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, dx, dy, dx, dw, db),
                      DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, dw, x, dy, dx, dw, db),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, x, dx, dx, dw, db),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, x, dy, dx, dx + 39, db),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_dropconnect_backward(&good_mask, F32, &good, w, x, dy, dx, dw, dw + 99),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_untouched();
+}
 
+static void samples_refuse_bad_arguments(void **state)
+{
+    (void)state;
     assert_int_equal(dropwise_dropconnect_sample(NULL, F32, 0, 5, w, x, y), DROPWISE_ERROR_NULL);
-    bad = m;
+    dropwise_mask bad = good_mask;
     bad.generator = 99;
     assert_int_equal(dropwise_dropconnect_sample(&bad, F32, 0, 5, w, x, y), DROPWISE_ERROR_GENERATOR);
-    assert_int_equal(dropwise_dropconnect_sample(&m, 99, 0, 5, w, x, y), DROPWISE_ERROR_DTYPE);
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, SIZE_MAX, w, x, y), DROPWISE_ERROR_SIZE);
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, DROPWISE_INDEX_LIMIT - 4, 5, w, x, y),
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, 99, 0, 5, w, x, y), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, SIZE_MAX, w, x, y), DROPWISE_ERROR_SIZE);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, DROPWISE_INDEX_LIMIT - 4, 5, w, x, y),
                      DROPWISE_ERROR_RANGE);
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, 5, NULL, x, y), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, 5, w, NULL, y), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, 5, w, x, NULL), DROPWISE_ERROR_NULL);
-    const bool math = dropwise_has_math(dropwise_active());
-    const dropwise_status overlap = math ? DROPWISE_ERROR_OVERLAP : DROPWISE_ERROR_MATH;
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, 5, y + 1, x, y), overlap);
-    assert_int_equal(dropwise_dropconnect_sample(&m, DROPWISE_BF16, 0, 5, w, y, y), overlap);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, 5, NULL, x, y), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, 5, w, NULL, y), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, 5, w, x, NULL), DROPWISE_ERROR_NULL);
+    const dropwise_status overlap = has_math() ? DROPWISE_ERROR_OVERLAP : DROPWISE_ERROR_MATH;
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, 5, y + 1, x, y), overlap);
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, DROPWISE_BF16, 0, 5, w, y, y), overlap);
     assert_untouched();
+}
 
+static void dropconnect_init_refuses_bad_sizes_and_leaves_the_layer(void **state)
+{
+    (void)state;
+    dropwise_dropconnect l = good;
     assert_int_equal(dropwise_dropconnect_init(NULL, 1, 1, 1), DROPWISE_ERROR_NULL);
-    l = good;
     assert_int_equal(dropwise_dropconnect_init(&l, 1, 0, 1), DROPWISE_ERROR_SHAPE);
     assert_int_equal(dropwise_dropconnect_init(&l, 1, 1, 0), DROPWISE_ERROR_SHAPE);
     assert_int_equal(dropwise_dropconnect_init(&l, 1, UINT64_C(1) << 40, UINT64_C(1) << 40),
@@ -684,26 +683,48 @@ static void test_errors(void **state)
     assert_int_equal(dropwise_dropconnect_init(&l, 3, UINT64_C(1) << 30, UINT64_C(1) << 29),
                      DROPWISE_ERROR_RANGE);
     assert_same_bytes(&l, &good, sizeof l, "a layer after an error");
-
-    /* No samples: nothing is done. The last mask index may be the last one of all. */
-    l = layer_of(0, 5, 20);
-    assert_ok(dropwise_dropconnect_forward(&m, F32, &l, NULL, NULL, NULL, NULL));
-    assert_ok(dropwise_dropconnect_backward(&m, F32, &l, NULL, NULL, NULL, dx, dw, db));
-    assert_ok(dropwise_dropconnect_moments(&m, F32, &l, NULL, NULL, NULL, NULL, NULL));
-    assert_int_equal(dropwise_dropconnect_sample(&m, F32, 0, 0, NULL, NULL, NULL),
-                     math ? DROPWISE_OK : DROPWISE_ERROR_MATH);
-    assert_untouched();
-    l = good;
-    l.first = DROPWISE_INDEX_LIMIT - 200;
-    assert_ok(dropwise_dropconnect_forward(&m, F32, &l, w, x, bias, y));
 }
+
+static void of_no_samples_nothing_is_made(void **state)
+{
+    (void)state;
+    dropwise_dropconnect l = layer_of(0, 5, 20);
+    assert_ok(dropwise_dropconnect_forward(&good_mask, F32, &l, NULL, NULL, NULL, NULL));
+    assert_ok(dropwise_dropconnect_backward(&good_mask, F32, &l, NULL, NULL, NULL, dx, dw, db));
+    assert_ok(dropwise_dropconnect_moments(&good_mask, F32, &l, NULL, NULL, NULL, NULL, NULL));
+    assert_int_equal(dropwise_dropconnect_sample(&good_mask, F32, 0, 0, NULL, NULL, NULL),
+                     has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH);
+    assert_untouched();
+}
+
+static void the_last_weight_may_have_the_last_index_of_all(void **state)
+{
+    (void)state;
+    dropwise_dropconnect l = good;
+    l.first = DROPWISE_INDEX_LIMIT - 200;
+    assert_ok(dropwise_dropconnect_forward(&good_mask, F32, &l, w, x, bias, y));
+}
+
+#define WITH_GOOD_ONES(test) cmocka_unit_test_setup(test, setup_errors)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_oracle), cmocka_unit_test(test_shards),  cmocka_unit_test(test_awkward),
-        cmocka_unit_test(test_gradients),      cmocka_unit_test(test_moments), cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(outputs_gradients_and_moments_are_sums_in_the_promised_order),
+        cmocka_unit_test(shards_of_samples_or_rows_together_make_the_whole),
+        cmocka_unit_test(one_x_for_all_samples_is_as_a_copy_for_each),
+        cmocka_unit_test(one_mask_for_all_samples_is_as_dropout_of_the_weights),
+        cmocka_unit_test(nan_and_infinity_do_not_count_where_they_are_dropped),
+        cmocka_unit_test(an_infinite_or_nan_input_reaches_the_rows_that_keep_its_weight),
+        cmocka_unit_test(gradients_are_what_central_differences_say),
+        cmocka_unit_test(samples_are_the_mean_and_normal_numbers_times_the_deviation),
+        WITH_GOOD_ONES(a_layer_mask_or_dtype_that_is_wrong_is_refused),
+        WITH_GOOD_ONES(matrices_that_are_missing_are_refused),
+        WITH_GOOD_ONES(matrices_that_overlap_are_refused),
+        WITH_GOOD_ONES(samples_refuse_bad_arguments),
+        WITH_GOOD_ONES(dropconnect_init_refuses_bad_sizes_and_leaves_the_layer),
+        WITH_GOOD_ONES(of_no_samples_nothing_is_made),
+        WITH_GOOD_ONES(the_last_weight_may_have_the_last_index_of_all),
     };
-    return cmocka_run_group_tests_name("dropconnect", tests, report_tiers, NULL);
+    return run_on_each_tier(tests, NULL, NULL);
 }

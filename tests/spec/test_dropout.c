@@ -165,11 +165,16 @@ static const uint64_t firsts[] = {
 };
 enum { N_FIRSTS = sizeof firsts / sizeof firsts[0] };
 
-static uint8_t keep_of[N_PROBABILITIES][N_FIRSTS][SMALL];
-
-static void check_small(dropwise_isa isa)
+static void every_call_on_a_range_agrees_with_the_oracle_at_any_size_and_place(void **state)
 {
-    (void)isa;
+    (void)state;
+    static uint8_t keep_of[N_PROBABILITIES][N_FIRSTS][SMALL];
+    for (size_t p = 0; p < N_PROBABILITIES; p++) {
+        const ref_mask ref = ref_mask_of(probabilities[p], SEED, STREAM);
+        for (size_t f = 0; f < N_FIRSTS; f++)
+            ref_keep_range(&ref, firsts[f], SMALL, keep_of[p][f]);
+    }
+    setup_arenas(SMALL);
     for (size_t p = 0; p < N_PROBABILITIES; p++) {
         for (size_t f = 0; f < N_FIRSTS; f++) {
             expectation e = {probabilities[p], firsts[f], keep_of[p][f], (p + f) % 3 == 0, REF_F32};
@@ -188,19 +193,26 @@ static void check_small(dropwise_isa isa)
                 check_range(&e, 130 + offset, false, offset);
         }
     }
+    free_arenas();
 }
 
-static void test_small(void **state)
+/* As selection, not by a product: so what was no number, or infinite, is zero all the same, and no -0. */
+static void dropped_elements_are_plus_zero_whatever_x_was(void **state)
 {
     (void)state;
-    for (size_t p = 0; p < N_PROBABILITIES; p++) {
-        const ref_mask ref = ref_mask_of(probabilities[p], SEED, STREAM);
-        for (size_t f = 0; f < N_FIRSTS; f++)
-            ref_keep_range(&ref, firsts[f], SMALL, keep_of[p][f]);
+    enum { N = 1000 };
+    const dropwise_mask mask = mask_of(0.5);
+    const ref_mask ref = ref_mask_of(0.5, SEED, STREAM);
+    for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
+        static const uint8_t plus_zero[8];
+        uint8_t x[8 * N], y[8 * N];
+        const size_t bytes = ref_bytes(dtype);
+        fill_awkward(dtype, x, N, dtype);
+        assert_int_equal(dropwise_forward(&mask, dtype_number(dtype), 0, N, x, y, NULL), DROPWISE_OK);
+        for (size_t i = 0; i < N; i++)
+            if (!ref_keep(&ref, i))
+                assert_same_bytes(y + i * bytes, plus_zero, bytes, "%s, element %zu", dtype_name(dtype), i);
     }
-    setup_arenas(SMALL);
-    for_each_tier(check_small);
-    free_arenas();
 }
 
 /* ---- Large ranges: many chunks, ties, streaming stores ---- */
@@ -208,12 +220,17 @@ static void test_small(void **state)
 /* 4 MiB and more are nontemporal. */
 enum { MEDIUM = 100003, LARGE = (1 << 20) + 70001, LARGE_NARROW = (1 << 21) + 70001 };
 
-static uint8_t *large_keep; /* for p = 0.1 from LARGE_FIRST on */
 #define LARGE_FIRST ((UINT64_C(1) << 36) - 50000)
 
-static void check_large(dropwise_isa isa)
+static void large_ranges_agree_with_the_oracle_wherever_y_lies(void **state)
 {
-    (void)isa;
+    (void)state;
+    const ref_mask ref = ref_mask_of(0.1, SEED, STREAM);
+    const size_t n = quick() ? LARGE : LARGE_NARROW;
+    uint8_t *large_keep = malloc(n);
+    assert_non_null(large_keep);
+    ref_keep_range(&ref, LARGE_FIRST, n, large_keep);
+    setup_arenas(n);
     expectation e = {0.1, LARGE_FIRST, large_keep, false, REF_F32};
     check_range(&e, MEDIUM, true, 0);
     check_range(&e, 4096, true, 0);
@@ -235,26 +252,14 @@ static void check_large(dropwise_isa isa)
         e.standard = false;
         check_range(&e, 8200, false, 16);
     }
-}
-
-static void test_large(void **state)
-{
-    (void)state;
-    const ref_mask ref = ref_mask_of(0.1, SEED, STREAM);
-    const size_t n = quick() ? LARGE : LARGE_NARROW;
-    large_keep = malloc(n);
-    assert_non_null(large_keep);
-    ref_keep_range(&ref, LARGE_FIRST, n, large_keep);
-    setup_arenas(n);
-    for_each_tier(check_large);
     free_arenas();
     free(large_keep);
 }
 
 /* A threshold byte that all 256 values take, so that ties of each are met. */
-static void check_thresholds(dropwise_isa isa)
+static void ties_of_every_threshold_byte_are_settled_as_by_the_oracle(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { N = 700 };
     for (unsigned t = 0; t < 256; t += quick() ? 17 : 1) {
         dropwise_mask mask = mask_of(0.5);
@@ -268,19 +273,13 @@ static void check_thresholds(dropwise_isa isa)
     }
 }
 
-static void test_thresholds(void **state)
-{
-    (void)state;
-    for_each_tier(check_thresholds);
-}
-
 /*
  * The edge of a tie: with the threshold's upper part equal to an element's byte and its lower part equal to
  * the element's tie word, the element is dropped; with one more it is kept. Chance would never meet this.
  */
-static void check_tie_edges(dropwise_isa isa)
+static void a_threshold_equal_to_an_elements_number_drops_it_and_one_more_keeps_it(void **state)
 {
-    (void)isa;
+    (void)state;
     for (uint64_t i = UINT64_C(1) << 33; i < (UINT64_C(1) << 33) + 100; i++) {
         uint8_t block[16], tie[16];
         ref_block(SEED, STREAM, i / 16, block);
@@ -298,19 +297,13 @@ static void check_tie_edges(dropwise_isa isa)
     }
 }
 
-static void test_tie_edges(void **state)
-{
-    (void)state;
-    for_each_tier(check_tie_edges);
-}
-
 /* ---- Splitting ---- */
 
 enum { SPLIT_N = 9000 };
 
-static void check_splits(dropwise_isa isa)
+static void a_range_cut_anywhere_gives_the_same_bits(void **state)
 {
-    (void)isa;
+    (void)state;
     const uint64_t first = (UINT64_C(1) << 34) - 4500;
     const dropwise_mask mask = mask_of(0.1);
     static float x[SPLIT_N], whole[SPLIT_N], parts[SPLIT_N];
@@ -329,12 +322,6 @@ static void check_splits(dropwise_isa isa)
                          DROPWISE_OK);
         assert_same_bytes(parts_bits, whole_bits, (SPLIT_N + 7) / 8, "bits split at %zu", k8);
     }
-}
-
-static void test_splits(void **state)
-{
-    (void)state;
-    for_each_tier(check_splits);
 }
 
 /* ---- Threads ---- */
@@ -358,9 +345,9 @@ static void *run_job(void *arg)
     return NULL;
 }
 
-static void check_threads(dropwise_isa isa)
+static void threads_that_share_a_range_give_the_same_bits(void **state)
 {
-    (void)isa;
+    (void)state;
     static float x[THREAD_N], whole[THREAD_N], parts[THREAD_N];
     for (size_t i = 0; i < THREAD_N; i++)
         x[i] = 1 + (float)i;
@@ -380,17 +367,11 @@ static void check_threads(dropwise_isa isa)
     assert_same_bytes(parts, whole, sizeof whole, "threads");
 }
 
-static void test_threads(void **state)
-{
-    (void)state;
-    for_each_tier(check_threads);
-}
-
 /* ---- Floating-point environment ---- */
 
-static void check_environment(dropwise_isa isa)
+static void another_rounding_mode_gives_the_same_bits_and_stays(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { N = 1000 };
     uint8_t expected[N / 8], bits[N / 8];
     for (size_t p = 0; p < N_PROBABILITIES; p++) {
@@ -418,18 +399,17 @@ static void check_environment(dropwise_isa isa)
     }
 }
 
-static void test_environment(void **state)
-{
-    (void)state;
-    for_each_tier(check_environment);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),       cmocka_unit_test(test_large),  cmocka_unit_test(test_thresholds),
-        cmocka_unit_test(test_tie_edges),   cmocka_unit_test(test_splits), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_environment),
+        cmocka_unit_test(every_call_on_a_range_agrees_with_the_oracle_at_any_size_and_place),
+        cmocka_unit_test(dropped_elements_are_plus_zero_whatever_x_was),
+        cmocka_unit_test(large_ranges_agree_with_the_oracle_wherever_y_lies),
+        cmocka_unit_test(ties_of_every_threshold_byte_are_settled_as_by_the_oracle),
+        cmocka_unit_test(a_threshold_equal_to_an_elements_number_drops_it_and_one_more_keeps_it),
+        cmocka_unit_test(a_range_cut_anywhere_gives_the_same_bits),
+        cmocka_unit_test(threads_that_share_a_range_give_the_same_bits),
+        cmocka_unit_test(another_rounding_mode_gives_the_same_bits_and_stays),
     };
-    return cmocka_run_group_tests_name("dropout", tests, report_tiers, NULL);
+    return run_on_each_tier(tests, NULL, NULL);
 }

@@ -4,7 +4,6 @@
  * of size 1, changes nothing. CI runs this under UBSan, which knows of an overflow that no result shows.
  */
 #include "support/common.h"
-#include "tiers/dispatch.h"
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
@@ -182,7 +181,7 @@ static dropwise_view good_view(bool behind)
 
 static bool applies(const function *f)
 {
-    return !f->math || dropwise_has_math(dropwise_active());
+    return !f->math || has_math();
 }
 
 static void assert_refused(const function *f, const dropwise_view *view, const char *field, int64_t value)
@@ -242,9 +241,9 @@ static void check_not_walked(const function *f, uint32_t d, int64_t value)
     }
 }
 
-static void check_views(dropwise_isa isa)
+static void views_that_cannot_be_walked_are_refused_and_strides_that_are_not_walked_ignored(void **state)
 {
-    (void)isa;
+    (void)state;
     for (size_t i = 0; i < N_FUNCTIONS; i++)
         for (size_t e = 0; e < N_EXTREMES && applies(&functions[i]); e++) {
             check_walked(&functions[i], 1, extremes[e]);
@@ -255,19 +254,13 @@ static void check_views(dropwise_isa isa)
         }
 }
 
-static void test_that_views_which_cannot_be_walked_are_refused(void **state)
-{
-    (void)state;
-    for_each_tier(check_views);
-}
-
 /*
  * Rows of one element, which functions by rows merge: one x for all of them, as broadcasting gives, results
  * that lie apart, and strides whose products with sizes are beyond all numbers.
  */
-static void check_rows_of_one(dropwise_isa isa)
+static void rows_of_one_element_are_merged_whatever_their_strides(void **state)
 {
-    (void)isa;
+    (void)state;
     const uint64_t size[] = {6, 1};
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         const function *f = &functions[i];
@@ -303,14 +296,8 @@ static void check_rows_of_one(dropwise_isa isa)
     }
 }
 
-static void test_rows_of_one_element(void **state)
-{
-    (void)state;
-    for_each_tier(check_rows_of_one);
-}
-
 /* Of nothing there are sums all the same, of as many columns as fit into memory. */
-static void test_that_sums_of_nothing_fit(void **state)
+static void sums_of_nothing_that_do_not_fit_into_memory_are_refused(void **state)
 {
     (void)state;
     const uint64_t size[] = {0, 4};
@@ -325,7 +312,7 @@ static void test_that_sums_of_nothing_fit(void **state)
 
 /* ---- The helpers of views ---- */
 
-static void test_that_helpers_of_views_refuse_what_overflows(void **state)
+static void helpers_of_views_refuse_what_overflows(void **state)
 {
     (void)state;
     for (size_t e = 0; e < N_EXTREMES; e++) {
@@ -356,9 +343,9 @@ static void test_that_helpers_of_views_refuse_what_overflows(void **state)
 
 /* ---- Other structs ---- */
 
-static void check_stored(dropwise_isa isa)
+static void stored_masks_refuse_what_overflows(void **state)
 {
-    (void)isa;
+    (void)state;
     for (size_t e = 0; e < N_EXTREMES; e++) {
         const uint64_t value = (uint64_t)extremes[e];
         const dropwise_stored from = {.struct_size = sizeof from,
@@ -380,15 +367,9 @@ static void check_stored(dropwise_isa isa)
     }
 }
 
-static void test_that_stored_masks_refuse_what_overflows(void **state)
+static void dropconnect_refuses_what_overflows(void **state)
 {
     (void)state;
-    for_each_tier(check_stored);
-}
-
-static void check_dropconnect(dropwise_isa isa)
-{
-    (void)isa;
     for (size_t e = 0; e < N_EXTREMES; e++)
         for (int field = 0; field < 9; field++) {
             dropwise_dropconnect layer;
@@ -417,17 +398,10 @@ static void check_dropconnect(dropwise_isa isa)
         }
 }
 
-static void test_that_dropconnect_refuses_what_overflows(void **state)
+static void softmax_refuses_what_overflows(void **state)
 {
     (void)state;
-    for_each_tier(check_dropconnect);
-}
-
-static void check_softmax(dropwise_isa isa)
-{
-    (void)isa;
-    if (!dropwise_has_math(dropwise_active()))
-        return;
+    needs_math();
     const uint64_t size[] = {ROWS, COLUMNS};
     dropwise_view view;
     assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
@@ -453,22 +427,16 @@ static void check_softmax(dropwise_isa isa)
     }
 }
 
-static void test_that_softmax_refuses_what_overflows(void **state)
-{
-    (void)state;
-    for_each_tier(check_softmax);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_that_views_which_cannot_be_walked_are_refused),
-        cmocka_unit_test(test_rows_of_one_element),
-        cmocka_unit_test(test_that_sums_of_nothing_fit),
-        cmocka_unit_test(test_that_helpers_of_views_refuse_what_overflows),
-        cmocka_unit_test(test_that_stored_masks_refuse_what_overflows),
-        cmocka_unit_test(test_that_dropconnect_refuses_what_overflows),
-        cmocka_unit_test(test_that_softmax_refuses_what_overflows),
+        cmocka_unit_test(views_that_cannot_be_walked_are_refused_and_strides_that_are_not_walked_ignored),
+        cmocka_unit_test(rows_of_one_element_are_merged_whatever_their_strides),
+        cmocka_unit_test(sums_of_nothing_that_do_not_fit_into_memory_are_refused),
+        cmocka_unit_test(helpers_of_views_refuse_what_overflows),
+        cmocka_unit_test(stored_masks_refuse_what_overflows),
+        cmocka_unit_test(dropconnect_refuses_what_overflows),
+        cmocka_unit_test(softmax_refuses_what_overflows),
     };
-    return cmocka_run_group_tests_name("extremes", tests, setup, NULL);
+    return run_on_each_tier(tests, setup, NULL);
 }

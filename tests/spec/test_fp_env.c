@@ -461,7 +461,7 @@ static bool is_called(const char *name, size_t length)
     return strstr(calls_of_test, call) != NULL || strstr(calls_of_make, call) != NULL;
 }
 
-static void test_that_every_exported_function_is_called_here(void **state)
+static void every_exported_function_is_called_here(void **state)
 {
     (void)state;
     static const char prefix[] = "        dropwise_";
@@ -477,6 +477,14 @@ static void test_that_every_exported_function_is_called_here(void **state)
 
 /* ---- The comparison ---- */
 
+/* Before each test, as one that failed may have left another environment. */
+static int begin(void **state)
+{
+    (void)state;
+    set_default();
+    return 0;
+}
+
 static void run(const calls *c)
 {
     memset(written, 0xA5, sizeof written);
@@ -484,13 +492,9 @@ static void run(const calls *c)
     c->run();
 }
 
-static uint8_t first_tier[N_CALLS][REF_DTYPES][LIMIT];
-static bool is_first_tier;
-
-static void check_environment(const calls *c, const environment *e, dropwise_isa isa)
+static void check_environment(const calls *c, const environment *e, const uint8_t *expected)
 {
-    static uint8_t expected[LIMIT];
-    memcpy(expected, written, sizeof expected);
+    const dropwise_isa isa = dropwise_isa_active();
     set_environment(e);
     const registers before = read_registers();
     run(c);
@@ -505,35 +509,35 @@ static void check_environment(const calls *c, const environment *e, dropwise_isa
                  (unsigned long long)before.flags, (unsigned long long)after.flags);
 }
 
-static void check_tier(dropwise_isa isa)
+/* Under the default environment on the scalar tier and on this one, then under all others. */
+static void check_calls(const calls *c)
 {
+    static uint8_t by_scalar[LIMIT], expected[LIMIT];
+    const dropwise_isa isa = dropwise_isa_active();
+    set_default();
+    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
+    run(c);
+    memcpy(by_scalar, written, sizeof by_scalar);
+    assert_int_equal(dropwise_isa_select(isa), DROPWISE_OK);
+    run(c);
+    memcpy(expected, written, sizeof expected);
+    assert_same_bytes(expected, by_scalar, sizeof expected, "%s differs from scalar: %s, calls like %s",
+                      dropwise_isa_name(isa), dtype_name(tested), c->names);
+    for (size_t e = 0; e < sizeof environments / sizeof environments[0]; e++)
+        check_environment(c, &environments[e], expected);
+}
+
+static void in_any_environment_calls_give_the_same_bytes_on_all_tiers_and_leave_it(void **state)
+{
+    (void)state;
     for (int d = 0; d < REF_DTYPES; d++) {
         tested = (ref_dtype)d;
         dtype = dtype_number(tested);
         for (size_t i = 0; i < INPUTS; i++)
             fill_awkward(tested, inputs[i], ROWS * COLUMNS, 100 + i);
-        for (size_t i = 0; i < N_CALLS; i++) {
-            set_default();
-            run(&all_calls[i]);
-            if (all_calls[i].run != words) {
-                if (is_first_tier)
-                    memcpy(first_tier[i][d], written, sizeof written);
-                assert_same_bytes(written, first_tier[i][d], sizeof written,
-                                  "%s differs from the first tier: %s, calls like %s", dropwise_isa_name(isa),
-                                  dtype_name(tested), all_calls[i].names);
-            }
-            for (size_t e = 0; e < sizeof environments / sizeof environments[0]; e++)
-                check_environment(&all_calls[i], &environments[e], isa);
-        }
+        for (size_t i = 0; i < N_CALLS; i++)
+            check_calls(&all_calls[i]);
     }
-    is_first_tier = false;
-}
-
-static void test_that_the_environment_does_not_matter_and_stays(void **state)
-{
-    (void)state;
-    is_first_tier = true;
-    for_each_tier(check_tier);
 }
 
 /* ---- One tier in a call ---- */
@@ -591,7 +595,7 @@ static void threefry_planes(const dropwise_counters *counters, size_t n_blocks, 
     dropwise_kernels_scalar.words_threefry2x32_20_planes(counters, n_blocks, out);
 }
 
-static void test_that_a_call_keeps_to_the_tier_it_began_with(void **state)
+static void a_call_keeps_to_the_tier_it_began_with(void **state)
 {
     (void)state;
     choosing = dropwise_kernels_scalar;
@@ -639,9 +643,9 @@ static void test_that_a_call_keeps_to_the_tier_it_began_with(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_that_every_exported_function_is_called_here),
-        cmocka_unit_test(test_that_the_environment_does_not_matter_and_stays),
-        cmocka_unit_test(test_that_a_call_keeps_to_the_tier_it_began_with),
+        cmocka_unit_test(every_exported_function_is_called_here),
+        cmocka_unit_test_setup(in_any_environment_calls_give_the_same_bytes_on_all_tiers_and_leave_it, begin),
+        cmocka_unit_test_setup(a_call_keeps_to_the_tier_it_began_with, begin),
     };
-    return cmocka_run_group_tests_name("floating-point environment", tests, report_tiers, NULL);
+    return run_on_each_tier(tests, NULL, NULL);
 }

@@ -5,7 +5,6 @@
 #define _DEFAULT_SOURCE /* M_PI */
 #include <math.h>
 
-#include "tiers/dispatch.h"
 #include "dropwise_fused.h"
 #include "support/tensors.h"
 
@@ -19,15 +18,11 @@ static double dbias[MAX_N];
 
 static void assert_result(ref_dtype dtype, const uint8_t *t, const char *what)
 {
-    static const double units[REF_DTYPES] = {0x1p-24, 0x1p-53, 0x1p-11, 0x1p-8,
-                                             0x1p-4,  0x1p-4,  0x1p-3,  0x1p-3};
-    static const double tiny[REF_DTYPES] = {0x1p-126, 0x1p-1000, 0x1p-24, 0x1p-126,
-                                            0x1p-9,   0x1p-9,    0x1p-16, 0x1p-16};
     const double math = dtype == REF_F64 ? 0x1p-53 : 0x1p-24;
     for (uint64_t i = 0; i < where.n; i++) {
         const double actual = get(dtype, t, where.y_at[i]);
         const double error = 40 * math * (sizes[i] + fabs(expected[i])) +
-                             units[dtype] * fabs(expected[i]) * 1.01 + tiny[dtype];
+                             precision[dtype].unit * fabs(expected[i]) * 1.01 + precision[dtype].tiny;
         if (!(fabs(actual - expected[i]) <= error) && actual != expected[i] &&
             !(isnan(actual) && isnan(expected[i])))
             fail_msg("%s, %s: element %llu is %.17g, expected %.17g", what, dtype_name(dtype),
@@ -74,15 +69,52 @@ static void check_dbias(ref_dtype dtype, const void *actual, bool exact)
     }
 }
 
+typedef struct elementwise {
+    dropwise_mask mask;
+    const dropwise_view *view;
+    ref_dtype dtype;
+    dropwise_activation activation; /* 0: the step with a residual */
+    const void *bias, *skip;
+    void *sums;
+    const dropwise_stored *stored;
+} elementwise;
+
+static dropwise_status forward(const void *arguments)
+{
+    const elementwise *e = arguments;
+    const dropwise_dtype number = dtype_number(e->dtype);
+    if (e->activation == 0)
+        return dropwise_residual_forward(&e->mask, number, e->view, tensor[X], e->bias, e->skip, tensor[Y],
+                                         e->stored);
+    return dropwise_activation_forward(&e->mask, number, e->view, e->activation, tensor[X], e->bias,
+                                       tensor[Y], e->stored);
+}
+
+/* x lies where dx does. */
+static dropwise_status backward(const void *arguments)
+{
+    const elementwise *e = arguments;
+    const dropwise_dtype number = dtype_number(e->dtype);
+    if (e->activation == 0)
+        return dropwise_residual_backward(&e->mask, number, e->view, tensor[DY], tensor[DX], e->sums,
+                                          e->stored);
+    return dropwise_activation_backward(&e->mask, number, e->view, e->activation, tensor[DY], tensor[SKIP],
+                                        e->bias, tensor[DX], e->sums, e->stored);
+}
+
 static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, dropwise_activation a,
                             bool with_bias, bool with_skip)
 {
-    const dropwise_mask mask = mask_of(p);
     const ref_mask ref = ref_mask_of(p, SEED, STREAM);
     const double s = p == 0 || p == 1 ? 1 : computed(dtype, ref_inverted_scale(&ref));
-    const dropwise_dtype number = dtype_number(dtype);
     const size_t bytes = ref_bytes(dtype);
-    const void *b = with_bias ? bias : NULL, *skip = with_skip ? tensor[SKIP] : NULL;
+    elementwise e = {.mask = mask_of(p),
+                     .view = v,
+                     .dtype = dtype,
+                     .activation = a,
+                     .bias = with_bias ? bias : NULL,
+                     .skip = with_skip ? tensor[SKIP] : NULL,
+                     .sums = with_bias || with_skip ? dbias : NULL};
     lay_out(v, p);
     const size_t used = (size_t)(where.y_at[where.n - 1] + 1) * bytes;
     for (uint64_t i = 0; i < where.n; i++) {
@@ -94,38 +126,25 @@ static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, d
         expected[i] = y;
         sizes[i] = where.keep[i] ? fabs(z) : 0;
     }
-    uint8_t *y = tensor[Y];
-    memset(y, 0x5C, used);
-    if (a == 0)
-        assert_int_equal(dropwise_residual_forward(&mask, number, v, tensor[X], b, skip, y, NULL),
-                         DROPWISE_OK);
-    else
-        assert_int_equal(dropwise_activation_forward(&mask, number, v, a, tensor[X], b, y, NULL),
-                         DROPWISE_OK);
-    assert_result(dtype, y, "forward");
-    same_on_all_tiers(y, used, "forward");
+    call_like_scalar(forward, &e, &(result){"forward", tensor[Y], used}, 1);
+    assert_result(dtype, tensor[Y], "forward");
     if (a <= DROPWISE_RELU) /* no rounding but what the oracle does */
         for (uint64_t i = 0; i < where.n; i++) {
-            uint8_t e[8];
-            put(dtype, e, 0, expected[i]);
-            assert_same_bytes(y + where.y_at[i] * (int64_t)bytes, e, bytes, "forward, exact");
+            uint8_t exact[8];
+            put(dtype, exact, 0, expected[i]);
+            assert_same_bytes(tensor[Y] + where.y_at[i] * (int64_t)bytes, exact, bytes, "forward, exact");
         }
 
     /* With the mask stored, in each form; and from it. */
     static uint8_t again[8 * MAX_N];
-    memcpy(again, y, used);
-    dropwise_stored stored = {sizeof stored, (uint32_t)(1 + where.n % 3), stored_mask, sizeof stored_mask, 0,
-                              {0, 0}};
-    memset(y, 0x5C, used);
-    if (a == 0)
-        assert_int_equal(dropwise_residual_forward(&mask, number, v, tensor[X], b, skip, y, &stored),
-                         DROPWISE_OK);
-    else
-        assert_int_equal(dropwise_activation_forward(&mask, number, v, a, tensor[X], b, y, &stored),
-                         DROPWISE_OK);
-    assert_same_bytes(y, again, used, "forward with a stored mask");
+    memcpy(again, tensor[Y], used);
+    const dropwise_stored stored = {
+        sizeof stored, (uint32_t)(1 + where.n % 3), stored_mask, sizeof stored_mask, 0, {0, 0}};
+    e.stored = &stored;
+    memset(tensor[Y], NOT_WRITTEN, used);
+    assert_int_equal(forward(&e), DROPWISE_OK);
+    assert_same_bytes(tensor[Y], again, used, "forward with a stored mask");
 
-    /* Backward: x lies where dx does. */
     for (uint64_t i = 0; i < where.n; i++) {
         const double d = where.keep[i] ? computed(dtype, get(dtype, tensor[DY], where.x_at[i]) * s) : 0;
         const double x = get(dtype, tensor[SKIP], where.y_at[i]);
@@ -133,25 +152,14 @@ static void run_elementwise(const dropwise_view *v, ref_dtype dtype, double p, d
         expected[i] = where.keep[i] ? computed(dtype, d * function_of(a, z, true)) : 0;
         sizes[i] = fabs(d) * (1 + fabs(z));
     }
-    uint8_t *dx = tensor[DX];
-    memset(dx, 0x5C, used);
-    void *sums = with_bias || with_skip ? dbias : NULL;
+    const result results[] = {{"backward", tensor[DX], used},
+                              {"dbias", dbias, where.columns * sizeof(double)}};
     for (int from_stored = 0; from_stored < 2; from_stored++) {
-        const dropwise_stored *st = from_stored ? &stored : NULL;
-        memset(dbias, 0x5C, sizeof dbias);
-        if (a == 0)
-            assert_int_equal(dropwise_residual_backward(&mask, number, v, tensor[DY], dx, sums, st),
-                             DROPWISE_OK);
-        else
-            assert_int_equal(
-                dropwise_activation_backward(&mask, number, v, a, tensor[DY], tensor[SKIP], b, dx, sums, st),
-                DROPWISE_OK);
-        assert_result(dtype, dx, "backward");
-        same_on_all_tiers(dx, used, "backward");
-        if (sums != NULL) {
-            check_dbias(dtype, sums, a <= DROPWISE_RELU);
-            same_on_all_tiers(dbias, where.columns * (dtype == REF_F64 ? 8 : 4), "dbias");
-        }
+        e.stored = from_stored ? &stored : NULL;
+        call_like_scalar(backward, &e, results, 2);
+        assert_result(dtype, tensor[DX], "backward");
+        if (e.sums != NULL)
+            check_dbias(dtype, e.sums, a <= DROPWISE_RELU);
     }
 }
 
@@ -164,46 +172,79 @@ static void fill_operands(ref_dtype dtype)
     fill(dtype, add, MAX_N, 5);
 }
 
-static void check_elementwise(dropwise_isa isa)
+/* The steps from one activation to another. */
+static void check_elementwise(dropwise_activation first, dropwise_activation last)
 {
-    begin_tier(isa);
     static const double probabilities[] = {0.1, 0.5, 0.0, 1.0};
-    const dropwise_activation last = dropwise_has_math(dropwise_active()) ? DROPWISE_SILU : DROPWISE_RELU;
+    make_views();
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
         fill_operands(dtype);
         for (size_t v = 0; v < N_VIEWS; v++)
-            for (dropwise_activation a = 0; a <= last; a++)
+            for (dropwise_activation a = first; a <= last; a++)
                 if (!quick() || (v + (size_t)a + dtype) % 4 == 0)
                     run_elementwise(&views[v], dtype, probabilities[(v + (size_t)a) % 4], a, (v + dtype) % 2,
                                     (v + dtype) % 3 == 0 && a == 0);
     }
 }
 
-static void test_elementwise(void **state)
+static void a_residual_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers(void **state)
 {
     (void)state;
-    make_views();
-    for_each_tier(check_elementwise);
+    check_elementwise(0, 0);
+}
+
+static void relu_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers(void **state)
+{
+    (void)state;
+    check_elementwise(DROPWISE_RELU, DROPWISE_RELU);
+}
+
+static void gelu_and_silu_are_near_their_formulas_and_of_the_same_bits_on_all_tiers(void **state)
+{
+    (void)state;
+    needs_math();
+    check_elementwise(DROPWISE_GELU, DROPWISE_SILU);
 }
 
 /* ---- Softmax ---- */
 
+typedef struct attention {
+    dropwise_mask mask;
+    const dropwise_view *view;
+    ref_dtype dtype;
+    dropwise_softmax softmax;
+    void *probabilities;
+    const dropwise_stored *stored;
+} attention;
+
+static dropwise_status softmax_forward(const void *arguments)
+{
+    const attention *a = arguments;
+    return dropwise_softmax_forward(&a->mask, dtype_number(a->dtype), a->view, &a->softmax, tensor[X],
+                                    a->probabilities, tensor[Y], a->stored);
+}
+
+static dropwise_status softmax_backward(const void *arguments)
+{
+    const attention *a = arguments;
+    return dropwise_softmax_backward(&a->mask, dtype_number(a->dtype), a->view, &a->softmax, tensor[DY],
+                                     tensor[P], tensor[DX], a->stored);
+}
+
 static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool causal, int64_t offset,
                         bool with_add)
 {
-    const dropwise_mask mask = mask_of(p);
+    attention a = {.mask = mask_of(p), .view = v, .dtype = dtype, .probabilities = tensor[P]};
     const ref_mask ref = ref_mask_of(p, SEED, STREAM);
     const double s = p == 0 || p == 1 ? 1 : computed(dtype, ref_inverted_scale(&ref));
-    const dropwise_dtype number = dtype_number(dtype);
-    dropwise_softmax softmax;
-    assert_int_equal(dropwise_softmax_init(&softmax, 0.3), DROPWISE_OK);
-    softmax.causal = causal;
-    softmax.causal_offset = offset;
+    assert_int_equal(dropwise_softmax_init(&a.softmax, 0.3), DROPWISE_OK);
+    a.softmax.causal = causal;
+    a.softmax.causal_offset = offset;
     if (with_add) { /* a row for each query, shared by all that comes before */
-        softmax.add = add;
-        softmax.add_stride[v->rank - 1] = 1;
+        a.softmax.add = add;
+        a.softmax.add_stride[v->rank - 1] = 1;
         if (v->rank > 1)
-            softmax.add_stride[v->rank - 2] = (int64_t)v->size[v->rank - 1];
+            a.softmax.add_stride[v->rank - 2] = (int64_t)v->size[v->rank - 1];
     }
     lay_out(v, p);
     const size_t used = (size_t)(where.y_at[where.n - 1] + 1) * ref_bytes(dtype);
@@ -232,26 +273,22 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
             sizes[i] = probabilities[i] * (2 + (double)where.columns / 16);
         }
     }
-    memset(tensor[P], 0x5C, used);
-    memset(tensor[Y], 0x5C, used);
-    assert_int_equal(
-        dropwise_softmax_forward(&mask, number, v, &softmax, tensor[X], tensor[P], tensor[Y], NULL),
-        DROPWISE_OK);
+    const result results[] = {{"probabilities", tensor[P], used}, {"softmax", tensor[Y], used}};
+    call_like_scalar(softmax_forward, &a, results, 2);
     assert_result(dtype, tensor[P], "probabilities");
-    same_on_all_tiers(tensor[P], used, "probabilities");
     for (uint64_t i = 0; i < where.n; i++)
         expected[i] = where.keep[i] ? probabilities[i] * s : 0;
     assert_result(dtype, tensor[Y], "softmax");
-    same_on_all_tiers(tensor[Y], used, "softmax");
 
     /* The unfused call on the probabilities gives the same bits where nothing is narrowed between. */
     static uint8_t unfused[8 * MAX_N];
     if (dtype == REF_F32 || dtype == REF_F64) {
         dropwise_view from_p = *v;
         memcpy(from_p.x_stride, v->y_stride, sizeof from_p.x_stride);
-        memset(unfused, 0x5C, used);
-        assert_int_equal(dropwise_forward_view(&mask, number, &from_p, tensor[P], unfused, NULL),
-                         DROPWISE_OK);
+        memset(unfused, NOT_WRITTEN, used);
+        assert_int_equal(
+            dropwise_forward_view(&a.mask, dtype_number(dtype), &from_p, tensor[P], unfused, NULL),
+            DROPWISE_OK);
         bool has_nan = false; /* whose bits the unfused call keeps */
         for (uint64_t i = 0; i < where.n; i++)
             has_nan = has_nan || isnan(probabilities[i]);
@@ -260,13 +297,13 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
     }
 
     /* Without the probabilities, with the mask stored; then the backward pass from both. */
-    dropwise_stored stored = {sizeof stored, (uint32_t)(1 + where.n % 3), stored_mask, sizeof stored_mask, 0,
-                              {0, 0}};
+    const dropwise_stored stored = {
+        sizeof stored, (uint32_t)(1 + where.n % 3), stored_mask, sizeof stored_mask, 0, {0, 0}};
+    a.probabilities = NULL;
+    a.stored = &stored;
     memcpy(unfused, tensor[Y], used);
-    memset(tensor[Y], 0x5C, used);
-    assert_int_equal(
-        dropwise_softmax_forward(&mask, number, v, &softmax, tensor[X], NULL, tensor[Y], &stored),
-        DROPWISE_OK);
+    memset(tensor[Y], NOT_WRITTEN, used);
+    assert_int_equal(softmax_forward(&a), DROPWISE_OK);
     assert_same_bytes(tensor[Y], unfused, used, "softmax with a stored mask");
 
     for (uint64_t r = 0; r < where.rows; r++) {
@@ -286,20 +323,16 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
         }
     }
     for (int from_stored = 0; from_stored < 2; from_stored++) {
-        memset(tensor[DX], 0x5C, used);
-        assert_int_equal(dropwise_softmax_backward(&mask, number, v, &softmax, tensor[DY], tensor[P],
-                                                   tensor[DX], from_stored ? &stored : NULL),
-                         DROPWISE_OK);
+        a.stored = from_stored ? &stored : NULL;
+        call_like_scalar(softmax_backward, &a, &(result){"softmax, backward", tensor[DX], used}, 1);
         assert_result(dtype, tensor[DX], "softmax, backward");
-        same_on_all_tiers(tensor[DX], used, "softmax, backward");
     }
 }
 
-static void check_softmax(dropwise_isa isa)
+static void softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers(void **state)
 {
-    if (!dropwise_has_math(dropwise_active()))
-        return;
-    begin_tier(isa);
+    (void)state;
+    needs_math();
     static const uint64_t square[2] = {40, 40}, heads[3] = {3, 17, 65}, one[1] = {1000};
     static const uint64_t long_rows[2] = {2, 9001}, single[2] = {50, 1};
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
@@ -341,12 +374,6 @@ static void check_softmax(dropwise_isa isa)
     }
 }
 
-static void test_softmax(void **state)
-{
-    (void)state;
-    for_each_tier(check_softmax);
-}
-
 /* ---- Gradients against central differences, in f64 ---- */
 
 enum { GRAD_ROWS = 6, GRAD_COLUMNS = 23, GRAD_N = GRAD_ROWS * GRAD_COLUMNS };
@@ -372,9 +399,9 @@ static double loss(const dropwise_mask *mask, const dropwise_view *v, int what, 
     return sum;
 }
 
-static void check_gradients(dropwise_isa isa)
+static void gradients_are_what_central_differences_say(void **state)
 {
-    (void)isa;
+    (void)state;
     static const uint64_t size[2] = {GRAD_ROWS, GRAD_COLUMNS};
     const dropwise_view v = view_of(2, size, 0);
     const dropwise_mask mask = mask_of(0.3);
@@ -386,8 +413,8 @@ static void check_gradients(dropwise_isa isa)
     fill(REF_F64, (uint8_t *)x, GRAD_N, 1);
     fill(REF_F64, (uint8_t *)b, GRAD_COLUMNS, 2);
     fill(REF_F64, (uint8_t *)weights, GRAD_N, 3);
-    const int last = dropwise_has_math(dropwise_active()) ? DROPWISE_SILU : DROPWISE_RELU;
-    for (int what = dropwise_has_math(dropwise_active()) ? SOFTMAX : RESIDUAL; what <= last; what++) {
+    const int last = has_math() ? DROPWISE_SILU : DROPWISE_RELU;
+    for (int what = has_math() ? SOFTMAX : RESIDUAL; what <= last; what++) {
         if (what == SOFTMAX) {
             assert_int_equal(dropwise_softmax_forward(&mask, DROPWISE_F64, &v, &softmax, x, p, y, NULL),
                              DROPWISE_OK);
@@ -421,17 +448,11 @@ static void check_gradients(dropwise_isa isa)
     }
 }
 
-static void test_gradients(void **state)
-{
-    (void)state;
-    for_each_tier(check_gradients);
-}
-
 /* ---- Aliasing that is allowed ---- */
 
-static void check_in_place(dropwise_isa isa)
+static void results_over_an_operand_are_those_apart(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { R = 9, C = 5000, N = R * C };
     static const uint64_t size[2] = {R, C};
     const dropwise_view v = view_of(2, size, 0);
@@ -456,7 +477,7 @@ static void check_in_place(dropwise_isa isa)
     assert_int_equal(dropwise_activation_backward(&mask, F, &v, DROPWISE_RELU, x, z, b, z, NULL, NULL),
                      DROPWISE_OK);
     assert_same_bytes(z, y, sizeof z, "backward over x");
-    if (!dropwise_has_math(dropwise_active()))
+    if (!has_math())
         return;
     assert_int_equal(dropwise_softmax_forward(&mask, F, &v, &softmax, x, p, y, NULL), DROPWISE_OK);
     memcpy(z, x, sizeof z);
@@ -467,12 +488,6 @@ static void check_in_place(dropwise_isa isa)
     assert_int_equal(dropwise_softmax_backward(&mask, F, &v, &softmax, skip, z, z, NULL), DROPWISE_OK);
     assert_same_bytes(z, y, sizeof z, "softmax backward over the probabilities");
 #undef F
-}
-
-static void test_in_place(void **state)
-{
-    (void)state;
-    for_each_tier(check_in_place);
 }
 
 /* ---- Errors ---- */
@@ -496,135 +511,178 @@ static void assert_refused(const dropwise_mask *mask, dropwise_dtype dtype, cons
     assert_int_equal(dropwise_activation_forward(mask, dtype, v, DROPWISE_RELU, ex, eb, ey, stored), status);
     assert_int_equal(dropwise_activation_backward(mask, dtype, v, DROPWISE_RELU, ex, es, eb, ey, ep, stored),
                      status);
-    if (dropwise_has_math(dropwise_active())) {
+    if (has_math()) {
         assert_int_equal(dropwise_softmax_forward(mask, dtype, v, &softmax, ex, ep, ey, stored), status);
         assert_int_equal(dropwise_softmax_backward(mask, dtype, v, &softmax, ex, es, ey, stored), status);
     }
     assert_untouched();
 }
 
-static void test_errors(void **state)
+/* What is good, of which tests change one field. */
+static dropwise_mask good_mask;
+static dropwise_view good;
+static dropwise_softmax good_softmax;
+static const dropwise_dtype f32 = DROPWISE_F32;
+
+static int setup_errors(void **state)
 {
     (void)state;
+    static const uint64_t size[2] = {4, 16};
     memset(before, 0x35, sizeof before);
     memcpy(ey, before, sizeof ey);
     memcpy(ep, before, sizeof ep);
-    static const uint64_t size[2] = {4, 16};
-    const dropwise_view good = view_of(2, size, 0);
-    const dropwise_mask mask = mask_of(0.5);
-    const dropwise_dtype f32 = DROPWISE_F32;
-    dropwise_softmax softmax, s;
-    assert_int_equal(dropwise_softmax_init(&softmax, 1), DROPWISE_OK);
+    good = view_of(2, size, 0);
+    good_mask = mask_of(0.5);
+    return dropwise_softmax_init(&good_softmax, 1);
+}
 
-    assert_common_refusals(assert_refused, &mask, &good, ey);
+static void every_step_refuses_a_bad_mask_dtype_view_or_stored_mask(void **state)
+{
+    (void)state;
+    assert_common_refusals(assert_refused, &good_mask, &good, ey);
     dropwise_view v = good;
     v.x_stride[1] = -1;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
+    assert_refused(&good_mask, f32, &v, NULL, DROPWISE_ERROR_SHAPE);
     v = good;
     v.x_stride[0] = INT64_MAX / 8;
-    assert_refused(&mask, f32, &v, NULL, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, f32, &v, NULL, DROPWISE_ERROR_SIZE);
+}
 
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &good, NULL, eb, es, ey, NULL),
+static void a_residual_refuses_pointers_that_are_missing_or_overlap(void **state)
+{
+    (void)state;
+    const dropwise_mask *mask = &good_mask;
+    assert_int_equal(dropwise_residual_forward(mask, f32, &good, NULL, eb, es, ey, NULL),
                      DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &good, ex, eb, es, NULL, NULL),
+    assert_int_equal(dropwise_residual_forward(mask, f32, &good, ex, eb, es, NULL, NULL),
                      DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &good, ey + 1, eb, es, ey, NULL),
+    assert_int_equal(dropwise_residual_forward(mask, f32, &good, ey + 1, eb, es, ey, NULL),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &good, ex, ey, es, ey, NULL),
+    assert_int_equal(dropwise_residual_forward(mask, f32, &good, ex, ey, es, ey, NULL),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &good, ex, eb, ey + 16, ey, NULL),
+    assert_int_equal(dropwise_residual_forward(mask, f32, &good, ex, eb, ey + 16, ey, NULL),
                      DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_residual_backward(&mask, f32, &good, ex, ey, ey, NULL), DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_residual_backward(&mask, f32, &good, NULL, ey, ep, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_residual_backward(mask, f32, &good, ex, ey, ey, NULL), DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_residual_backward(mask, f32, &good, NULL, ey, ep, NULL), DROPWISE_ERROR_NULL);
+    assert_untouched();
+}
+
+static void an_activation_refuses_an_unknown_function_and_a_missing_pointer(void **state)
+{
+    (void)state;
+    const dropwise_mask *mask = &good_mask;
     for (dropwise_activation a = -1; a <= 5; a += a == 0 ? 5 : 1) {
-        assert_int_equal(dropwise_activation_forward(&mask, f32, &good, a, ex, eb, ey, NULL),
+        assert_int_equal(dropwise_activation_forward(mask, f32, &good, a, ex, eb, ey, NULL),
                          DROPWISE_ERROR_ACTIVATION);
-        assert_int_equal(dropwise_activation_backward(&mask, f32, &good, a, ex, es, eb, ey, ep, NULL),
+        assert_int_equal(dropwise_activation_backward(mask, f32, &good, a, ex, es, eb, ey, ep, NULL),
                          DROPWISE_ERROR_ACTIVATION);
     }
     assert_int_equal(
-        dropwise_activation_backward(&mask, f32, &good, DROPWISE_RELU, ex, NULL, eb, ey, ep, NULL),
+        dropwise_activation_backward(mask, f32, &good, DROPWISE_RELU, ex, NULL, eb, ey, ep, NULL),
         DROPWISE_ERROR_NULL);
+    assert_untouched();
+}
 
+static dropwise_status softmax_by(const dropwise_view *v, const dropwise_softmax *softmax)
+{
+    return dropwise_softmax_forward(&good_mask, f32, v, softmax, ex, ep, ey, NULL);
+}
+
+static void softmax_refuses_a_field_that_is_wrong(void **state)
+{
+    (void)state;
+    dropwise_softmax s;
     assert_int_equal(dropwise_softmax_init(NULL, 1), DROPWISE_ERROR_NULL);
     static const double not_finite[] = {INFINITY, -INFINITY, NAN};
     for (int i = 0; i < 3; i++) {
-        s = softmax;
+        s = good_softmax;
         assert_int_equal(dropwise_softmax_init(&s, not_finite[i]), DROPWISE_ERROR_PARAMETER);
-        assert_same_bytes(&s, &softmax, sizeof s, "softmax after an error");
+        assert_same_bytes(&s, &good_softmax, sizeof s, "softmax after an error");
         s.scale = not_finite[i];
-        assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL),
-                         DROPWISE_ERROR_PARAMETER);
-        assert_int_equal(dropwise_softmax_backward(&mask, f32, &good, &s, ex, es, ey, NULL),
+        assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_PARAMETER);
+        assert_int_equal(dropwise_softmax_backward(&good_mask, f32, &good, &s, ex, es, ey, NULL),
                          DROPWISE_ERROR_PARAMETER);
     }
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, NULL, ex, ep, ey, NULL),
-                     DROPWISE_ERROR_NULL);
-    s = softmax;
+    assert_int_equal(softmax_by(&good, NULL), DROPWISE_ERROR_NULL);
+    s = good_softmax;
     s.struct_size = 0;
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL),
-                     DROPWISE_ERROR_STRUCT_SIZE);
-    s = softmax;
+    assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_STRUCT_SIZE);
+    s = good_softmax;
     s.reserved[0] = 1;
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL),
-                     DROPWISE_ERROR_RESERVED);
-    s = softmax;
+    assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_RESERVED);
+    s = good_softmax;
     s.causal = 2;
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL),
-                     DROPWISE_ERROR_PARAMETER);
-    s = softmax;
+    assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_PARAMETER);
+    s = good_softmax;
     s.add = es; /* whose stride along a row is 0 */
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL), DROPWISE_ERROR_SHAPE);
-    s = softmax;
+    assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_SHAPE);
+    s = good_softmax;
     s.causal = 1;
     static const uint64_t flat[1] = {64};
-    v = view_of(1, flat, 0);
-    assert_int_equal(dropwise_softmax_forward(&mask, f32, &v, &s, ex, ep, ey, NULL), DROPWISE_ERROR_SHAPE);
-    if (dropwise_has_math(dropwise_active())) {
-        s = softmax;
-        s.add = ey;
-        s.add_stride[1] = 1;
-        assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &s, ex, ep, ey, NULL),
-                         DROPWISE_ERROR_OVERLAP);
-        assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &softmax, ex, ey, ey, NULL),
-                         DROPWISE_ERROR_OVERLAP);
-        assert_int_equal(dropwise_softmax_forward(&mask, f32, &good, &softmax, NULL, ep, ey, NULL),
-                         DROPWISE_ERROR_NULL);
-        assert_int_equal(dropwise_softmax_backward(&mask, f32, &good, &softmax, ex, NULL, ey, NULL),
-                         DROPWISE_ERROR_NULL);
-    }
+    const dropwise_view v = view_of(1, flat, 0);
+    assert_int_equal(softmax_by(&v, &s), DROPWISE_ERROR_SHAPE);
     assert_untouched();
+}
 
-    /* No rows: nothing to do, and sums of nothing. */
-    v = good;
+static void softmax_refuses_pointers_that_are_missing_or_overlap(void **state)
+{
+    (void)state;
+    needs_math();
+    dropwise_softmax s = good_softmax;
+    s.add = ey;
+    s.add_stride[1] = 1;
+    assert_int_equal(softmax_by(&good, &s), DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_softmax_forward(&good_mask, f32, &good, &good_softmax, ex, ey, ey, NULL),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_softmax_forward(&good_mask, f32, &good, &good_softmax, NULL, ep, ey, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_softmax_backward(&good_mask, f32, &good, &good_softmax, ex, NULL, ey, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_untouched();
+}
+
+static void of_no_rows_nothing_is_made_but_sums_of_nothing(void **state)
+{
+    (void)state;
+    dropwise_view v = good;
     v.size[0] = 0;
-    assert_int_equal(dropwise_residual_forward(&mask, f32, &v, NULL, NULL, NULL, NULL, NULL), DROPWISE_OK);
-    assert_int_equal(dropwise_residual_backward(&mask, f32, &v, NULL, NULL, eb, NULL), DROPWISE_OK);
+    assert_int_equal(dropwise_residual_forward(&good_mask, f32, &v, NULL, NULL, NULL, NULL, NULL),
+                     DROPWISE_OK);
+    assert_int_equal(dropwise_residual_backward(&good_mask, f32, &v, NULL, NULL, eb, NULL), DROPWISE_OK);
     for (int c = 0; c < 16; c++)
         assert_true(eb[c] == 0.0f);
 }
 
 /* On a tier whose functions cannot run here, or in a build without SLEEF, a status says so. */
-static void test_without_math(void **state)
+static void gelu_without_its_functions_is_a_status(void **state)
 {
     (void)state;
     static const uint64_t size[1] = {8};
     const dropwise_view v = view_of(1, size, 0);
     const dropwise_mask mask = mask_of(0.5);
-    const bool math = dropwise_has_math(dropwise_active());
     assert_int_equal(dropwise_activation_forward(&mask, DROPWISE_F32, &v, DROPWISE_GELU, ex, NULL, ey, NULL),
-                     math ? DROPWISE_OK : DROPWISE_ERROR_MATH);
-    printf("functions of SLEEF: %s\n", math ? "tested" : "not usable here");
-    const char *required = getenv("DROPWISE_TEST_REQUIRE");
-    assert_true(math || required == NULL || strstr(required, "sleef") == NULL);
+                     has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH);
+    assert_true(has_math() || !is_required("sleef"));
 }
+
+#define WITH_GOOD_ONES(test) cmocka_unit_test_setup(test, setup_errors)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_gradients),   cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_errors),      cmocka_unit_test(test_without_math),
+        cmocka_unit_test(a_residual_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(relu_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(gelu_and_silu_are_near_their_formulas_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(gradients_are_what_central_differences_say),
+        cmocka_unit_test(results_over_an_operand_are_those_apart),
+        WITH_GOOD_ONES(every_step_refuses_a_bad_mask_dtype_view_or_stored_mask),
+        WITH_GOOD_ONES(a_residual_refuses_pointers_that_are_missing_or_overlap),
+        WITH_GOOD_ONES(an_activation_refuses_an_unknown_function_and_a_missing_pointer),
+        WITH_GOOD_ONES(softmax_refuses_a_field_that_is_wrong),
+        WITH_GOOD_ONES(softmax_refuses_pointers_that_are_missing_or_overlap),
+        WITH_GOOD_ONES(of_no_rows_nothing_is_made_but_sums_of_nothing),
+        cmocka_unit_test(gelu_without_its_functions_is_a_status),
     };
-    return cmocka_run_group_tests_name("fused", tests, report_tiers, NULL);
+    return run_on_each_tier(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@ static const struct generator {
                   {DROPWISE_THREEFRY4X32_20, REF_THREEFRY4X32_20, "threefry4x32-20"},
                   {DROPWISE_ARS4X32_7, REF_ARS4X32_7, "ars4x32-7"}};
 
+enum { N_GENERATORS = sizeof generators / sizeof generators[0] };
+
 static const uint64_t firsts[] = {
     0, 1, 63, 64, (UINT64_C(1) << 36) - 2000, (UINT64_C(1) << 36) - 18000, (UINT64_C(1) << 60) - 20000};
 static const double probabilities[] = {0.1, 0.5, 1.0 - 0x1p-40};
@@ -74,34 +76,63 @@ static void check_strided(const struct generator *g)
     assert_same_bytes(keep, expected, sizeof keep, "%s: strided", g->name);
 }
 
-static void check_generators(dropwise_isa isa)
+static void check_ranges(const struct generator *g)
 {
-    printf("tier %s: ars4x32-7 by %s\n", dropwise_isa_name(isa), dropwise_aes_name());
-    for (size_t g = 0; g < sizeof generators / sizeof generators[0]; g++) {
-        for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++)
-            for (size_t p = 0; p < sizeof probabilities / sizeof probabilities[0]; p++)
-                check_case(&generators[g], probabilities[p], firsts[f]);
+    for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++)
+        for (size_t p = 0; p < sizeof probabilities / sizeof probabilities[0]; p++)
+            check_case(g, probabilities[p], firsts[f]);
+}
+
+static void philox4x32_10_draws_the_oracles_masks_and_bytes(void **state)
+{
+    (void)state;
+    check_ranges(&generators[0]);
+}
+
+static void philox4x32_7_draws_the_oracles_masks_and_bytes(void **state)
+{
+    (void)state;
+    check_ranges(&generators[1]);
+}
+
+static void threefry4x32_20_draws_the_oracles_masks_and_bytes(void **state)
+{
+    (void)state;
+    check_ranges(&generators[2]);
+}
+
+static void ars4x32_7_draws_the_oracles_masks_and_bytes(void **state)
+{
+    (void)state;
+    printf("ars4x32-7 by %s\n", dropwise_aes_name());
+    check_ranges(&generators[3]);
+}
+
+static void elements_at_a_stride_are_the_oracles_for_each_generator(void **state)
+{
+    (void)state;
+    for (size_t g = 0; g < N_GENERATORS; g++)
         check_strided(&generators[g]);
-    }
 }
 
-static void test_masks(void **state)
+static void every_generator_has_its_name(void **state)
 {
     (void)state;
-    for_each_tier(check_generators);
-}
-
-static void test_names(void **state)
-{
-    (void)state;
-    for (size_t g = 0; g < sizeof generators / sizeof generators[0]; g++)
+    for (size_t g = 0; g < N_GENERATORS; g++)
         assert_string_equal(dropwise_generator_name(generators[g].number), generators[g].name);
     assert_null(dropwise_generator_name(0));
-    assert_null(dropwise_generator_name(sizeof generators / sizeof generators[0] + 1));
+    assert_null(dropwise_generator_name(N_GENERATORS + 1));
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_masks), cmocka_unit_test(test_names)};
-    return cmocka_run_group_tests_name("generators", tests, report_tiers, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(philox4x32_10_draws_the_oracles_masks_and_bytes),
+        cmocka_unit_test(philox4x32_7_draws_the_oracles_masks_and_bytes),
+        cmocka_unit_test(threefry4x32_20_draws_the_oracles_masks_and_bytes),
+        cmocka_unit_test(ars4x32_7_draws_the_oracles_masks_and_bytes),
+        cmocka_unit_test(elements_at_a_stride_are_the_oracles_for_each_generator),
+        cmocka_unit_test(every_generator_has_its_name),
+    };
+    return run_on_each_tier(tests, NULL, NULL);
 }

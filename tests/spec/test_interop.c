@@ -119,41 +119,25 @@ static void check_range(const dropwise_interop *interop, const char *name, size_
     assert_true(guard_intact(arena));
 }
 
-static guard_arena arena;
-static const dropwise_interop *checked;
-static const char *checked_name;
-static size_t checked_case, checked_n;
-static uint64_t checked_base;
-
 /* The whole window, small pieces anywhere, and pieces at the edges of rows, turns and chunks. */
-static void check_ranges(dropwise_isa isa)
+static void check_window(const ref_interop *r, size_t number, const dropwise_interop *interop, uint64_t base,
+                         guard_arena *arena)
 {
-    (void)isa;
     static const size_t starts[] = {0, 1, 3, 7, 8, 15, 64, 1023, 2047, 2048, 2999, 3000, 3001, 4095};
     static const size_t sizes[] = {0, 1, 2, 7, 8, 9, 16, 31, 64, 65, 128, 560, 1000, 1031, 2048, 2051, 3500};
-    check_range(checked, checked_name, checked_case, checked_base, 0, checked_n, &arena);
-    for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
-        for (size_t i = s % 2; i < sizeof sizes / sizeof sizes[0]; i += quick() ? 4 : 2)
-            if (starts[s] + sizes[i] <= checked_n)
-                check_range(checked, checked_name, checked_case, checked_base, starts[s], sizes[i], &arena);
-    }
-}
-
-static void check_window(const ref_interop *r, size_t number, const dropwise_interop *interop, uint64_t base)
-{
-    checked = interop;
-    checked_name = name_of(r);
-    checked_case = number;
-    checked_base = base;
-    checked_n = interop->size - base < WINDOW ? (size_t)(interop->size - base) : WINDOW;
-    for (size_t i = 0; i < checked_n; i++)
+    const size_t n = interop->size - base < WINDOW ? (size_t)(interop->size - base) : WINDOW;
+    for (size_t i = 0; i < n; i++)
         expected_keep[i] = (uint8_t)ref_interop_keep(r, base + i);
-    for_each_tier(check_ranges);
+    check_range(interop, name_of(r), number, base, 0, n, arena);
+    for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++)
+        for (size_t i = s % 2; i < sizeof sizes / sizeof sizes[0]; i += quick() ? 4 : 2)
+            if (starts[s] + sizes[i] <= n)
+                check_range(interop, name_of(r), number, base, starts[s], sizes[i], arena);
 }
 
-static void test_oracle(void **state)
+/* Of the system whose number is the state. */
+static void masks_on_any_range_are_the_oracles(void **state)
 {
-    (void)state;
     static const uint64_t bases[] = {0,
                                      1234567,
                                      (UINT64_C(1) << 31) - 3000,
@@ -163,20 +147,25 @@ static void test_oracle(void **state)
                                      (UINT64_C(1) << 34) - 2999,
                                      (UINT64_C(1) << 38) - 3003,
                                      (UINT64_C(1) << 60) - WINDOW};
-    arena = guard_new(WINDOW);
+    const ref_system *system = *state;
+    size_t windows = 0;
+    guard_arena arena = guard_new(WINDOW);
     for (size_t c = 0; c < N_CASES; c++) {
-        for (size_t b = 0; b < sizeof bases / sizeof bases[0]; b++) {
+        for (size_t b = 0; cases[c].system == *system && b < sizeof bases / sizeof bases[0]; b++) {
             ref_interop r = cases[c];
             r.p = probabilities[(b + c) % 6];
             dropwise_interop interop;
             if (is_forbidden(&r))
                 r.p = 0.5;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
-            if (bases[b] < interop.size && (!quick() || b % 3 == c % 3))
-                check_window(&r, c, &interop, bases[b]);
+            if (bases[b] < interop.size && (!quick() || b == 0 || b % 3 == c % 3)) {
+                check_window(&r, c, &interop, bases[b], &arena);
+                windows++;
+            }
         }
     }
     guard_free(&arena);
+    assert_true(windows > 0);
 }
 
 /* ---- Thresholds and scales ---- */
@@ -229,7 +218,7 @@ static bool is_top(const ref_interop *r, uint64_t v)
                                      : UINT32_MAX);
 }
 
-static void test_thresholds(void **state)
+static void a_threshold_lies_where_the_systems_own_comparison_turns(void **state)
 {
     (void)state;
     static const double ps[] = {0,    1e-9, 0x1p-33, 0x1p-32,   1e-7,     0x1p-24,     0x1p-23,
@@ -265,7 +254,7 @@ static void test_thresholds(void **state)
 }
 
 /* The rates of docs/interop.md: what a system that compares bytes keeps, times what it multiplies by. */
-static void test_bias(void **state)
+static void systems_that_compare_bytes_keep_and_scale_at_the_documented_bias(void **state)
 {
     (void)state;
     static const struct {
@@ -282,6 +271,11 @@ static void test_bias(void **state)
         assert_true(fabs(a.keep * a.scale - biases[i].flash_attention) < 6e-6);
         assert_true(fabs(b.keep * b.scale - biases[i].transformer_engine) < 6e-6);
     }
+}
+
+static void keep_is_1_minus_p_but_for_the_steps_of_what_a_system_compares(void **state)
+{
+    (void)state;
     for (size_t c = 0; c < N_CASES; c++) {
         ref_interop r = cases[c];
         dropwise_interop interop;
@@ -326,9 +320,9 @@ static void top_bits(const uint32_t *words, size_t n, char *digits)
 }
 
 /* JAX's own tests (tests/random_test.py), its documentation, and MLX's tests of the same generator. */
-static void jax_values(dropwise_isa isa)
+static void jax_draws_what_its_tests_and_documentation_publish(void **state)
 {
-    (void)isa;
+    (void)state;
     uint32_t key[2], out[2];
     dropwise_interop interop;
     assert_int_equal(dropwise_jax_key(0, key), DROPWISE_OK);
@@ -370,9 +364,9 @@ static void jax_values(dropwise_isa isa)
 }
 
 /* Random bits that JAX's tests expect of the legacy order, three of each width, and what they decide. */
-static void jax_legacy_values(dropwise_isa isa)
+static void jax_legacy_draws_what_its_tests_publish(void **state)
 {
-    (void)isa;
+    (void)state;
     static const struct {
         ref_dtype draws;
         double unit;
@@ -406,9 +400,9 @@ static void jax_legacy_values(dropwise_isa isa)
 }
 
 /* The documentation of tf.nn.experimental.stateless_dropout. */
-static void tensorflow_values(dropwise_isa isa)
+static void tensorflow_draws_what_its_documentation_publishes(void **state)
 {
-    (void)isa;
+    (void)state;
     const int64_t seed[2] = {1, 0};
     dropwise_interop interop;
     assert_int_equal(dropwise_interop_tensorflow(&interop, seed, DROPWISE_F32, 0.5), DROPWISE_OK);
@@ -431,9 +425,9 @@ static void tensorflow_values(dropwise_isa isa)
 }
 
 /* Random123's zero vectors, and number 9,999 of C++'s std::philox4x32 and philox4x64, [rand.predef]. */
-static void generator_values(dropwise_isa isa)
+static void philox_draws_what_random123_and_the_standard_of_cpp_publish(void **state)
 {
-    (void)isa;
+    (void)state;
     dropwise_interop interop;
     static const uint32_t zero[4] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
     char digits[5];
@@ -461,9 +455,9 @@ static void generator_values(dropwise_isa isa)
  * What others print of runs on GPUs: torch.rand(12, device="cuda") after manual_seed(0), and Triton's
  * tutorial.
  */
-static void gpu_values(dropwise_isa isa)
+static void pytorch_and_triton_draw_what_others_print_of_gpus(void **state)
 {
-    (void)isa;
+    (void)state;
     dropwise_interop interop;
     static const double uniform[12] = {0.3990, 0.5167, 0.0249, 0.9401, 0.9459, 0.7967,
                                        0.4150, 0.8203, 0.2290, 0.9096, 0.1183, 0.0752};
@@ -483,9 +477,9 @@ static void gpu_values(dropwise_isa isa)
 }
 
 /* Predictions from transcriptions of the sources, with no published value to hold them against. */
-static void transcribed_values(dropwise_isa isa)
+static void layouts_without_published_values_draw_what_transcriptions_predict(void **state)
 {
-    (void)isa;
+    (void)state;
     dropwise_interop interop;
     assert_int_equal(dropwise_interop_torch_cuda(&interop, DROPWISE_F32, 1024, 256, 4, 0, 0, 0.5),
                      DROPWISE_OK);
@@ -519,22 +513,11 @@ static void transcribed_values(dropwise_isa isa)
     assert_mask(&interop, 0, "01111101", "DeepSpeed, seed 0");
 }
 
-static void test_values(void **state)
-{
-    (void)state;
-    for_each_tier(jax_values);
-    for_each_tier(jax_legacy_values);
-    for_each_tier(tensorflow_values);
-    for_each_tier(generator_values);
-    for_each_tier(gpu_values);
-    for_each_tier(transcribed_values);
-}
-
 /* ---- Masks that the systems drew ---- */
 
-static void onednn_rows(dropwise_isa isa)
+static void onednns_masks_are_drawn_again(void **state)
 {
-    (void)isa;
+    (void)state;
     static char text[sizeof onednn_masks];
     memcpy(text, onednn_masks, sizeof text);
     size_t rows = 0;
@@ -560,7 +543,12 @@ static void onednn_rows(dropwise_isa isa)
         rows++;
     }
     assert_int_equal(rows, 42);
-    /* What 3.8 multiplied by, to nine digits. */
+}
+
+/* As 3.8 multiplied, to nine digits. */
+static void onednn_multiplies_by_its_own_scale(void **state)
+{
+    (void)state;
     static const struct {
         double p;
         float scale;
@@ -572,9 +560,9 @@ static void onednn_rows(dropwise_isa isa)
     }
 }
 
-static void numpy_rows(dropwise_isa isa)
+static void numpys_keys_and_masks_are_drawn_again(void **state)
 {
-    (void)isa;
+    (void)state;
     static char text[sizeof numpy_masks];
     memcpy(text, numpy_masks, sizeof text);
     size_t rows = 0;
@@ -615,9 +603,9 @@ static const char *read_u128(const char *text, uint64_t words[2])
 }
 
 /* Each number of the file is on the right side of thresholds just above and below it. */
-static void numpy_numbers(dropwise_isa isa)
+static void numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them(void **state)
 {
-    (void)isa;
+    (void)state;
     static char text[sizeof numpy_philox];
     memcpy(text, numpy_philox, sizeof text);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
@@ -646,9 +634,9 @@ static void numpy_numbers(dropwise_isa isa)
 }
 
 /* PyTorch's engine, as cuRAND's states have it, and torch.compile's numbers on a CPU. */
-static void torch_rows(dropwise_isa isa)
+static void pytorchs_engine_and_compiled_numbers_on_a_cpu_are_drawn_again(void **state)
 {
-    (void)isa;
+    (void)state;
     static char text[sizeof torch_philox];
     memcpy(text, torch_philox, sizeof text);
     size_t rows = 0;
@@ -685,20 +673,11 @@ static void torch_rows(dropwise_isa isa)
     assert_int_equal(rows, 16);
 }
 
-static void test_real_masks(void **state)
-{
-    (void)state;
-    for_each_tier(torch_rows);
-    for_each_tier(onednn_rows);
-    for_each_tier(numpy_rows);
-    for_each_tier(numpy_numbers);
-}
-
 /* ---- Application ---- */
 
-static void check_forward(dropwise_isa isa)
+static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { N = 5000 };
     static uint8_t x[8 * N], y[8 * N], expected[8 * N], apart[8 * N], bits[N / 8], wanted[N / 8], keep[N];
     for (size_t c = 0; c < N_CASES; c += 3) {
@@ -745,9 +724,9 @@ static void check_forward(dropwise_isa isa)
 }
 
 /* A large output, which is stored past the caches: as that of parts. */
-static void check_large(dropwise_isa isa)
+static void a_large_output_is_that_of_its_parts_wherever_it_lies(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { N = (4 << 20) / 4 + 5000 };
     static float x[N + 1], y[N + 1], of_parts[N + 1];
     dropwise_interop interop;
@@ -767,7 +746,7 @@ static void check_large(dropwise_isa isa)
 }
 
 /* For all scales that a mask can have and that are floats, the library multiplies by the same float. */
-static void test_mask_scale(void **state)
+static void a_mask_of_ours_multiplies_by_the_same_float(void **state)
 {
     (void)state;
     const uint8_t kept = 1;
@@ -785,16 +764,9 @@ static void test_mask_scale(void **state)
     }
 }
 
-static void test_forward(void **state)
-{
-    (void)state;
-    for_each_tier(check_forward);
-    for_each_tier(check_large);
-}
-
 /* ---- Launches ---- */
 
-static void test_launches(void **state)
+static void launches_of_pytorch_onnx_runtime_and_deepspeed_are_theirs(void **state)
 {
     (void)state;
     uint32_t threads, vector;
@@ -832,9 +804,13 @@ static void test_launches(void **state)
     assert_int_equal(dropwise_deepspeed_launch(4, &threads, &step), DROPWISE_OK);
     assert_int_equal(threads, 512);
     assert_int_equal(step, 0);
+}
 
-    threads = vector = 7;
-    step = 7;
+static void launches_refuse_bad_arguments_and_write_nothing(void **state)
+{
+    (void)state;
+    uint32_t threads = 7, vector = 7;
+    uint64_t step = 7;
     assert_int_equal(dropwise_torch_cuda_launch(DROPWISE_F32, 0, 1, 1024, &threads, &vector, &step),
                      DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_torch_cuda_launch(DROPWISE_F32, 8, 0, 1024, &threads, &vector, &step),
@@ -860,7 +836,7 @@ static void test_launches(void **state)
 
 /* ---- Arguments ---- */
 
-static void test_arguments(void **state)
+static void every_system_refuses_bad_arguments_and_structs_and_writes_nothing(void **state)
 {
     (void)state;
     for (size_t c = 0; c < N_CASES; c++) {
@@ -1069,70 +1045,74 @@ enum {
     ODD_N = 100
 };
 
-/* Adds to the hash what calls make of a struct; what they refuse leaves outputs as they were. */
-static uint64_t hash_of_calls(const dropwise_interop *d, uint64_t hash)
+/* What calls make of a struct; what they refuse leaves outputs as they were. */
+typedef struct made {
+    dropwise_status bits_status[3], forward_status[REF_DTYPES], mask_status;
+    uint8_t bits[3][(ODD_N + 7) / 8], y[REF_DTYPES][8 * ODD_N];
+    dropwise_mask mask;
+} made;
+
+static void make_all(const dropwise_interop *d, uint8_t x[REF_DTYPES][8 * ODD_N], made *m)
 {
-    static const uint64_t firsts[] = {0, 4999, (UINT64_C(1) << 60) - ODD_N};
-    uint8_t untouched[8 * ODD_N], x[8 * ODD_N], y[8 * ODD_N], bits[(ODD_N + 7) / 8];
+    static const uint64_t firsts[3] = {0, 4999, (UINT64_C(1) << 60) - ODD_N};
+    static uint8_t untouched[8 * ODD_N];
     memset(untouched, 0x5A, sizeof untouched);
-    for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {
-        memset(bits, 0x5A, sizeof bits);
-        const dropwise_status status = dropwise_interop_bits(d, firsts[i], ODD_N, bits);
-        if (status != DROPWISE_OK)
-            assert_memory_equal(bits, untouched, sizeof bits);
-        hash = ref_hash(ref_hash(hash, &status, sizeof status), bits, sizeof bits);
+    memset(m, 0x5A, sizeof *m);
+    for (size_t i = 0; i < 3; i++) {
+        m->bits_status[i] = dropwise_interop_bits(d, firsts[i], ODD_N, m->bits[i]);
+        if (m->bits_status[i] != DROPWISE_OK)
+            assert_memory_equal(m->bits[i], untouched, sizeof m->bits[i]);
     }
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
-        fill_awkward(dtype, x, ODD_N, dtype);
-        memset(y, 0x5A, sizeof y);
-        const dropwise_status status = dropwise_interop_forward(d, dtype_number(dtype), 0, ODD_N, x, y, NULL);
-        if (status != DROPWISE_OK)
-            assert_memory_equal(y, untouched, sizeof y);
-        hash = ref_hash(ref_hash(hash, &status, sizeof status), y, sizeof y);
+        m->forward_status[dtype] =
+            dropwise_interop_forward(d, dtype_number(dtype), 0, ODD_N, x[dtype], m->y[dtype], NULL);
+        if (m->forward_status[dtype] != DROPWISE_OK)
+            assert_memory_equal(m->y[dtype], untouched, sizeof m->y[dtype]);
     }
-    dropwise_mask mask;
-    memset(&mask, 0x5A, sizeof mask);
-    const dropwise_status status = dropwise_interop_mask(d, &mask);
-    if (status != DROPWISE_OK)
-        assert_memory_equal(&mask, untouched, sizeof mask);
-    return ref_hash(ref_hash(hash, &status, sizeof status), &mask, sizeof mask);
+    m->mask_status = dropwise_interop_mask(d, &m->mask);
+    if (m->mask_status != DROPWISE_OK)
+        assert_memory_equal(&m->mask, untouched, sizeof m->mask);
 }
 
-/* What the first tier made of each case and field. */
-static uint64_t first_hashes[N_CASES][N_FIELDS];
-static bool has_first_hashes;
-
-static void check_fields(dropwise_isa isa)
+/* A struct that has odd value number i in a field. */
+static dropwise_interop odd_one(const dropwise_interop *good, const field *f, size_t i)
 {
-    (void)isa;
+    dropwise_interop odd = *good;
+    uint8_t *to = (uint8_t *)&odd + f->at;
+    const uint32_t narrow = (uint32_t)odd_wholes[f->is_real ? 0 : i];
+    if (f->is_real)
+        memcpy(to, &odd_reals[i], sizeof(double));
+    else
+        memcpy(to, f->bytes == 8 ? (const void *)&odd_wholes[i] : &narrow, f->bytes);
+    return odd;
+}
+
+static void structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t x[REF_DTYPES][8 * ODD_N];
+    static made by_scalar, here;
+    const dropwise_isa isa = dropwise_isa_active();
+    for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++)
+        fill_awkward(dtype, x[dtype], ODD_N, dtype);
     for (size_t c = 0; c < N_CASES; c += quick() ? 3 : 1) {
         ref_interop r = cases[c];
-        dropwise_interop made;
+        dropwise_interop good;
         r.p = 0.3;
-        assert_int_equal(make_interop(&r, &made), DROPWISE_OK);
-        for (size_t f = 0; f < N_FIELDS; f++) {
-            uint64_t hash = REF_HASH_START;
+        assert_int_equal(make_interop(&r, &good), DROPWISE_OK);
+        for (size_t f = 0; f < N_FIELDS; f++)
             for (size_t i = 0; i < (fields[f].is_real ? (size_t)N_REALS : (size_t)N_WHOLES); i++) {
-                dropwise_interop odd = made;
-                uint8_t *to = (uint8_t *)&odd + fields[f].at;
-                if (fields[f].is_real) {
-                    memcpy(to, &odd_reals[i], sizeof(double));
-                } else if (fields[f].bytes == 8) {
-                    memcpy(to, &odd_wholes[i], 8);
-                } else {
-                    const uint32_t narrow = (uint32_t)odd_wholes[i];
-                    memcpy(to, &narrow, 4);
-                }
-                hash = hash_of_calls(&odd, hash);
+                const dropwise_interop odd = odd_one(&good, &fields[f], i);
+                assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
+                make_all(&odd, x, &by_scalar);
+                assert_int_equal(dropwise_isa_select(isa), DROPWISE_OK);
+                if (isa == DROPWISE_ISA_SCALAR)
+                    continue;
+                make_all(&odd, x, &here);
+                assert_same_bytes(&here, &by_scalar, sizeof here, "%s, case %zu: value %zu of %s",
+                                  name_of(&r), c, i, fields[f].name);
             }
-            if (!has_first_hashes)
-                first_hashes[c][f] = hash;
-            else if (hash != first_hashes[c][f])
-                fail_msg("%s, case %zu: values of %s have other results on this tier", name_of(&r), c,
-                         fields[f].name);
-        }
     }
-    has_first_hashes = true;
 }
 
 static dropwise_interop changed;
@@ -1153,9 +1133,9 @@ static void expect_status(dropwise_status bits_status, dropwise_status f32_statu
      expect_status(DROPWISE_ERROR_PARAMETER, DROPWISE_ERROR_PARAMETER))
 
 /* The ranges of fields that the header states, at their ends. */
-static void check_field_ranges(dropwise_isa isa)
+static void fields_are_taken_up_to_the_ends_of_their_ranges(void **state)
 {
-    (void)isa;
+    (void)state;
     const uint32_t key[2] = {1, 2};
     dropwise_interop d;
     for (size_t i = 0; i < N_REALS; i++) {
@@ -1218,23 +1198,10 @@ static void check_field_ranges(dropwise_isa isa)
     expect_status(DROPWISE_OK, DROPWISE_OK);
 }
 
-static void test_fields(void **state)
-{
-    (void)state;
-    has_first_hashes = false;
-    for_each_tier(check_fields);
-    for_each_tier(check_field_ranges);
-}
-
-static void test_other_arguments(void **state)
+static void keys_refuse_bad_arguments_and_write_nothing(void **state)
 {
     (void)state;
     uint32_t key[2] = {1, 2}, out[2] = {7, 7};
-    uint64_t numpy_key[2] = {1, 2};
-    const int64_t seed[2] = {1, 2};
-    dropwise_interop interop, before;
-    memset(&interop, 0x5A, sizeof interop);
-    before = interop;
     assert_int_equal(dropwise_jax_key(1, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_jax_split(NULL, 1, out), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_jax_split(key, 1, NULL), DROPWISE_ERROR_NULL);
@@ -1244,6 +1211,17 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_jax_split_legacy(NULL, 2, 1, out), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_numpy_key(1, NULL), DROPWISE_ERROR_NULL);
     assert_true(out[0] == 7 && out[1] == 7);
+}
+
+static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
+{
+    (void)state;
+    const uint32_t key[2] = {1, 2};
+    const uint64_t numpy_key[2] = {1, 2};
+    const int64_t seed[2] = {1, 2};
+    dropwise_interop interop, before;
+    memset(&interop, 0x5A, sizeof interop);
+    before = interop;
     assert_int_equal(dropwise_interop_jax(&interop, NULL, DROPWISE_F32, DROPWISE_F32, 0.5),
                      DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_interop_jax(&interop, key, DROPWISE_F8_E4M3, DROPWISE_F32, 0.5),
@@ -1287,10 +1265,20 @@ static void test_other_arguments(void **state)
     assert_int_equal(dropwise_interop_inductor_cpu(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_cpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_memory_equal(&interop, &before, sizeof interop);
+}
 
+static void a_scale_that_no_mask_of_ours_has_is_refused(void **state)
+{
+    (void)state;
+    dropwise_interop interop;
     dropwise_mask mask;
     assert_int_equal(dropwise_interop_curand(&interop, 1, 2, 3, 1 - 1e-6), DROPWISE_OK);
     assert_int_equal(dropwise_interop_mask(&interop, &mask), DROPWISE_ERROR_PARAMETER);
+}
+
+static void every_layout_has_its_name(void **state)
+{
+    (void)state;
     for (uint32_t layout = 1; layout < DROPWISE_LAYOUT_COUNT; layout++)
         assert_non_null(dropwise_layout_name(layout));
     assert_null(dropwise_layout_name(0));
@@ -1299,18 +1287,45 @@ static void test_other_arguments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oracle),
-        cmocka_unit_test(test_thresholds),
-        cmocka_unit_test(test_bias),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_real_masks),
-        cmocka_unit_test(test_forward),
-        cmocka_unit_test(test_mask_scale),
-        cmocka_unit_test(test_launches),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_other_arguments),
+    static const struct CMUnitTest others[] = {
+        cmocka_unit_test(a_threshold_lies_where_the_systems_own_comparison_turns),
+        cmocka_unit_test(systems_that_compare_bytes_keep_and_scale_at_the_documented_bias),
+        cmocka_unit_test(keep_is_1_minus_p_but_for_the_steps_of_what_a_system_compares),
+        cmocka_unit_test(jax_draws_what_its_tests_and_documentation_publish),
+        cmocka_unit_test(jax_legacy_draws_what_its_tests_publish),
+        cmocka_unit_test(tensorflow_draws_what_its_documentation_publishes),
+        cmocka_unit_test(philox_draws_what_random123_and_the_standard_of_cpp_publish),
+        cmocka_unit_test(pytorch_and_triton_draw_what_others_print_of_gpus),
+        cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
+        cmocka_unit_test(onednns_masks_are_drawn_again),
+        cmocka_unit_test(onednn_multiplies_by_its_own_scale),
+        cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
+        cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),
+        cmocka_unit_test(pytorchs_engine_and_compiled_numbers_on_a_cpu_are_drawn_again),
+        cmocka_unit_test(forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle),
+        cmocka_unit_test(a_large_output_is_that_of_its_parts_wherever_it_lies),
+        cmocka_unit_test(a_mask_of_ours_multiplies_by_the_same_float),
+        cmocka_unit_test(launches_of_pytorch_onnx_runtime_and_deepspeed_are_theirs),
+        cmocka_unit_test(launches_refuse_bad_arguments_and_write_nothing),
+        cmocka_unit_test(every_system_refuses_bad_arguments_and_structs_and_writes_nothing),
+        cmocka_unit_test(structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused),
+        cmocka_unit_test(fields_are_taken_up_to_the_ends_of_their_ranges),
+        cmocka_unit_test(keys_refuse_bad_arguments_and_write_nothing),
+        cmocka_unit_test(systems_refuse_what_they_do_not_know_and_write_nothing),
+        cmocka_unit_test(a_scale_that_no_mask_of_ours_has_is_refused),
+        cmocka_unit_test(every_layout_has_its_name),
     };
-    return cmocka_run_group_tests_name("interop", tests, report_tiers, NULL);
+    enum { N_OTHERS = sizeof others / sizeof others[0] };
+    static char names[REF_SYSTEMS][100];
+    static ref_system systems[REF_SYSTEMS];
+    static struct CMUnitTest tests[REF_SYSTEMS + N_OTHERS];
+    for (int s = 0; s < REF_SYSTEMS; s++) {
+        systems[s] = (ref_system)s;
+        snprintf(names[s], sizeof names[s], "masks_of_%s_on_any_range_are_the_oracles",
+                 dropwise_layout_name((uint32_t)s + 1));
+        tests[s] = (struct CMUnitTest){
+            .name = names[s], .test_func = masks_on_any_range_are_the_oracles, .initial_state = &systems[s]};
+    }
+    memcpy(tests + REF_SYSTEMS, others, sizeof others);
+    return run_on_each_tier(tests, NULL, NULL);
 }

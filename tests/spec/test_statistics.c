@@ -43,7 +43,7 @@ static void assert_within(double x, double mean, double variance, const char *wh
         fail_msg("%s (%g): %g, expected %g, that is %.1f standard deviations", what, detail, x, mean, z);
 }
 
-static void test_rate(void **state)
+static void as_many_elements_are_kept_as_p_says(void **state)
 {
     (void)state;
     /* 1/512 and 1/1024 drop by tie words alone; 0.1 and 1/3 in part. */
@@ -59,7 +59,7 @@ static void test_rate(void **state)
 }
 
 /* The counts of blocks of 1,024 elements have the binomial variance. */
-static void test_variance(void **state)
+static void counts_of_blocks_have_the_binomial_variance(void **state)
 {
     (void)state;
     static const double ps[] = {0.5, 0.1};
@@ -91,7 +91,7 @@ static void assert_independent(const uint8_t *a, const uint8_t *b, size_t shift,
     assert_within((double)both, pairs * q2, variance, what, (double)shift);
 }
 
-static void test_lags(void **state)
+static void elements_of_a_mask_are_independent_of_their_neighbours(void **state)
 {
     (void)state;
     static const double ps[] = {0.5, 0.1};
@@ -108,7 +108,7 @@ static void test_lags(void **state)
     }
 }
 
-static void test_between_masks(void **state)
+static void masks_of_other_seeds_and_streams_are_independent(void **state)
 {
     (void)state;
     const size_t n = n_elements() / 4;
@@ -136,7 +136,7 @@ static void test_between_masks(void **state)
 }
 
 /* Each of the 16 byte places in a block takes all values alike: chi-square with 255 degrees. */
-static void test_byte_places(void **state)
+static void bytes_at_each_place_of_a_block_take_all_values_alike(void **state)
 {
     (void)state;
     const size_t n = n_elements();
@@ -159,7 +159,7 @@ static void test_byte_places(void **state)
 }
 
 /* The rate at each place of a block of 16 elements. */
-static void test_element_places(void **state)
+static void elements_at_each_place_of_a_block_are_kept_alike(void **state)
 {
     (void)state;
     const size_t n = n_elements();
@@ -176,9 +176,12 @@ static void test_element_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rate),        cmocka_unit_test(test_variance),
-        cmocka_unit_test(test_lags),        cmocka_unit_test(test_between_masks),
-        cmocka_unit_test(test_byte_places), cmocka_unit_test(test_element_places),
+        cmocka_unit_test(as_many_elements_are_kept_as_p_says),
+        cmocka_unit_test(counts_of_blocks_have_the_binomial_variance),
+        cmocka_unit_test(elements_of_a_mask_are_independent_of_their_neighbours),
+        cmocka_unit_test(masks_of_other_seeds_and_streams_are_independent),
+        cmocka_unit_test(bytes_at_each_place_of_a_block_take_all_values_alike),
+        cmocka_unit_test(elements_at_each_place_of_a_block_are_kept_alike),
     };
-    return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);
+    return run_once(tests, NULL, NULL);
 }

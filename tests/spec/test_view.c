@@ -11,6 +11,24 @@ enum { MAX_RANK = DROPWISE_MAX_RANK, MAX_BYTES = 1 << 20 };
 
 static guard_arena x_arena, y_arena, stored_arena;
 
+static int new_arenas(void **state)
+{
+    (void)state;
+    x_arena = guard_new(MAX_BYTES * 8);
+    y_arena = guard_new(MAX_BYTES * 8);
+    stored_arena = guard_new(MAX_BYTES * 8);
+    return 0;
+}
+
+static int free_arenas(void **state)
+{
+    (void)state;
+    guard_free(&x_arena);
+    guard_free(&y_arena);
+    guard_free(&stored_arena);
+    return 0;
+}
+
 /* ---- The oracle of a view ---- */
 
 /* The next coordinates in row-major order; false after the last ones. */
@@ -319,20 +337,14 @@ static view_case random_case(uint64_t *state)
     return c;
 }
 
-static void check_random(dropwise_isa isa)
-{
-    uint64_t state = 2026;
-    (void)isa;
-    for (int i = 0; i < (quick() ? 60 : 1500); i++) {
-        const view_case c = random_case(&state);
-        run_case(&c);
-    }
-}
-
-static void test_random(void **state)
+static void random_views_agree_with_the_oracle_element_by_element(void **state)
 {
     (void)state;
-    for_each_tier(check_random);
+    uint64_t seed = 2026;
+    for (int i = 0; i < (quick() ? 60 : 1500); i++) {
+        const view_case c = random_case(&seed);
+        run_case(&c);
+    }
 }
 
 /* ---- Views with names ---- */
@@ -345,9 +357,9 @@ static dropwise_view view_of(uint32_t rank, const uint64_t *size, uint32_t share
     return view;
 }
 
-static void check_named(dropwise_isa isa)
+static void views_of_usual_shapes_agree_with_the_oracle_element_by_element(void **state)
 {
-    (void)isa;
+    (void)state;
     static const struct {
         uint32_t rank;
         uint64_t size[5];
@@ -404,14 +416,7 @@ static void check_named(dropwise_isa isa)
     run_case(&c);
 }
 
-static void test_named(void **state)
-{
-    (void)state;
-    for_each_tier(check_named);
-}
-
-/* The helpers make the strides that their names promise. */
-static void test_helpers(void **state)
+static void helpers_make_the_strides_that_their_names_promise(void **state)
 {
     (void)state;
     static const uint64_t size[4] = {2, 3, 5, 7};
@@ -446,9 +451,9 @@ static void test_helpers(void **state)
 }
 
 /* Shards of a tensor, whoever holds them in whatever layout, together make the whole. */
-static void check_shards(dropwise_isa isa)
+static void shards_in_any_layout_together_make_the_whole(void **state)
 {
-    (void)isa;
+    (void)state;
     enum { R = 37, C = 101 };
     static const uint64_t size[2] = {R, C};
     static float x[R * C], whole[R * C], parts[R * C], shard[R * C];
@@ -485,12 +490,6 @@ static void check_shards(dropwise_isa isa)
     }
 }
 
-static void test_shards(void **state)
-{
-    (void)state;
-    for_each_tier(check_shards);
-}
-
 /* ---- Layouts of other systems, written word by word ---- */
 
 /*
@@ -502,58 +501,82 @@ static void set_bit_of_word(uint8_t *words, size_t word_bytes, size_t word, unsi
     words[word * word_bytes + bit / 8] |= (uint8_t)(kept << bit % 8);
 }
 
-static void test_layouts(void **state)
+/* A matrix, as rows and as elements one after the other. */
+enum { M_ROWS = 5, M_COLUMNS = 77, M_ALL = M_ROWS * M_COLUMNS };
+
+typedef struct layout_case {
+    ref_mask ref;
+    dropwise_mask mask;
+    dropwise_view rows, flat;
+} layout_case;
+
+static layout_case case_of_layouts(void)
+{
+    static const uint64_t matrix[2] = {M_ROWS, M_COLUMNS}, flat[1] = {M_ALL};
+    layout_case c = {
+        .ref = ref_mask_of(0.25, SEED, STREAM), .rows = view_of(2, matrix, 0), .flat = view_of(1, flat, 0)};
+    assert_int_equal(dropwise_mask_init(&c.mask, 0.25, SEED, STREAM), DROPWISE_OK);
+    return c;
+}
+
+static void bits_are_stored_as_libxsmm_has_them_in_rows_of_16_bit_words(void **state)
 {
     (void)state;
-    enum { ROWS = 5, N = 77 };
-    const ref_mask ref = ref_mask_of(0.25, SEED, STREAM);
-    dropwise_mask mask;
-    assert_int_equal(dropwise_mask_init(&mask, 0.25, SEED, STREAM), DROPWISE_OK);
+    const layout_case c = case_of_layouts();
+    uint8_t expected[M_ROWS][(M_COLUMNS + 15) / 16 * 2] = {{0}},
+                                                     words[M_ROWS][(M_COLUMNS + 15) / 16 * 2] = {{0}};
+    for (unsigned r = 0; r < M_ROWS; r++)
+        for (unsigned i = 0; i < M_COLUMNS; i++)
+            set_bit_of_word(expected[r], 2, i / 16, i % 16, ref_keep(&c.ref, r * M_COLUMNS + i));
+    const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, words,
+                                    sizeof words,  sizeof words[0],    {0, 0}};
+    assert_int_equal(dropwise_draw_view(&c.mask, DROPWISE_F32, &c.rows, &stored), DROPWISE_OK);
+    assert_same_bytes(words, expected, sizeof words, "rows of 16-bit words");
+}
 
-    /* libxsmm: rows of bits, padded to a multiple of 16. */
-    static const uint64_t matrix[2] = {ROWS, N};
-    const dropwise_view rows = view_of(2, matrix, 0);
-    uint8_t expected16[ROWS][(N + 15) / 16 * 2] = {{0}}, words16[ROWS][(N + 15) / 16 * 2] = {{0}};
-    for (unsigned r = 0; r < ROWS; r++)
-        for (unsigned i = 0; i < N; i++)
-            set_bit_of_word(expected16[r], 2, i / 16, i % 16, ref_keep(&ref, r * N + i));
-    dropwise_stored stored = {sizeof stored,  DROPWISE_FORM_BITS, words16,
-                              sizeof words16, sizeof words16[0],  {0, 0}};
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &rows, &stored), DROPWISE_OK);
-    assert_same_bytes(words16, expected16, sizeof words16, "rows of 16-bit words");
+/* The whole tensor in 32-bit words, element i is bit i % 32 of word i / 32. */
+static void bits_are_stored_as_onnx_runtime_has_them_in_32_bit_words(void **state)
+{
+    (void)state;
+    const layout_case c = case_of_layouts();
+    uint8_t expected[(M_ALL + 31) / 32 * 4] = {0}, words[(M_ALL + 31) / 32 * 4] = {0};
+    for (unsigned i = 0; i < M_ALL; i++)
+        set_bit_of_word(expected, 4, i / 32, i % 32, ref_keep(&c.ref, i));
+    const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, words,
+                                    sizeof words,  sizeof words,       {0, 0}};
+    assert_int_equal(dropwise_draw_view(&c.mask, DROPWISE_F32, &c.flat, &stored), DROPWISE_OK);
+    assert_same_bytes(words, expected, sizeof words, "32-bit words");
+}
 
-    /* ONNX Runtime: the whole tensor in 32-bit words, element i is bit i % 32 of word i / 32. */
-    static const uint64_t flat[1] = {ROWS * N};
-    const dropwise_view all = view_of(1, flat, 0);
-    uint8_t expected32[(ROWS * N + 31) / 32 * 4] = {0}, words32[(ROWS * N + 31) / 32 * 4] = {0};
-    for (unsigned i = 0; i < ROWS * N; i++)
-        set_bit_of_word(expected32, 4, i / 32, i % 32, ref_keep(&ref, i));
-    stored =
-        (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words32, sizeof words32, sizeof words32, {0, 0}};
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
-    assert_same_bytes(words32, expected32, sizeof words32, "32-bit words");
+/* 16 elements a 16-bit word, the first one in bit 0. */
+static void bits_are_stored_as_transformer_engine_has_them_in_16_bit_words(void **state)
+{
+    (void)state;
+    const layout_case c = case_of_layouts();
+    uint8_t expected[(M_ALL + 15) / 16 * 2] = {0}, words[(M_ALL + 15) / 16 * 2] = {0};
+    for (unsigned i = 0; i < M_ALL; i++)
+        set_bit_of_word(expected, 2, i / 16, i % 16, ref_keep(&c.ref, i));
+    const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, words, sizeof words, 0, {0, 0}};
+    assert_int_equal(dropwise_draw_view(&c.mask, DROPWISE_F32, &c.flat, &stored), DROPWISE_OK);
+    assert_same_bytes(words, expected, sizeof words, "16-bit words");
+}
 
-    /* TransformerEngine: 16 elements a 16-bit word, the first one in bit 0. */
-    uint8_t expected_te[(ROWS * N + 15) / 16 * 2] = {0}, words_te[(ROWS * N + 15) / 16 * 2] = {0};
-    for (unsigned i = 0; i < ROWS * N; i++)
-        set_bit_of_word(expected_te, 2, i / 16, i % 16, ref_keep(&ref, i));
-    stored = (dropwise_stored){sizeof stored, DROPWISE_FORM_BITS, words_te, sizeof words_te, 0, {0, 0}};
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
-    assert_same_bytes(words_te, expected_te, sizeof words_te, "16-bit words");
-
-    /* NumPy and PyTorch: bool. */
-    uint8_t bools[ROWS * N], expected_bools[ROWS * N];
-    for (unsigned i = 0; i < ROWS * N; i++)
-        expected_bools[i] = (uint8_t)ref_keep(&ref, i);
-    stored = (dropwise_stored){sizeof stored, DROPWISE_FORM_BYTES, bools, sizeof bools, 0, {0, 0}};
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &all, &stored), DROPWISE_OK);
-    assert_same_bytes(bools, expected_bools, sizeof bools, "bytes");
+static void bytes_are_stored_as_bools_of_numpy_and_pytorch_and_all_but_0_keeps(void **state)
+{
+    (void)state;
+    const layout_case c = case_of_layouts();
+    uint8_t bools[M_ALL], expected[M_ALL];
+    for (unsigned i = 0; i < M_ALL; i++)
+        expected[i] = (uint8_t)ref_keep(&c.ref, i);
+    const dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BYTES, bools, sizeof bools, 0, {0, 0}};
+    assert_int_equal(dropwise_draw_view(&c.mask, DROPWISE_F32, &c.flat, &stored), DROPWISE_OK);
+    assert_same_bytes(bools, expected, sizeof bools, "bytes");
     memset(bools, 0, sizeof bools);
-    bools[3] = 255; /* all but 0 is kept */
-    float x[ROWS * N], y[ROWS * N];
-    for (unsigned i = 0; i < ROWS * N; i++)
+    bools[3] = 255;
+    float x[M_ALL], y[M_ALL];
+    for (unsigned i = 0; i < M_ALL; i++)
         x[i] = 3;
-    assert_int_equal(dropwise_backward_view(&mask, DROPWISE_F32, &all, x, y, &stored), DROPWISE_OK);
+    assert_int_equal(dropwise_backward_view(&c.mask, DROPWISE_F32, &c.flat, x, y, &stored), DROPWISE_OK);
     assert_true(y[3] == 4.0f && y[2] == 0.0f && y[4] == 0.0f);
 }
 
@@ -571,26 +594,32 @@ static void assert_refused(const dropwise_mask *mask, const dropwise_view *view,
     assert_same_bytes(es, es_before, sizeof es, "stored mask after an error");
 }
 
-static void test_errors(void **state)
+/* A good mask, view and stored mask, of which tests change one field. */
+static const uint64_t good_size[3] = {4, 5, 6};
+static dropwise_mask good_mask;
+static dropwise_view good;
+static const dropwise_stored good_stored = {sizeof good_stored, DROPWISE_FORM_BITS, es, 4 * 5, 0, {0, 0}};
+static const dropwise_stored to = {sizeof to, DROPWISE_FORM_BYTES, es + 50, 120, 0, {0, 0}};
+
+static int setup_errors(void **state)
 {
     (void)state;
     memset(ey, 0x33, sizeof ey);
     memcpy(ey_before, ey, sizeof ey);
     memset(es, 0x33, sizeof es);
     memcpy(es_before, es, sizeof es);
-    dropwise_mask mask;
-    assert_int_equal(dropwise_mask_init(&mask, 0.5, 1, 2), DROPWISE_OK);
-    static const uint64_t size[3] = {4, 5, 6};
-    const dropwise_view good = view_of(3, size, 0);
-    const dropwise_stored good_stored = {sizeof good_stored, DROPWISE_FORM_BITS, es, 4 * 5, 0, {0, 0}};
-    dropwise_view v;
-    dropwise_stored s;
+    good = view_of(3, good_size, 0);
+    return dropwise_mask_init(&good_mask, 0.5, 1, 2);
+}
 
-    /* Helpers. */
-    assert_int_equal(dropwise_view_init(NULL, 3, size), DROPWISE_ERROR_NULL);
+static void helpers_of_views_refuse_bad_arguments_and_leave_the_view(void **state)
+{
+    (void)state;
+    dropwise_view v;
+    assert_int_equal(dropwise_view_init(NULL, 3, good_size), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_view_init(&v, 3, NULL), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_view_init(&v, 0, size), DROPWISE_ERROR_RANK);
-    assert_int_equal(dropwise_view_init(&v, 9, size), DROPWISE_ERROR_RANK);
+    assert_int_equal(dropwise_view_init(&v, 0, good_size), DROPWISE_ERROR_RANK);
+    assert_int_equal(dropwise_view_init(&v, 9, good_size), DROPWISE_ERROR_RANK);
     static const uint64_t huge[2] = {UINT64_C(1) << 32, UINT64_C(1) << 33};
     assert_int_equal(dropwise_view_init(&v, 2, huge), DROPWISE_ERROR_RANGE);
     v = good;
@@ -605,129 +634,152 @@ static void test_errors(void **state)
     v.struct_size = 0;
     assert_int_equal(dropwise_view_share(&v, 1), DROPWISE_ERROR_STRUCT_SIZE);
     assert_int_equal(dropwise_view_pack(&v), DROPWISE_ERROR_STRUCT_SIZE);
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_STRUCT_SIZE);
+}
 
-    /* Views. */
-    assert_refused(&mask, NULL, NULL, DROPWISE_ERROR_NULL);
+static void a_view_that_cannot_be_walked_is_refused_and_nothing_is_written(void **state)
+{
+    (void)state;
+    dropwise_view v = good;
+    v.struct_size = 0;
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_STRUCT_SIZE);
+    assert_refused(&good_mask, NULL, NULL, DROPWISE_ERROR_NULL);
     assert_refused(NULL, &good, NULL, DROPWISE_ERROR_NULL);
     v = good;
     v.reserved[1] = 1;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RESERVED);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RESERVED);
     v = good;
     v.rank = 0;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RANK);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RANK);
     v.rank = 9;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RANK);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RANK);
     v = good;
     v.size[0] = UINT64_MAX;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SIZE);
     v = good;
     v.y_stride[0] = INT64_MAX / 2;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SIZE);
     v = good;
     v.x_stride[0] = INT64_MIN;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SIZE);
     v = good;
     v.mask_stride[0] = -30;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RANGE);
     v.mask_stride[0] = INT64_MIN;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RANGE);
     v = good;
     v.first = DROPWISE_INDEX_LIMIT - 119;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_RANGE);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_RANGE);
     v = good;
     v.y_stride[1] = 0;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
     v = good;
     v.y_stride[0] = 29;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
     v = good;
     v.y_stride[1] = -5;
-    assert_refused(&mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
-    assert_int_equal(dropwise_forward_view(&mask, 99, &good, ex, ey, NULL), DROPWISE_ERROR_DTYPE);
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &good, NULL, ey, NULL), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &good, ex, NULL, NULL), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &good, ey + 1, ey, NULL),
+    assert_refused(&good_mask, &v, NULL, DROPWISE_ERROR_SELF_OVERLAP);
+    assert_int_equal(dropwise_forward_view(&good_mask, 99, &good, ex, ey, NULL), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &good, NULL, ey, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &good, ex, NULL, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &good, ey + 1, ey, NULL),
                      DROPWISE_ERROR_OVERLAP);
     v = good; /* in place, but turned round on the way */
     v.x_stride[2] = -1;
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &v, ey + 5, ey, NULL),
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &v, ey + 5, ey, NULL),
                      DROPWISE_ERROR_OVERLAP);
+}
 
-    /* Stored masks. */
-    s = good_stored;
+static void a_stored_mask_that_does_not_fit_is_refused_and_nothing_is_written(void **state)
+{
+    (void)state;
+    dropwise_stored s = good_stored;
     s.struct_size = 1;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_STRUCT_SIZE);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_STRUCT_SIZE);
     s = good_stored;
     s.reserved[0] = 1;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_RESERVED);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_RESERVED);
     s = good_stored;
     s.form = 0;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_FORM);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_FORM);
     s.form = 4;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_FORM);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_FORM);
     s = good_stored;
     s.size--;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
     s = good_stored;
     s.row_stride = 2;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
     s.form = DROPWISE_FORM_BYTES;
     s.row_stride = 5;
     s.size = 200;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_STORED_SIZE);
     s.row_stride = UINT64_MAX / 4;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_SIZE);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_SIZE);
     s = good_stored;
     s.data = NULL;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_NULL);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_NULL);
     s = good_stored;
     s.data = ey;
-    assert_refused(&mask, &good, &s, DROPWISE_ERROR_OVERLAP);
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, &good, NULL), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_draw_view(&mask, DROPWISE_F32, NULL, &good_stored), DROPWISE_ERROR_NULL);
+    assert_refused(&good_mask, &good, &s, DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_draw_view(&good_mask, DROPWISE_F32, &good, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_draw_view(&good_mask, DROPWISE_F32, NULL, &good_stored), DROPWISE_ERROR_NULL);
+}
 
-    /* Conversions. */
-    const dropwise_stored to = {sizeof to, DROPWISE_FORM_BYTES, es + 50, 120, 0, {0, 0}};
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 0, &good_stored, &to),
+static void a_conversion_of_masks_that_do_not_fit_is_refused_and_nothing_is_written(void **state)
+{
+    (void)state;
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 0, &good_stored, &to),
                      DROPWISE_ERROR_SHAPE);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 7, &good_stored, &to),
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 7, &good_stored, &to),
                      DROPWISE_ERROR_STORED_SIZE);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, UINT64_MAX, &good_stored, &to),
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, UINT64_MAX, &good_stored, &to),
                      DROPWISE_ERROR_SIZE);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 6, NULL, &to), DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 6, &good_stored, NULL),
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 6, NULL, &to),
                      DROPWISE_ERROR_NULL);
-    assert_int_equal(dropwise_convert_stored(&mask, 0, 20, 6, &good_stored, &to), DROPWISE_ERROR_DTYPE);
-    s = to;
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 6, &good_stored, NULL),
+                     DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_convert_stored(&good_mask, 0, 20, 6, &good_stored, &to), DROPWISE_ERROR_DTYPE);
+    dropwise_stored s = to;
     s.data = es + 10;
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 6, &good_stored, &s),
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 6, &good_stored, &s),
                      DROPWISE_ERROR_OVERLAP);
     assert_same_bytes(es, es_before, sizeof es, "stored mask after an error");
+}
 
-    /* What is no error: no elements, an end at the limit, interleaved neighbours' padding. */
-    v = good;
+static void no_elements_are_no_error(void **state)
+{
+    (void)state;
+    dropwise_view v = good;
     v.size[1] = 0;
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &v, NULL, NULL, NULL), DROPWISE_OK);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 0, 6, &good_stored, &to), DROPWISE_OK);
-    v = good;
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &v, NULL, NULL, NULL), DROPWISE_OK);
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 0, 6, &good_stored, &to), DROPWISE_OK);
+}
+
+static void the_last_element_may_be_the_last_index_of_all(void **state)
+{
+    (void)state;
+    dropwise_view v = good;
     v.first = DROPWISE_INDEX_LIMIT - 120;
-    assert_int_equal(dropwise_forward_view(&mask, DROPWISE_F32, &v, ex, ey, &good_stored), DROPWISE_OK);
-    assert_int_equal(dropwise_convert_stored(&mask, DROPWISE_F32, 20, 6, &good_stored, &to), DROPWISE_OK);
+    assert_int_equal(dropwise_forward_view(&good_mask, DROPWISE_F32, &v, ex, ey, &good_stored), DROPWISE_OK);
+    assert_int_equal(dropwise_convert_stored(&good_mask, DROPWISE_F32, 20, 6, &good_stored, &to),
+                     DROPWISE_OK);
 }
 
 /* ---- Conversions of large masks, which are written past the caches where they are aligned ---- */
 
-static void check_large(dropwise_isa isa)
+static void large_masks_of_bits_become_the_same_bytes_wherever_these_lie(void **state)
 {
+    (void)state;
     enum { N = (4 << 20) + 77, ROWS = 3 };
     dropwise_mask mask;
     assert_int_equal(dropwise_mask_init(&mask, 0.25, SEED, STREAM), DROPWISE_OK);
-    uint64_t state = (uint64_t)isa;
+    uint64_t seed = 1;
     uint8_t *bits = guard_place(&x_arena, ROWS * ((N / ROWS + 7) / 8), true, 0);
     const uint64_t row_length = N / ROWS, bits_stride = (row_length + 7) / 8;
     for (size_t i = 0; i < ROWS * bits_stride; i++)
-        bits[i] = (uint8_t)noise(&state);
+        bits[i] = (uint8_t)noise(&seed);
     const dropwise_stored packed = {sizeof packed, DROPWISE_FORM_BITS, bits, ROWS * bits_stride, 0, {0, 0}};
     /* Rows of an odd length are aligned or not; so is the first one. */
     for (size_t offset = 0; offset < 2; offset++) {
@@ -747,25 +799,27 @@ static void check_large(dropwise_isa isa)
     }
 }
 
-static void test_large(void **state)
-{
-    (void)state;
-    for_each_tier(check_large);
-}
+#define IN_ARENAS(test) cmocka_unit_test_setup_teardown(test, new_arenas, free_arenas)
+#define WITH_GOOD_ONES(test) cmocka_unit_test_setup(test, setup_errors)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_helpers), cmocka_unit_test(test_random),  cmocka_unit_test(test_named),
-        cmocka_unit_test(test_shards),  cmocka_unit_test(test_layouts), cmocka_unit_test(test_large),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(helpers_make_the_strides_that_their_names_promise),
+        IN_ARENAS(random_views_agree_with_the_oracle_element_by_element),
+        IN_ARENAS(views_of_usual_shapes_agree_with_the_oracle_element_by_element),
+        cmocka_unit_test(shards_in_any_layout_together_make_the_whole),
+        cmocka_unit_test(bits_are_stored_as_libxsmm_has_them_in_rows_of_16_bit_words),
+        cmocka_unit_test(bits_are_stored_as_onnx_runtime_has_them_in_32_bit_words),
+        cmocka_unit_test(bits_are_stored_as_transformer_engine_has_them_in_16_bit_words),
+        cmocka_unit_test(bytes_are_stored_as_bools_of_numpy_and_pytorch_and_all_but_0_keeps),
+        IN_ARENAS(large_masks_of_bits_become_the_same_bytes_wherever_these_lie),
+        WITH_GOOD_ONES(helpers_of_views_refuse_bad_arguments_and_leave_the_view),
+        WITH_GOOD_ONES(a_view_that_cannot_be_walked_is_refused_and_nothing_is_written),
+        WITH_GOOD_ONES(a_stored_mask_that_does_not_fit_is_refused_and_nothing_is_written),
+        WITH_GOOD_ONES(a_conversion_of_masks_that_do_not_fit_is_refused_and_nothing_is_written),
+        WITH_GOOD_ONES(no_elements_are_no_error),
+        WITH_GOOD_ONES(the_last_element_may_be_the_last_index_of_all),
     };
-    x_arena = guard_new(MAX_BYTES * 8);
-    y_arena = guard_new(MAX_BYTES * 8);
-    stored_arena = guard_new(MAX_BYTES * 8);
-    const int failed = cmocka_run_group_tests_name("view", tests, report_tiers, NULL);
-    guard_free(&x_arena);
-    guard_free(&y_arena);
-    guard_free(&stored_arena);
-    return failed;
+    return run_on_each_tier(tests, NULL, NULL);
 }

@@ -127,41 +127,6 @@ void needs_math(void)
         skip();
 }
 
-/* ---- Programs that go over tiers in their tests ---- */
-
-int report_tiers(void **state)
-{
-    (void)state;
-    const char *required = getenv("DROPWISE_TEST_REQUIRE");
-    int missing = 0;
-    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
-        const char *name = dropwise_isa_name(isa);
-        const dropwise_status status = dropwise_isa_check(isa);
-        const bool wanted = required != NULL && strstr(required, name) != NULL;
-        printf("tier %s: %s\n", name,
-               status == DROPWISE_OK                    ? "tested"
-               : status == DROPWISE_ERROR_ISA_NOT_BUILT ? "not built"
-                                                        : "not usable here");
-        if (wanted && status != DROPWISE_OK) {
-            printf("tier %s is required here\n", name);
-            missing++;
-        }
-    }
-    fflush(stdout);
-    return missing;
-}
-
-void for_each_tier(void (*test)(dropwise_isa isa))
-{
-    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
-        if (dropwise_isa_check(isa) != DROPWISE_OK)
-            continue;
-        assert_int_equal(dropwise_isa_select(isa), DROPWISE_OK);
-        test(isa);
-    }
-    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
-}
-
 /* ---- Sizes, data ---- */
 
 bool quick(void)

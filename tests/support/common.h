@@ -52,16 +52,6 @@ bool is_required(const char *name);
 bool has_math(void);
 void needs_math(void);
 
-/*
- * A group setup: prints a line for each tier, "tier <name>: tested", "... not usable here" or "... not
- * built", and fails if one that the environment variable DROPWISE_TEST_REQUIRE lists (by commas) is
- * not among the tested ones.
- */
-int report_tiers(void **state);
-
-/* Calls test for each usable tier, after selecting it. */
-void for_each_tier(void (*test)(dropwise_isa isa));
-
 /* True where DROPWISE_TEST_QUICK asks for small sizes: emulators are slow. */
 bool quick(void);
 

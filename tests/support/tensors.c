@@ -1,5 +1,7 @@
 #include "support/tensors.h"
 
+#include <math.h>
+
 dropwise_mask mask_of(double p)
 {
     dropwise_mask mask;
@@ -49,10 +51,12 @@ void put(ref_dtype dtype, uint8_t *p, int64_t i, double v)
     }
 }
 
-double computed(ref_dtype dtype, double v)
-{
-    return dtype == REF_F64 ? v : (double)(float)v;
-}
+const dtype_precision precision[REF_DTYPES] = {
+    [REF_F64] = {.unit = 0x1p-53, .tiny = 0x1p-1000},  [REF_F32] = {.unit = 0x1p-24, .tiny = 0x1p-126},
+    [REF_F16] = {.unit = 0x1p-11, .tiny = 0x1p-24},    [REF_BF16] = {.unit = 0x1p-8, .tiny = 0x1p-126},
+    [REF_F8_E4M3] = {.unit = 0x1p-4, .tiny = 0x1p-9},  [REF_F8_E4M3_SAT] = {.unit = 0x1p-4, .tiny = 0x1p-9},
+    [REF_F8_E5M2] = {.unit = 0x1p-3, .tiny = 0x1p-16}, [REF_F8_E5M2_SAT] = {.unit = 0x1p-3, .tiny = 0x1p-16},
+};
 
 void fill(ref_dtype dtype, uint8_t *p, int64_t n, uint64_t seed)
 {
@@ -116,29 +120,42 @@ void make_views(void)
     assert_int_equal(n, N_VIEWS);
 }
 
-static uint64_t hashes[4096];
-static size_t n_hashes, next_hash;
-static bool first_tier;
+enum { MAX_RESULTS = 3 };
 
-void begin_tier(dropwise_isa isa)
+/* What stands in results before a call. */
+static void clear_results(const result *results, size_t n)
 {
-    next_hash = 0;
-    first_tier = isa == DROPWISE_ISA_SCALAR;
-    if (first_tier)
-        n_hashes = 0;
+    for (size_t k = 0; k < n; k++)
+        memset(results[k].data, NOT_WRITTEN, results[k].size);
 }
 
-void same_on_all_tiers(const void *p, size_t n, const char *what)
+void call_like_scalar(dropwise_status (*call)(const void *arguments), const void *arguments,
+                      const result *results, size_t n)
 {
-    const uint64_t hash = ref_hash(REF_HASH_START, p, n);
-    if (first_tier) {
-        assert_true(n_hashes < sizeof hashes / sizeof hashes[0]);
-        hashes[n_hashes++] = hash;
+    static uint8_t by_scalar[MAX_RESULTS][8 * MAX_N];
+    const dropwise_isa tier = dropwise_isa_active();
+    assert_true(n <= MAX_RESULTS);
+    clear_results(results, n);
+    assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
+    assert_int_equal(call(arguments), DROPWISE_OK);
+    if (tier == DROPWISE_ISA_SCALAR)
         return;
+    for (size_t k = 0; k < n; k++) {
+        assert_true(results[k].size <= sizeof by_scalar[k]);
+        memcpy(by_scalar[k], results[k].data, results[k].size);
     }
-    assert_true(next_hash < n_hashes);
-    if (hashes[next_hash++] != hash)
-        fail_msg("%s: other bits than on the scalar tier", what);
+    clear_results(results, n);
+    assert_int_equal(dropwise_isa_select(tier), DROPWISE_OK);
+    assert_int_equal(call(arguments), DROPWISE_OK);
+    for (size_t k = 0; k < n; k++)
+        assert_same_bytes(results[k].data, by_scalar[k], results[k].size, "%s, against the scalar tier",
+                          results[k].name);
+}
+
+void assert_within(double actual, double expected, double bound, const char *number)
+{
+    if (!(fabs(actual - expected) <= bound))
+        fail_msg("%s is %.9g, expected %.9g within %g", number, actual, expected, bound);
 }
 
 void assert_common_refusals(assert_refusal *refused, const dropwise_mask *mask, const dropwise_view *good,

@@ -19,8 +19,18 @@ dropwise_view view_of(uint32_t rank, const uint64_t *size, uint32_t shared);
 double get(ref_dtype dtype, const uint8_t *p, int64_t i);
 void put(ref_dtype dtype, uint8_t *p, int64_t i, double v);
 
+/* Half the distance of numbers near 1, and what numbers next to nothing may be off by. */
+typedef struct dtype_precision {
+    double unit, tiny;
+} dtype_precision;
+
+extern const dtype_precision precision[REF_DTYPES];
+
 /* Rounded as the type that is computed in. */
-double computed(ref_dtype dtype, double v);
+static inline double computed(ref_dtype dtype, double v)
+{
+    return dtype == REF_F64 ? v : (double)(float)v;
+}
 
 /* Numbers from -2 to 2. */
 void fill(ref_dtype dtype, uint8_t *p, int64_t n, uint64_t seed);
@@ -43,9 +53,22 @@ enum { N_VIEWS = 8 };
 extern dropwise_view views[N_VIEWS];
 void make_views(void);
 
-/* All tiers after the first must give the bytes of the first. */
-void begin_tier(dropwise_isa isa);
-void same_on_all_tiers(const void *p, size_t n, const char *what);
+/*
+ * Calls on the scalar tier, and then on the one that is selected, which has to write the same bytes. What a
+ * call does not write is NOT_WRITTEN.
+ */
+enum { NOT_WRITTEN = 0x5C };
+
+typedef struct result {
+    const char *name;
+    void *data;
+    size_t size;
+} result;
+
+void call_like_scalar(dropwise_status (*call)(const void *arguments), const void *arguments,
+                      const result *results, size_t n);
+
+void assert_within(double actual, double expected, double bound, const char *number);
 
 /* Asserts that functions refuse these arguments with a status, and write nothing. */
 typedef void assert_refusal(const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *v,
