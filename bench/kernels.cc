@@ -365,14 +365,10 @@ void add_generator(const std::string &name, const std::string &isa_name, const d
 void add_kernels(const dropwise_kernels *kernels)
 {
     const std::string isa_name = dropwise_isa_name(kernels->isa);
-#define DROPWISE_GENERATOR(name) add_generator(#name, isa_name, kernels->name);
-#define DROPWISE_KERNEL(kind, name) \
+#define DROPWISE_GENERATOR(name, template) add_generator(#name, isa_name, kernels->name);
+#define DROPWISE_KERNEL(kind, name, template) \
     if (kernels->name != nullptr) \
         add_kernel("kernel/" #name "/" + isa_name, kernels->name);
-#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
 #include "kernels/kernels.inc"
-#undef DROPWISE_GENERATOR
-#undef DROPWISE_KERNEL
-#undef DROPWISE_MATH_KERNEL
-    add_generator("ars4x32_7", isa_name, dropwise_ars_of(kernels)->generator);
+    add_generator("ars4x32", isa_name, dropwise_ars_of(kernels)->generator);
 }

@@ -52,12 +52,12 @@ def find_tools():
 def read_kernels(regex):
     text = (ROOT / "src/kernels/kernels.inc").read_text()
     # ARS is not in kernels.inc: its instructions do not depend on the tier.
-    generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+)\)", text, re.M)
+    generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+),", text, re.M)
     kinds = ("generate", "generate_at", "prepare", "draw")
     rows = [(kind, f"{kind}_{name}") for name in generators for kind in kinds]
     rows += [("draw_scale", f"draw_scale_{name}_{dtype}")
              for name in generators for dtype in ("f64", "f32", "f16", "bf16")]
-    rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+)\)", text, re.M)
+    rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+),", text, re.M)
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
     return [(kind, name) for kind, name in rows if kind in HOT_KINDS or HOT_NAMES.match(name)]

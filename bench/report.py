@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes Markdown tables of the benchmark's JSON, and the data of its pictures: report.py FILE.json [FOLDER]
+"""Makes Markdown of the benchmark's JSON, a section for each table, and the data of its pictures:
+report.py FILE.json [FOLDER]
 
 Each figure is the median over the repetitions of one run; each ratio the median of ratios whose two times
 were sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv and generators.tsv for plot.gnuplot
@@ -69,12 +70,13 @@ def figure(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def table(title, columns, rows):
-    """A Markdown table; cells that are not known stay empty, rows without any figure are left out."""
+def table(heading, text, columns, rows):
+    """A section with a table; cells that are not known stay empty, rows without any figure are left out."""
     rows = [row for row in rows if any(isinstance(cell, float) for cell in row)]
+    print(f"\n### {heading}\n\n{text}\n")
     if not rows:
+        print("Nothing of this was measured.")
         return
-    print(f"\n{title}\n" if title else "")
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
@@ -99,8 +101,9 @@ def print_tiers(run):
             rows.append([tier, size_name(size), per_element(run.time(one), size / 4),
                          per_element(run.time(five), size / 4), rate, run.ratio(one, "scale"),
                          run.ratio(five, "scale"), run.ratio(one, "memcpy"), run.ratio(five, "memcpy")])
-    table(None, ["tier", "tensor", "ns/element, p = 0.1", "p = 0.5", "GB/s, p = 0.1", "to `y = s*x`, p = 0.1",
-                 "p = 0.5", "to memcpy, p = 0.1", "p = 0.5"], rows)
+    table("Tiers", "f32 forward from the seed alone; x and y apart.",
+          ["tier", "tensor", "ns/element, p = 0.1", "p = 0.5", "GB/s, p = 0.1", "to `y = s*x`, p = 0.1",
+           "p = 0.5", "to memcpy, p = 0.1", "p = 0.5"], rows)
 
 
 PEERS = [
@@ -126,8 +129,8 @@ def print_peers(run):
             elements = size / WIDTHS.get(row.split("/")[1], 4)
             rows.append([title, size_name(size), per_element(run.time(name), elements),
                          run.ratio(name, "memcpy")] + [run.ratio(name, tier) for tier in run.vector_tiers])
-    table("Other libraries doing the same, p = 0.1; f32 where nothing is said. The last columns: their time "
-          "over that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
+    table("Other libraries", "They do the same, p = 0.1; f32 where nothing is said. The last columns: their "
+          "time over that of dropwise.", ["peer", "tensor", "ns/element", "to memcpy"]
           + [f"dropwise {tier} is faster by" for tier in run.vector_tiers], rows)
     for name, error in run.errors.items():
         if name.startswith("peer/"):
@@ -146,8 +149,9 @@ def print_generators_beside_libxsmm(run):
                 rows.append([tier, p, size_name(size), per_element(run.time(name), size / 4)]
                             + [inverse(run.ratio(name, tier if i == 0 else f"{tier}_{generator}"))
                                for i, generator in enumerate(GENERATORS)])
-    table("f32 dropout in cache by each generator, as parts of the time that libxsmm takes with the same "
-          "instructions:", ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
+    table("Generators beside libxsmm", "f32 dropout in cache by each generator, as parts of the time that "
+          "libxsmm takes with the same instructions:",
+          ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
 
 
 # What is measured on tensors of 64 MiB, and the reference that it is compared with.
@@ -175,7 +179,8 @@ def print_steps(run):
             elements = size / WIDTHS[row.split("/")[1]]
             rows.append([title, tier, per_element(run.time(name), elements), reference,
                          run.ratio(name, counter)])
-    table(None, ["64 MiB, p = 0.1", "tier", "ns/element", "compared with", "ratio"], rows)
+    table("Element types, layouts, fused steps", "64 MiB, p = 0.1:",
+          ["", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
 VARIANTS = [
@@ -198,7 +203,7 @@ def print_variants(run):
             name = f"{row}/f32/{tier}/p:0.1/bytes:{size}"
             rows.append([title, tier, per_element(run.time(name), size / 4), run.ratio(name, "plain"), steps,
                          inverse(run.ratio(name, counter)) if counter else None])
-    table("Variants, f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual "
+    table("Variants", "f32, 64 MiB, p = 0.1, to plain dropout, and how much longer the same takes in usual "
           "steps:",
           ["", "tier", "ns/element", "to plain dropout", "usual steps", "take longer by"], rows)
 
@@ -217,8 +222,8 @@ def print_dropconnect(run):
             name = f"dropconnect/f32/{tier}/p:0.5/samples:1/bytes:{size}"
             rows.append([tier, f"{size // 4096:,} x 1,024", per_element(run.time(name), size / 4)]
                         + [inverse(run.ratio(name, reference)) for _, reference in DROPCONNECT])
-    table("DropConnect, f32, p = 0.5: a product of a matrix and a vector whose mask is drawn on the way, and "
-          "how much longer the same takes in steps:",
+    table("DropConnect", "f32, p = 0.5: a product of a matrix and a vector whose mask is drawn on the way, "
+          "and how much longer the same takes in steps:",
           ["tier", "weights", "ns/weight"] + [title for title, _ in DROPCONNECT], rows)
 
 
@@ -229,7 +234,7 @@ def print_small(run):
         names = [f"forward/f32/{tier}/p:0.1/bytes:{4 * n}" for tier in run.tiers]
         rows.append([str(n), min([time for time in inlined if time is not None], default=None)]
                     + [cell for name in names for cell in (run.time(name), run.ratio(name, "inlined"))])
-    table("Small calls, f32, p = 0.1, beside the better of two scalar loops without a call:",
+    table("Small calls", "f32, p = 0.1, beside the better of two scalar loops without a call:",
           ["elements", "loop, ns"]
           + [cell for tier in run.tiers for cell in (f"{tier}, ns", "to the loop")], rows)
 
@@ -245,8 +250,9 @@ def print_masks(run):
                 loop = run.ratio(f"bits/random123/p:0.1/bytes:{size}", tier) if element == 4 else None
                 rows.append([title, tier, f"{n:,}", per_element(run.time(name), n),
                              run.ratio(name, "memcpy"), loop])
-    table("Masks alone, p = 0.1:", ["", "tier", "elements", "ns/element", "to memcpy of as many bytes",
-                                    "a loop over Random123 takes longer by"], rows)
+    table("Masks alone", "p = 0.1:",
+          ["", "tier", "elements", "ns/element", "to memcpy of as many bytes",
+           "a loop over Random123 takes longer by"], rows)
 
 
 def print_threads(run):
@@ -257,7 +263,7 @@ def print_threads(run):
             rows.append([tier, size_name(size)]
                         + [per_element(run.time(name + threads), size / 4) for threads in ("1", "2")]
                         + [inverse(run.ratio(name + "2", "one_thread"))])
-    table("One f32 tensor shared by two threads, p = 0.1:",
+    table("Two threads", "They share one f32 tensor, p = 0.1:",
           ["tier", "tensor", "ns/element, one thread", "two", "faster by"], rows)
 
 
@@ -274,7 +280,7 @@ def generators_of(run):
 
 def print_generators(run):
     rows = [[name] + [times.get(tier) for tier in run.tiers] for name, times in generators_of(run).items()]
-    table("Generators alone, ns per element (one byte each), in L1:", ["generator"] + run.tiers, rows)
+    table("Generators alone", "ns per element (one byte each), in L1:", ["generator"] + run.tiers, rows)
 
 
 def curves_of(run):
@@ -310,8 +316,7 @@ def write_data(run, folder):
 
 def main():
     run = Run(sys.argv[1])
-    print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}; "
-          "f32 forward from the seed alone; x and y apart.")
+    print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}")
     for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps,
                         print_variants, print_dropconnect, print_small, print_masks, print_threads,
                         print_generators):

@@ -32,6 +32,22 @@ install_if_possible() {
     fi
 }
 
+# write_results NAME FILE: puts the file into docs/results.md, between the marks of what NAME prints.
+write_results() {
+    local page
+    page=$(awk -v name="$1" -v file="$2" '
+        /^<!-- end -->$/ { inside = 0 }
+        !inside { print }
+        $0 == "<!-- begin: output of " name " -->" {
+            inside = found = 1
+            while ((getline line < file) > 0) print line
+        }
+        END { exit !found || inside }' docs/results.md) ||
+        { echo "docs/results.md has no marks for $1" >&2; return 1; }
+    printf '%s\n' "$page" > docs/results.md
+    echo "written: docs/results.md"
+}
+
 # ---- What ci/demo and ci/study share ----
 
 # So many threads: the programs take 64 at most.

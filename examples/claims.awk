@@ -4,8 +4,8 @@ BEGIN {
     FS = " *[|] *"
 }
 
-/^## / {
-    section = substr($0, 4)
+/^### / {
+    section = substr($0, 5)
     next
 }
 

@@ -2,7 +2,7 @@
 #include "dropwise.h"
 #include "arm/vec_neon.h"
 
-#include "kernels/elements/apply_loops.inc.h"
+#include "kernels/elements/elements.inc.h"
 
 typedef uint8x16_t aes_vec;
 enum { AES_LANES = 1, AES_UNROLL = 8 };
@@ -49,6 +49,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_NEON,
     .name = "armv8-aes",
-    .generator = GENERATOR_KERNELS(ars4x32),
+    .generator = ARS_KERNELS,
     .required = UINT64_C(1) << DROPWISE_CPU_NEON | UINT64_C(1) << DROPWISE_CPU_AES,
 };

@@ -630,12 +630,12 @@ static inline void store_u16(uint8_t *p, vec_b32 v)
     vst1_u8(p, vreinterpret_u8_u16(vmovn_u32(v)));
 }
 
-static inline vec_f32 load_half(const uint8_t *p)
+static inline vec_f32 load_f16(const uint8_t *p)
 {
     return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
 }
 
-static inline void store_half(uint8_t *p, vec_f32 v)
+static inline void store_f16(uint8_t *p, vec_f32 v)
 {
     vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
 }

@@ -272,13 +272,9 @@ typedef struct dropwise_kernels {
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
     uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
     void (*nt_fence)(void);
-#define DROPWISE_GENERATOR(name) dropwise_generator name;
-#define DROPWISE_KERNEL(kind, name) dropwise_##kind##_fn *name;
-#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
+#define DROPWISE_GENERATOR(name, template) dropwise_generator name;
+#define DROPWISE_KERNEL(kind, name, template) dropwise_##kind##_fn *name;
 #include "kernels/kernels.inc"
-#undef DROPWISE_GENERATOR
-#undef DROPWISE_KERNEL
-#undef DROPWISE_MATH_KERNEL
 } dropwise_kernels;
 
 /* One constant table for each tier that is built; src/meson.build says which. */

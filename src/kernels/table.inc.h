@@ -1,13 +1,12 @@
-/* The members of each tier's table that come from the loops and the vector header. */
+/* The members of each tier's table that come from the templates and the vector header. */
+/* clang-format off: members, and no statements */
 .nt_fence = nt_fence,
-#define DROPWISE_GENERATOR(name) .name = GENERATOR_KERNELS(name),
-#define DROPWISE_KERNEL(kind, name) .name = name,
-#ifdef DROPWISE_HAVE_SLEEF
-#define DROPWISE_MATH_KERNEL DROPWISE_KERNEL
-#else
-#define DROPWISE_MATH_KERNEL(kind, name) .name = NULL,
+#define DROPWISE_KERNEL_OF(generator, kind, name, template) .generator.kind = name,
+#ifdef VEC_OVERLAPS
+#define DROPWISE_OVERLAP(generator, element, name, template) .generator.draw_scale_##element = name,
+#endif
+#define DROPWISE_KERNEL(kind, name, template) .name = name,
+#ifndef DROPWISE_HAVE_SLEEF
+#define DROPWISE_MATH_KERNEL(kind, name, template) .name = NULL,
 #endif
 #include "kernels/kernels.inc"
-#undef DROPWISE_GENERATOR
-#undef DROPWISE_KERNEL
-#undef DROPWISE_MATH_KERNEL

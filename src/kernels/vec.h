@@ -71,7 +71,11 @@
  *   at_most_b32(a,b), at_most_b64 the lanes with a <= b, as unsigned numbers
  *   bits64_b32(c), bits64_b64(c)  the choices of 64 lanes, in an array, as bits
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
- *   load_half(p), store_half(p,v) LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
+ *   load_f16(p), store_f16(p,v)   LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
+ *
+ * VEC_OVERLAPS is defined where kernels of kind draw_scale are worth having. Without vectors they would gain
+ * nothing, and be large; on NEON, by llvm-mca's models, they take longer than drawing and scaling in turns
+ * (on Neoverse N1 by a quarter), and none was measured.
  */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H
@@ -87,6 +91,12 @@
 
 /* A loop that is written once takes constants that each kernel fixes: it must be inlined. */
 #define VEC_INLINE static inline __attribute__((always_inline))
+
+/* A kernel of a template that is also included by files which put another part of it into their table. */
+#define VEC_KERNEL static __attribute__((unused))
+
+/* A loop that kernels share: its arguments cost less time than a copy of it for each of them would take room. */
+#define VEC_SHARED static __attribute__((noinline))
 
 /* A type that may lie in memory of another type. */
 #define VEC_ALIASING __attribute__((may_alias))
@@ -112,24 +122,6 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
  * those that are written of L1, so that stores do not wait.
  */
 enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
-
-/*
- * The kernels of a generator, by its name. Those that scale while they draw exist where the vector header
- * defines VEC_MERGES. Without vectors they would gain nothing, and be large; on NEON, by llvm-mca's models,
- * they take longer than drawing and scaling in turns (on Neoverse N1 by a quarter), and none was measured.
- */
-#ifdef VEC_MERGES
-#define GENERATOR_KERNELS(name) \
-    { \
-        generate_##name, generate_at_##name, prepare_##name, draw_##name, draw_scale_##name##_f64, \
-            draw_scale_##name##_f32, draw_scale_##name##_f16, draw_scale_##name##_bf16 \
-    }
-#else
-#define GENERATOR_KERNELS(name) \
-    { \
-        generate_##name, generate_at_##name, prepare_##name, draw_##name, 0, 0, 0, 0 \
-    }
-#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define VEC_SANITIZED

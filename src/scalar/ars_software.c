@@ -5,7 +5,7 @@
 #include "dropwise.h"
 #include "scalar/vec_scalar.h"
 
-#include "kernels/elements/apply_loops.inc.h"
+#include "kernels/elements/elements.inc.h"
 
 /* SubBytes of FIPS 197, section 5.1.1. */
 static const uint8_t aes_sub_bytes[256] = {
@@ -104,6 +104,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_SCALAR,
     .name = "software",
-    .generator = GENERATOR_KERNELS(ars4x32),
+    .generator = ARS_KERNELS,
     .required = 0,
 };

@@ -697,12 +697,12 @@ static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
 
 #include "kernels/elements/small_floats.inc.h"
 
-static inline vec_f32 load_half(const uint8_t *p)
+static inline vec_f32 load_f16(const uint8_t *p)
 {
     return widen(format_f16, load_u16(p));
 }
 
-static inline void store_half(uint8_t *p, vec_f32 v)
+static inline void store_f16(uint8_t *p, vec_f32 v)
 {
     store_u16(p, narrow(format_f16, v));
 }

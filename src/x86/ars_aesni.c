@@ -2,7 +2,7 @@
 #include "dropwise.h"
 #include "x86/vec_avx2.h"
 
-#include "kernels/elements/apply_loops.inc.h"
+#include "kernels/elements/elements.inc.h"
 
 typedef __m128i aes_vec;
 enum { AES_LANES = 1, AES_UNROLL = 8 };
@@ -48,6 +48,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX2,
     .name = "aes-ni",
-    .generator = GENERATOR_KERNELS(ars4x32),
+    .generator = ARS_KERNELS,
 #include "x86/required.inc.h"
 };

@@ -2,7 +2,7 @@
 #include "dropwise.h"
 #include "x86/vec_avx512.h"
 
-#include "kernels/elements/apply_loops.inc.h"
+#include "kernels/elements/elements.inc.h"
 
 typedef __m512i aes_vec;
 enum { AES_LANES = 4, AES_UNROLL = 8 };
@@ -53,6 +53,6 @@ static inline void aes_store(uint8_t *p, aes_vec v)
 const dropwise_ars_kernels ARS_TABLE = {
     .isa = DROPWISE_ISA_AVX512,
     .name = "vaes-512",
-    .generator = GENERATOR_KERNELS(ars4x32),
+    .generator = ARS_KERNELS,
 #include "x86/required.inc.h"
 };

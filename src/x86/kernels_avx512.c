@@ -6,16 +6,7 @@
 #include "dropwise.h"
 #include "x86/vec_avx512.h"
 
-#include "kernels/elements/apply_loops.inc.h"
-#include "kernels/apply_all.inc.h"
-#include "kernels/foreign/compare.inc.h"
-#include "kernels/convert_all.inc.h"
-#include "kernels/bits/erode.inc.h"
-#include "kernels/fused_all.inc.h"
-#include "kernels/dropconnect_all.inc.h"
-#include "kernels/generators_all.inc.h"
-#include "kernels/variants_all.inc.h"
-#include "kernels/foreign/words.inc.h"
+#include "kernels/all_kernels.inc.h"
 
 const dropwise_kernels dropwise_kernels_avx512 = {
     .isa = DROPWISE_ISA_AVX512,

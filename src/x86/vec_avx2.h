@@ -10,7 +10,7 @@
 
 #include <immintrin.h>
 
-#define VEC_MERGES
+#define VEC_OVERLAPS
 #include "kernels/vec.h"
 
 /* 16 registers: two vectors of four words, the multipliers and temporaries. */
@@ -704,12 +704,12 @@ static inline void store_u16(uint8_t *p, vec_b32 v)
     _mm_storeu_si128((__m128i *)(void *)p, packed_u16(v));
 }
 
-static inline vec_f32 load_half(const uint8_t *p)
+static inline vec_f32 load_f16(const uint8_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-static inline void store_half(uint8_t *p, vec_f32 v)
+static inline void store_f16(uint8_t *p, vec_f32 v)
 {
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }

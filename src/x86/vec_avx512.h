@@ -7,7 +7,7 @@
 
 #include <immintrin.h>
 
-#define VEC_MERGES
+#define VEC_OVERLAPS
 #include "kernels/vec.h"
 
 typedef __m512i vword;
@@ -611,12 +611,12 @@ static inline void store_u16(uint8_t *p, vec_b32 v)
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(v));
 }
 
-static inline vec_f32 load_half(const uint8_t *p)
+static inline vec_f32 load_f16(const uint8_t *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
-static inline void store_half(uint8_t *p, vec_f32 v)
+static inline void store_f16(uint8_t *p, vec_f32 v)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }

@@ -66,10 +66,12 @@ double dropped(const fused_case *c, size_t i, double v);
 void assert_all_intact(void);
 
 /* The checks. */
-void check_generate(dropwise_generate_fn *generate, const char *name);
-void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name);
+void check_generate(const dropwise_generator *generator, const char *name);
+void check_generate_at(const dropwise_generator *generator, const char *name);
+void check_prepare(const dropwise_generator *generator, const char *name);
 void check_draw(const dropwise_generator *generator, const char *name);
-void check_draw_scale(const dropwise_generator *generator, const char *name);
+void check_draw_scale(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
+                      const char *generator_name, const char *name);
 void check_apply(dropwise_apply_fn *apply, const char *name);
 void check_scale(dropwise_scale_fn *scale, const char *name);
 void check_nonzero(dropwise_nonzero_fn *nonzero, const char *name);

@@ -8,7 +8,7 @@ static ref_generator generator_of(const char *name)
         [REF_PHILOX4X32_10] = "philox4x32_10",
         [REF_PHILOX4X32_7] = "philox4x32_7",
         [REF_THREEFRY4X32_20] = "threefry4x32_20",
-        [REF_ARS4X32_7] = "ars4x32_7",
+        [REF_ARS4X32_7] = "ars4x32",
     };
     for (ref_generator g = 0; g < REF_GENERATORS; g++)
         if (strcmp(name, names[g]) == 0)
@@ -22,7 +22,7 @@ static const dropwise_key test_key = {{0x01234567, 0x89ABCDEF, 0, 0}, {0xFEDCBA9
 #define TEST_SEED UINT64_C(0x89ABCDEF01234567)
 #define TEST_STREAM UINT64_C(0x76543210FEDCBA98)
 
-void check_generate(dropwise_generate_fn *generate, const char *name)
+void check_generate(const dropwise_generator *generator, const char *name)
 {
     static const uint64_t starts[] = {0,
                                       1,
@@ -38,7 +38,7 @@ void check_generate(dropwise_generate_fn *generate, const char *name)
         for (size_t n = 0; n <= BLOCKS; n++) {
             for (int at_end = 0; at_end < 2; at_end++) {
                 uint8_t *out = guard_place(&output, 16 * n, at_end, n % 64);
-                generate(&test_key, starts[s], n, out);
+                generator->generate(&test_key, starts[s], n, out);
                 assert_same_bytes(out, expected, 16 * n, "%s: start %zu, %zu blocks", name, s, n);
                 assert_true(guard_intact(&output));
             }
@@ -46,7 +46,7 @@ void check_generate(dropwise_generate_fn *generate, const char *name)
     }
 }
 
-void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
+void check_generate_at(const dropwise_generator *generator, const char *name)
 {
     uint8_t expected[16 * BLOCKS];
     for (size_t n = 0; n <= BLOCKS; n++) {
@@ -60,7 +60,7 @@ void check_generate_at(dropwise_generate_at_fn *generate_at, const char *name)
                 ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, counter, expected + 16 * b);
             }
             guard_readonly(&input, true);
-            generate_at(&test_key, (const uint64_t *)(const void *)counters, n, out);
+            generator->generate_at(&test_key, (const uint64_t *)(const void *)counters, n, out);
             guard_readonly(&input, false);
             assert_same_bytes(out, expected, 16 * n, "%s: %zu blocks", name, n);
             assert_true(guard_intact(&output));
@@ -119,6 +119,20 @@ void check_draw(const dropwise_generator *generator, const char *name)
     }
     for (unsigned t = 0; t < 256; t++)
         draw_case(generator, name, starts[4], WORDS, (uint8_t)t, bytes, true);
+}
+
+/* What it prepares shows in what is drawn: at upper halves of all kinds. */
+void check_prepare(const dropwise_generator *generator, const char *name)
+{
+    static const uint64_t highs[] = {0, 1, 2, 0x12345678, 0x7FFFFFFF, 0x80000000, UINT32_MAX};
+    enum { WORDS = 3 };
+    uint8_t bytes[64 * WORDS];
+    for (size_t h = 0; h < sizeof highs / sizeof highs[0]; h++) {
+        const uint64_t start = highs[h] << 32 | 0x9ABCDEF0;
+        for (uint64_t b = 0; b < 4 * WORDS; b++)
+            ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, start + b, bytes + 16 * b);
+        draw_case(generator, name, start, WORDS, 100, bytes, h % 2 != 0);
+    }
 }
 
 static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end, size_t offset,
@@ -213,20 +227,15 @@ static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_s
     assert_true(guard_intact(&output) && guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
 }
 
-void check_draw_scale(const dropwise_generator *generator, const char *name)
+void check_draw_scale(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
+                      const char *generator_name, const char *name)
 {
-    const struct {
-        dropwise_draw_scale_fn *draw_scale;
-        ref_dtype dtype;
-    } kernels[] = {{generator->draw_scale_f64, REF_F64},
-                   {generator->draw_scale_f32, REF_F32},
-                   {generator->draw_scale_f16, REF_F16},
-                   {generator->draw_scale_bf16, REF_BF16}};
-    for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++)
-        for (size_t n = 0; kernels[k].draw_scale != NULL && n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
-            for (int way = 0; way < 12; way++)
-                draw_scale_case(generator, kernels[k].draw_scale, name, kernels[k].dtype, n, (way & 1) != 0,
-                                (dropwise_residency)(way / 4), (way & 2) != 0);
+    if (draw_scale == NULL) /* a tier may go without */
+        skip();
+    for (size_t n = 0; n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
+        for (int way = 0; way < 12; way++)
+            draw_scale_case(generator, draw_scale, generator_name, dtype_of(name), n, (way & 1) != 0,
+                            (dropwise_residency)(way / 4), (way & 2) != 0);
 }
 
 static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end, size_t offset)

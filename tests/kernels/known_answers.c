@@ -54,7 +54,7 @@ int read_known_answers(void **state)
     return n_answers == 12 ? 0 : -1;
 }
 
-static void check_generate(const dropwise_generator *generator, const known_answer *a)
+static void answers_by_generate(const dropwise_generator *generator, const known_answer *a)
 {
     guard_arena arena = guard_new(PLACES * 16 + 64);
     for (size_t place = 0; place < PLACES; place++) {
@@ -71,7 +71,7 @@ static void check_generate(const dropwise_generator *generator, const known_answ
     guard_free(&arena);
 }
 
-static void check_generate_at(const dropwise_generator *generator, const known_answer *a)
+static void answers_by_generate_at(const dropwise_generator *generator, const known_answer *a)
 {
     guard_arena arena = guard_new(PLACES * 16 + 64);
     uint64_t counters[PLACES];
@@ -89,7 +89,7 @@ static void check_generate_at(const dropwise_generator *generator, const known_a
 }
 
 /* The bits of the answer's bytes: all thresholds, in the word that its block lies in. */
-static void check_draw(const dropwise_generator *generator, const known_answer *a)
+static void answers_by_draw(const dropwise_generator *generator, const known_answer *a)
 {
     for (size_t word = 0; word < PLACES / 4; word++) {
         const uint64_t start = a->counter - a->counter % 4 - 4 * word;
@@ -115,9 +115,9 @@ void check_known_answers(const dropwise_generator *generator, const char *name, 
     for (size_t i = 0; i < n_answers; i++) {
         if (strcmp(answers[i].generator, name) != 0 || answers[i].rounds != rounds)
             continue;
-        check_generate(generator, &answers[i]);
-        check_generate_at(generator, &answers[i]);
-        check_draw(generator, &answers[i]);
+        answers_by_generate(generator, &answers[i]);
+        answers_by_generate_at(generator, &answers[i]);
+        answers_by_draw(generator, &answers[i]);
         found++;
     }
     assert_int_equal(found, 3);

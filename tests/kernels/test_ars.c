@@ -53,28 +53,56 @@ static void the_table_is_named_by_its_instructions(void **state)
     assert_string_equal(table->rounds_7->name, table->name);
 }
 
-static void ars4x32_7_generate(void **state)
+static void generate_ars4x32(void **state)
 {
     (void)state;
-    check_generate(table->rounds_7->generator.generate, "ars4x32_7");
+    check_generate(&table->rounds_7->generator, "ars4x32");
 }
 
-static void ars4x32_7_generate_at(void **state)
+static void generate_at_ars4x32(void **state)
 {
     (void)state;
-    check_generate_at(table->rounds_7->generator.generate_at, "ars4x32_7");
+    check_generate_at(&table->rounds_7->generator, "ars4x32");
 }
 
-static void ars4x32_7_draw(void **state)
+static void prepare_ars4x32(void **state)
 {
     (void)state;
-    check_draw(&table->rounds_7->generator, "ars4x32_7");
+    check_prepare(&table->rounds_7->generator, "ars4x32");
 }
 
-static void ars4x32_7_draw_scale(void **state)
+static void draw_ars4x32(void **state)
 {
     (void)state;
-    check_draw_scale(&table->rounds_7->generator, "ars4x32_7");
+    check_draw(&table->rounds_7->generator, "ars4x32");
+}
+
+static void draw_scale_ars4x32_f64(void **state)
+{
+    (void)state;
+    check_draw_scale(&table->rounds_7->generator, table->rounds_7->generator.draw_scale_f64, "ars4x32",
+                     "draw_scale_ars4x32_f64");
+}
+
+static void draw_scale_ars4x32_f32(void **state)
+{
+    (void)state;
+    check_draw_scale(&table->rounds_7->generator, table->rounds_7->generator.draw_scale_f32, "ars4x32",
+                     "draw_scale_ars4x32_f32");
+}
+
+static void draw_scale_ars4x32_f16(void **state)
+{
+    (void)state;
+    check_draw_scale(&table->rounds_7->generator, table->rounds_7->generator.draw_scale_f16, "ars4x32",
+                     "draw_scale_ars4x32_f16");
+}
+
+static void draw_scale_ars4x32_bf16(void **state)
+{
+    (void)state;
+    check_draw_scale(&table->rounds_7->generator, table->rounds_7->generator.draw_scale_bf16, "ars4x32",
+                     "draw_scale_ars4x32_bf16");
 }
 
 static void ars4x32_10_has_random123s_answers_at_every_place(void **state)
@@ -89,10 +117,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_named_by_its_instructions),
-        KERNEL_TEST(ars4x32_7_generate),
-        KERNEL_TEST(ars4x32_7_generate_at),
-        KERNEL_TEST(ars4x32_7_draw),
-        KERNEL_TEST(ars4x32_7_draw_scale),
+        KERNEL_TEST(generate_ars4x32),
+        KERNEL_TEST(generate_at_ars4x32),
+        KERNEL_TEST(prepare_ars4x32),
+        KERNEL_TEST(draw_ars4x32),
+        KERNEL_TEST(draw_scale_ars4x32_f64),
+        KERNEL_TEST(draw_scale_ars4x32_f32),
+        KERNEL_TEST(draw_scale_ars4x32_f16),
+        KERNEL_TEST(draw_scale_ars4x32_bf16),
         cmocka_unit_test(ars4x32_10_has_random123s_answers_at_every_place),
     };
     target targets[N_TABLES];

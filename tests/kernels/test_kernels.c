@@ -5,43 +5,31 @@
 #include "kernels/kernel_checks.h"
 #include "tiers/dispatch.h"
 
-/* Rows may say more of a kernel than tests ask for. */
-#define DROPWISE_GENERATOR(...) GENERATOR_ROW(__VA_ARGS__, )
-#define DROPWISE_KERNEL(...) KERNEL_ROW(__VA_ARGS__, )
-#define DROPWISE_MATH_KERNEL(...) MATH_KERNEL_ROW(__VA_ARGS__, )
-
 /* ---- The tests ---- */
 
-#define TEST(name, check) \
-    static void test_##name(void **state) \
+#define TEST(kernel, check) \
+    static void test_##kernel(void **state) \
     { \
         (void)state; \
         check; \
     }
-#define GENERATOR_ROW(name, ...) \
-    TEST(name##_generate, check_generate(dropwise_active()->name.generate, #name)) \
-    TEST(name##_generate_at, check_generate_at(dropwise_active()->name.generate_at, #name)) \
-    TEST(name##_draw, check_draw(&dropwise_active()->name, #name)) \
-    TEST(name##_draw_scale, check_draw_scale(&dropwise_active()->name, #name))
-#define KERNEL_ROW(kind, name, ...) TEST(name, check_##kind(dropwise_active()->name, #name))
-#define MATH_KERNEL_ROW(kind, name, ...) \
+#define DROPWISE_KERNEL(kind, name, template) TEST(name, check_##kind(dropwise_active()->name, #name))
+#define DROPWISE_MATH_KERNEL(kind, name, template) \
     TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
+#define DROPWISE_KERNEL_OF(generator, kind, name, template) \
+    TEST(name, check_##kind(&dropwise_active()->generator, #generator))
+#define DROPWISE_OVERLAP(generator, element, name, template) \
+    TEST(name, check_draw_scale(&dropwise_active()->generator, \
+                                dropwise_active()->generator.draw_scale_##element, #generator, #name))
 #include "kernels/kernels.inc"
-#undef GENERATOR_ROW
-#undef KERNEL_ROW
-#undef MATH_KERNEL_ROW
 
 /* ---- Their names ---- */
 
 #define NAMED(kernel) \
     {.name = #kernel, .test_func = test_##kernel, .setup_func = new_buffers, .teardown_func = free_buffers},
-#define GENERATOR_ROW(name, ...) \
-    NAMED(name##_generate) \
-    NAMED(name##_generate_at) \
-    NAMED(name##_draw) \
-    NAMED(name##_draw_scale)
-#define KERNEL_ROW(kind, name, ...) NAMED(name)
-#define MATH_KERNEL_ROW(kind, name, ...) NAMED(name)
+#define DROPWISE_KERNEL(kind, name, template) NAMED(name)
+#define DROPWISE_KERNEL_OF(generator, kind, name, template) NAMED(name)
+#define DROPWISE_OVERLAP(generator, element, name, template) NAMED(name)
 
 int main(void)
 {

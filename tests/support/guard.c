@@ -23,17 +23,6 @@ static void require(bool ok, const char *what)
     }
 }
 
-guard_arena guard_new(size_t size)
-{
-    const size_t page = page_size();
-    const size_t pages = (size + page - 1) / page + 1;
-    uint8_t *map = mmap(NULL, (pages + 2) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require(map != MAP_FAILED, "mmap");
-    require(mprotect(map, page, PROT_NONE) == 0, "mprotect");
-    require(mprotect(map + (pages + 1) * page, page, PROT_NONE) == 0, "mprotect");
-    return (guard_arena){.start = map + page, .size = pages * page, .data = map + page, .n = pages * page};
-}
-
 void guard_free(guard_arena *arena)
 {
     const size_t page = page_size();
@@ -63,6 +52,19 @@ static uint8_t *place(guard_arena *arena, uint8_t *data, size_t n)
     memset(data, CANARY, n);
     memset(data + n, CANARY, canary_after(arena));
     return data;
+}
+
+guard_arena guard_new(size_t size)
+{
+    const size_t page = page_size();
+    const size_t pages = (size + page - 1) / page + 1;
+    uint8_t *map = mmap(NULL, (pages + 2) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(map != MAP_FAILED, "mmap");
+    require(mprotect(map, page, PROT_NONE) == 0, "mprotect");
+    require(mprotect(map + (pages + 1) * page, page, PROT_NONE) == 0, "mprotect");
+    guard_arena arena = {.start = map + page, .size = pages * page};
+    place(&arena, arena.start, 0); /* nobody writes to one that has no data yet */
+    return arena;
 }
 
 uint8_t *guard_at_start(guard_arena *arena, size_t n, size_t offset)

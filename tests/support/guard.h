@@ -13,7 +13,7 @@ typedef struct guard_arena {
     size_t n;
 } guard_arena;
 
-/* It is intact: all of it is one buffer. */
+/* Without data, and intact. */
 guard_arena guard_new(size_t size);
 void guard_free(guard_arena *arena);
 

@@ -1,8 +1,9 @@
 /*
- * The loop apply_ELEMENT for one element type: keep bits and elements in, elements out.
+ * Kernels scale_kept and scale, or copy_kept, for one element type: keep bits and elements in, elements out;
+ * and the part of that loop which is done between the rounds of a generator.
  *
- * Included by apply_loops.inc.h once for each type, with these parameters:
- *   ELEMENT  the type, in the loop's name
+ * Included by elements.inc.h once for each type, with these parameters:
+ *   ELEMENT  the type, in the kernels' names
  *   WIDTH    b8, b16, b32 or b64: how it is moved
  *   FACTOR   the C type of the scale; if it is not defined, elements are copied
  *
@@ -59,28 +60,49 @@ VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t
 }
 
 /* Asks for the lines that vectors `from` to `to` reach in a while. */
-VEC_INLINE void OP_E(prefetch)(dropwise_residency residency, unsigned from, unsigned to, const uint8_t *x,
+VEC_INLINE void OP_E(prefetch)(bool nontemporal, unsigned from, unsigned to, const uint8_t *x,
                                const uint8_t *y)
 {
-    if (residency == DROPWISE_NEAR)
-        return;
     VEC_UNROLL
     for (unsigned v = from; v < to; v++) {
         const uintptr_t at = v * sizeof(OP_W(vec));
         if (at % 64 == 0)
             __builtin_prefetch((const void *)((uintptr_t)x + at + PREFETCH_READ), 0, 2);
-        if (at % 64 == 0 && residency == DROPWISE_FAR)
+        if (at % 64 == 0 && !nontemporal)
             __builtin_prefetch((const void *)((uintptr_t)y + at + PREFETCH_WRITE), 1, 3);
     }
 }
 
 /* Part number `part` of so many of n elements that are scaled while something else is computed. */
-VEC_INLINE void OP_E(apply_part)(dropwise_residency residency, const uint8_t *bits, unsigned n, unsigned part,
-                                 unsigned parts, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
+VEC_INLINE void OP_E(apply_part)(bool nontemporal, bool prefetches, const uint8_t *bits, unsigned n,
+                                 unsigned part, unsigned parts, const uint8_t *x, uint8_t *y,
+                                 OP_E(factor) factor)
 {
     const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
-    OP_E(prefetch)(residency, from, to, x, y);
-    OP_E(apply_vectors)(true, residency == DROPWISE_NONTEMPORAL, bits, from, to, x, y, factor);
+    if (prefetches)
+        OP_E(prefetch)(nontemporal, from, to, x, y);
+    OP_E(apply_vectors)(true, nontemporal, bits, from, to, x, y, factor);
+}
+
+/* 64 elements. Where a vector is one of them, several are loaded before any is stored, so that a compiler may
+ * make vectors of them. */
+VEC_INLINE void OP_E(apply_64)(bool masked, bool nontemporal, const uint8_t *bits, const uint8_t *x,
+                               uint8_t *y, OP_E(factor) factor)
+{
+    if (LANES > 1) {
+        OP_E(apply_vectors)(masked, nontemporal, bits, 0, 64 / LANES, x, y, factor);
+        return;
+    }
+    for (unsigned from = 0; from < 64; from += UNROLLED) {
+        OP_W(vec) v[UNROLLED];
+        const uint64_t word = masked ? bits[from / 8] : 0;
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane++)
+            v[lane] = OP_E(apply_vector)(masked, x + (from + lane) * ELEMENT_BYTES, word, lane, factor);
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane++)
+            OP_W(store)(y + (from + lane) * ELEMENT_BYTES, v[lane]);
+    }
 }
 
 /* How a loop treats an element, and how it stores, is constant in every kernel. */
@@ -93,8 +115,8 @@ VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, siz
     uint8_t *out = y;
     size_t done = 0;
     for (; n - done >= 64; done += 64)
-        OP_E(apply_vectors)(masked, nontemporal, masked ? keep + done / 8 : NULL, 0, 64 / LANES,
-                            in + done * ELEMENT_BYTES, out + done * ELEMENT_BYTES, factor);
+        OP_E(apply_64)(masked, nontemporal, masked ? keep + done / 8 : NULL, in + done * ELEMENT_BYTES,
+                       out + done * ELEMENT_BYTES, factor);
     if (done < n) {
         const size_t rest = n - done;
         const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
@@ -112,6 +134,38 @@ VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, siz
         }
     }
 }
+
+#ifdef FACTOR
+VEC_KERNEL void OP_E(scale_kept)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, false, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale_kept_nt)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, true, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale)(size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(false, false, NULL, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(scale_nt)(size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(false, true, NULL, n, x, y, scale);
+}
+#else
+VEC_KERNEL void OP_E(copy_kept)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, false, bits, n, x, y, scale);
+}
+
+VEC_KERNEL void OP_E(copy_kept_nt)(const void *bits, size_t n, const void *x, void *y, const void *scale)
+{
+    OP_E(apply)(true, true, bits, n, x, y, scale);
+}
+#endif
 
 #undef ELEMENT
 #undef WIDTH

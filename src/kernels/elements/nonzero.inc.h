@@ -1,7 +1,7 @@
 /*
  * Kernels of kind nonzero: elements to bits that say which are not +0.0.
  *
- * Included by apply_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
+ * Included by all_kernels.inc.h once for each WIDTH: b8, b16, b32 or b64.
  */
 #include "kernels/template.h"
 
@@ -9,9 +9,13 @@
 VEC_INLINE uint64_t OP_W(nonzero64)(const uint8_t *in)
 {
     uint64_t word = 0;
-    VEC_UNROLL
-    for (unsigned lane = 0; lane < 64; lane += LANES)
-        word |= OP_W(any_bit)(OP_W(load)(in + lane * ELEMENT_BYTES)) << lane;
+    for (unsigned from = 0; from < 64; from += UNROLLED) {
+        uint64_t part = 0;
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+            part |= OP_W(any_bit)(OP_W(load)(in + (from + lane) * ELEMENT_BYTES)) << lane;
+        word |= part << from;
+    }
     return word;
 }
 
@@ -29,5 +33,3 @@ static void OP_W(nonzero)(size_t n, const void *x, void *bits)
         store_le64_part(out + done / 8, OP_W(nonzero64)(last), bytes_of_bits(n - done));
     }
 }
-
-#undef WIDTH

@@ -1,7 +1,7 @@
 /*
  * Kernels of kinds blend and split: elements that go one of two ways by a bit, whatever they mean.
  *
- * Included by variants_all.inc.h once for each WIDTH: b8, b16, b32 or b64.
+ * Included by all_kernels.inc.h once for each WIDTH: b8, b16, b32 or b64.
  */
 #include "kernels/template.h"
 
@@ -37,9 +37,11 @@ VEC_INLINE void OP_W(move_loop)(OP_W(move_vector) *vector, OP_W(move_element) *e
     size_t done = 0;
     for (; n - done >= 64; done += 64) {
         const uint64_t word = OP_W(bits_from)(bits, done, n);
-        VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            vector(nontemporal, word, lane, m, (done + lane) * ELEMENT_BYTES);
+        for (unsigned from = 0; from < 64; from += UNROLLED) {
+            VEC_UNROLL
+            for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+                vector(nontemporal, word >> from, lane, m, (done + from + lane) * ELEMENT_BYTES);
+        }
     }
     if (done == n)
         return;
@@ -106,5 +108,3 @@ static void OP_W(split_nt)(const void *bits, size_t n, const uint8_t *x, uint8_t
     OP_W(move_loop)(OP_W(split_vector), OP_W(split_element), true, bits, n,
                     &(OP_W(moved)){.a = x, .y = kept, .z = dropped});
 }
-
-#undef WIDTH

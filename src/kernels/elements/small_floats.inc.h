@@ -73,4 +73,57 @@ VEC_INLINE vec_b32 narrow(small_float f, vec_f32 v)
     return or_b32(code, sign);
 }
 
+/* Rounded to nearest even by an addition below the cut; a NaN becomes quiet and keeps what fits of it. */
+static inline vec_b32 code_of_bf16(vec_f32 v)
+{
+    const vec_b32 u = as_b32(v);
+    const vec_b32 upper = shr_b32(u, 16);
+    const vec_b32 rounded = add_b32(add_b32(u, set_b32(0x7FFF)), and_b32(upper, set_b32(1)));
+    const vec_b32 size = and_b32(u, set_b32(0x7FFFFFFF));
+    return select_b32(above_b32(size, set_b32(0x7F800000)), or_b32(upper, set_b32(0x40)),
+                      shr_b32(rounded, 16));
+}
+
+/* ---- From memory, as f32, and back ---- */
+
+static inline vec_f32 load_bf16(const uint8_t *p)
+{
+    return as_f32(shl_b32(load_u16(p), 16));
+}
+
+static inline void store_bf16(uint8_t *p, vec_f32 v)
+{
+    store_u16(p, code_of_bf16(v));
+}
+
+static inline vec_f32 load_f8_e4m3(const uint8_t *p)
+{
+    return widen(format_f8_e4m3, load_u8(p));
+}
+
+static inline void store_f8_e4m3(uint8_t *p, vec_f32 v)
+{
+    store_u8(p, narrow(format_f8_e4m3, v));
+}
+
+static inline void store_f8_e4m3_sat(uint8_t *p, vec_f32 v)
+{
+    store_u8(p, narrow(format_f8_e4m3_sat, v));
+}
+
+static inline vec_f32 load_f8_e5m2(const uint8_t *p)
+{
+    return widen(format_f8_e5m2, load_u8(p));
+}
+
+static inline void store_f8_e5m2(uint8_t *p, vec_f32 v)
+{
+    store_u8(p, narrow(format_f8_e5m2, v));
+}
+
+static inline void store_f8_e5m2_sat(uint8_t *p, vec_f32 v)
+{
+    store_u8(p, narrow(format_f8_e5m2_sat, v));
+}
+
 #endif

@@ -16,6 +16,8 @@
  *   AES_UNROLL                    vectors worth working on at the same time
  *   ARS_ROUNDS                    7, or what a test of the same code compiles it with
  */
+#include "kernels/generators/overlap.inc.h"
+
 #ifndef ARS_ROUNDS
 #define ARS_ROUNDS 7
 #endif
@@ -68,7 +70,7 @@ VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, unsig
     for (unsigned u = 0; u < n_vectors; u++)
         v[u] = aes_counters(low, u);
     rounds_ars4x32(keys, n_vectors, v);
-    overlap_part(work, 0, 1); /* the rounds leave no time */
+    overlap_words(work); /* the rounds leave no time */
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         aes_store(out + u * AES_LANES * 16, v[u]);
@@ -84,6 +86,19 @@ VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *
 
 #define GENERATOR ars4x32
 #include "kernels/generators/generator.inc.h"
+
+#ifdef VEC_OVERLAPS
+#define ARS_KERNELS \
+    { \
+        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, draw_scale_ars4x32_f64, \
+            draw_scale_ars4x32_f32, draw_scale_ars4x32_f16, draw_scale_ars4x32_bf16 \
+    }
+#else
+#define ARS_KERNELS \
+    { \
+        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, 0, 0, 0, 0 \
+    }
+#endif
 
 /* The name of the table, the one symbol of the file that includes this. */
 #define ARS_CONCAT_(a, b, c, d) a##b##c##d

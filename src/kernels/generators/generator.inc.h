@@ -38,12 +38,13 @@ static void OP_G(generate)(const dropwise_key *key, uint64_t counter, size_t n_b
         size_t done = 0;
         for (; n - done >= WHOLE; done += WHOLE)
             OP_G(blocks)(&keys, low + (uint32_t)done, OP_G(UNROLL), out + done * 16, NULL);
-        for (; n - done >= OP_G(VECTOR_BLOCKS); done += OP_G(VECTOR_BLOCKS))
-            OP_G(blocks)(&keys, low + (uint32_t)done, 1, out + done * 16, NULL);
-        if (done < n) {
+        for (; done < n; done += OP_G(VECTOR_BLOCKS)) {
+            /* A last part of a vector goes through a whole one on the stack. */
             uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
-            OP_G(blocks)(&keys, low + (uint32_t)done, 1, last, NULL);
-            memcpy(out + done * 16, last, (n - done) * 16);
+            const bool whole = n - done >= OP_G(VECTOR_BLOCKS);
+            OP_G(blocks)(&keys, low + (uint32_t)done, 1, whole ? out + done * 16 : last, NULL);
+            if (!whole)
+                memcpy(out + done * 16, last, (n - done) * 16);
         }
         counter += n;
         n_blocks -= n;
@@ -57,14 +58,15 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
     OP_G(schedule) keys;
     OP_G(make_schedule)(key, 0, &keys);
     size_t done = 0;
-    for (; n_blocks - done >= OP_G(VECTOR_BLOCKS); done += OP_G(VECTOR_BLOCKS))
-        OP_G(blocks_at)(&keys, counters + done, out + done * 16);
-    if (done < n_blocks) {
+    for (; done < n_blocks; done += OP_G(VECTOR_BLOCKS)) {
         uint64_t last_counters[OP_G(VECTOR_BLOCKS)] = {0};
         uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
-        memcpy(last_counters, counters + done, (n_blocks - done) * sizeof *counters);
-        OP_G(blocks_at)(&keys, last_counters, last);
-        memcpy(out + done * 16, last, (n_blocks - done) * 16);
+        const bool whole = n_blocks - done >= OP_G(VECTOR_BLOCKS);
+        if (!whole)
+            memcpy(last_counters, counters + done, (n_blocks - done) * sizeof *counters);
+        OP_G(blocks_at)(&keys, whole ? counters + done : last_counters, whole ? out + done * 16 : last);
+        if (!whole)
+            memcpy(out + done * 16, last, (n_blocks - done) * 16);
     }
 }
 
@@ -96,16 +98,14 @@ VEC_INLINE void OP_G(draw_run)(const OP_G(schedule) *keys, uint32_t low, size_t 
     for (; n_words - done >= LARGE / 4; done += LARGE / 4)
         OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
                          equal == NULL ? NULL : equal + done, NULL);
-    for (; n_words - done >= SMALL / 4; done += SMALL / 4)
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, below + done,
-                         equal == NULL ? NULL : equal + done, NULL);
-    if (done < n_words) {
+    for (; done < n_words; done += SMALL / 4) {
         uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
+        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
         OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
                          equal == NULL ? NULL : last_equal, NULL);
-        memcpy(below + done, last_below, (n_words - done) * sizeof *below);
+        memcpy(below + done, last_below, n * sizeof *below);
         if (equal != NULL)
-            memcpy(equal + done, last_equal, (n_words - done) * sizeof *equal);
+            memcpy(equal + done, last_equal, n * sizeof *equal);
     }
 }
 
@@ -126,7 +126,7 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
         OP_G(draw_run)(keys, low, n_words, threshold, below, equal);
 }
 
-#ifdef VEC_MERGES
+#ifdef VEC_OVERLAPS
 _Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 4) == 0,
                "batches of whole words");
 

@@ -1,18 +1,34 @@
 /*
  * Work that is done between the rounds of a generator, part by part: what waits for the caches or for memory
- * beside what waits for arithmetic. Included by apply_loops.inc.h.
+ * beside what waits for arithmetic. Included after elements/elements.inc.h by what generates.
  */
+#ifndef DROPWISE_OVERLAP_INC_H
+#define DROPWISE_OVERLAP_INC_H
+
 typedef enum overlap_element { SCALE_f64, SCALE_f32, SCALE_f16, SCALE_bf16 } overlap_element;
 
-/* Elements, in whole vectors, to be scaled where their bits are 1. All but the pointers is constant. */
+/* Elements, in whole vectors, to be scaled where their bits are 1. All but the pointers, and whether there
+ * are prefetches, is constant. */
 typedef struct overlap {
     overlap_element type;
     unsigned elements;
-    dropwise_residency residency;
+    bool nontemporal, prefetches;
     const uint8_t *bits, *x;
     uint8_t *y;
     dropwise_params factor;
 } overlap;
+
+/* Of so many equal shares, of whole words of 64 elements, the one with this number. */
+VEC_INLINE overlap overlap_share(const overlap *work, unsigned number, unsigned shares)
+{
+    static const uint8_t bytes[] = {[SCALE_f64] = 8, [SCALE_f32] = 4, [SCALE_f16] = 2, [SCALE_bf16] = 2};
+    overlap share = *work;
+    share.elements /= shares;
+    share.bits += number * share.elements / 8;
+    share.x += number * share.elements * bytes[share.type];
+    share.y += number * share.elements * bytes[share.type];
+    return share;
+}
 
 /* Part number `part` of so many; with NULL there is nothing to do. */
 VEC_INLINE void overlap_part(const overlap *work, unsigned part, unsigned parts)
@@ -20,17 +36,34 @@ VEC_INLINE void overlap_part(const overlap *work, unsigned part, unsigned parts)
     if (work == NULL)
         return;
     const unsigned n = work->elements;
+    const bool nontemporal = work->nontemporal;
     switch (work->type) {
     case SCALE_f64:
-        apply_part_f64(work->residency, work->bits, n, part, parts, work->x, work->y, work->factor.f64[0]);
+        apply_part_f64(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
+                       work->factor.f64[0]);
         break;
     case SCALE_f32:
-        apply_part_f32(work->residency, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_f32(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
+                       work->factor.f32[0]);
         break;
     case SCALE_f16:
-        apply_part_f16(work->residency, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_f16(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
+                       work->factor.f32[0]);
         break;
     default:
-        apply_part_bf16(work->residency, work->bits, n, part, parts, work->x, work->y, work->factor.f32[0]);
+        apply_part_bf16(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
+                        work->factor.f32[0]);
     }
 }
+
+/* All of it, word by word. */
+VEC_INLINE void overlap_words(const overlap *work)
+{
+    const unsigned words = work == NULL ? 0 : work->elements / 64;
+    for (unsigned w = 0; w < words; w++) {
+        const overlap word = overlap_share(work, w, words);
+        overlap_part(&word, 0, 1);
+    }
+}
+
+#endif

@@ -1,7 +1,7 @@
 /*
  * The generators Philox4x32-10 and Philox4x32-7 (Salmon et al., SC11).
  *
- * Included by generators_all.inc.h, once for each number of rounds, with the parameters
+ * Included by all_kernels.inc.h, once for each number of rounds, with the parameters
  *   GENERATOR  philox4x32_10 or philox4x32_7
  *   ROUNDS     10 or 7
  * after philox_round.inc.h.

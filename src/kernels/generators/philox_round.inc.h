@@ -1,7 +1,7 @@
 /*
  * One round of Philox4x32 (Salmon et al., SC11) for VWORD_LANES blocks at once.
  *
- * Included by generators_all.inc.h after a vector header, of which it uses vword: a vector of 32-bit words,
+ * Included by all_kernels.inc.h after a vector header, of which it uses vword: a vector of 32-bit words,
  * one word of as many different blocks.
  *
  * A round turns the counter words (c0, c1, c2, c3) into

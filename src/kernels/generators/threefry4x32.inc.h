@@ -1,13 +1,13 @@
 /*
  * The generator Threefry4x32-20 (Salmon et al., SC11), a cipher of additions, rotations and exclusive ors.
  *
- * Included by generators_all.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
+ * Included by all_kernels.inc.h with the parameter GENERATOR, threefry4x32_20. Of the vector header it
  * uses vec_b32: here one word of LANES_b32 different blocks.
  */
 typedef struct VEC_ALIASING schedule_threefry4x32_20 {
-    uint32_t key[5];    /* the four words and their parity */
-    uint32_t high;      /* counter word 1                  */
-    uint32_t stream[2]; /* counter words 2 and 3           */
+    uint32_t key[9];    /* the four words and their parity, and again */
+    uint32_t high;      /* counter word 1                             */
+    uint32_t stream[2]; /* counter words 2 and 3                      */
 } schedule_threefry4x32_20;
 
 enum {
@@ -28,6 +28,7 @@ VEC_INLINE void make_schedule_threefry4x32_20(const dropwise_key *key, uint32_t 
         keys->key[i] = key->key[i];
         keys->key[4] ^= key->key[i];
     }
+    memcpy(keys->key + 5, keys->key, 4 * sizeof *keys->key);
     keys->high = high;
     memcpy(keys->stream, key->stream, sizeof keys->stream);
 }
@@ -45,30 +46,47 @@ VEC_INLINE void add_key_threefry4x32_20(const schedule_threefry4x32_20 *keys, un
 {
     VEC_UNROLL
     for (unsigned i = 0; i < 4; i++) {
-        const uint32_t word = keys->key[(time + i) % 5] + (i == 3 ? time : 0);
+        const uint32_t word = keys->key[time + i] + (i == 3 ? time : 0);
         s->x[i] = add_b32(s->x[i], set_b32(word));
     }
 }
 
-VEC_INLINE void rounds_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned n_vectors,
-                                       state_threefry4x32_20 *s, const overlap *work)
+/* Rounds 4 group to 4 group + 3, of which the constants are those of every second group. */
+VEC_INLINE void group_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned group, bool odd,
+                                      unsigned n_vectors, state_threefry4x32_20 *s, const overlap *work)
 {
-    static const int rotations[8][2] = {{10, 26}, {11, 21}, {13, 27}, {23, 5},
-                                        {6, 20},  {17, 11}, {25, 10}, {18, 20}};
-    for (unsigned u = 0; u < n_vectors; u++)
-        add_key_threefry4x32_20(keys, 0, &s[u]);
+    static const int rotations[2][4][2] = {{{10, 26}, {11, 21}, {13, 27}, {23, 5}},
+                                           {{6, 20}, {17, 11}, {25, 10}, {18, 20}}};
     VEC_UNROLL
-    for (unsigned r = 0; r < 20; r++) {
+    for (unsigned r = 0; r < 4; r++) {
         const unsigned b = r % 2 == 0 ? 1 : 3, d = r % 2 == 0 ? 3 : 1;
         VEC_UNROLL
         for (unsigned u = 0; u < n_vectors; u++) {
-            mix_threefry4x32_20(&s[u], 0, b, rotations[r % 8][0]);
-            mix_threefry4x32_20(&s[u], 2, d, rotations[r % 8][1]);
-            if (r % 4 == 3)
-                add_key_threefry4x32_20(keys, r / 4 + 1, &s[u]);
+            mix_threefry4x32_20(&s[u], 0, b, rotations[odd][r][0]);
+            mix_threefry4x32_20(&s[u], 2, d, rotations[odd][r][1]);
         }
-        overlap_part(work, r, 20);
+        overlap_part(work, odd * 4 + r, 8);
     }
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        add_key_threefry4x32_20(keys, group + 1, &s[u]);
+}
+
+/* Two groups at a time, half of the work each time, and the last one: unrolled, it is twice as large. */
+VEC_INLINE void rounds_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned n_vectors,
+                                       state_threefry4x32_20 *s, const overlap *work)
+{
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        add_key_threefry4x32_20(keys, 0, &s[u]);
+    for (unsigned group = 0; group < 4; group += 2) {
+        overlap half;
+        if (work != NULL)
+            half = overlap_share(work, group / 2, 2);
+        group_threefry4x32_20(keys, group, false, n_vectors, s, work == NULL ? NULL : &half);
+        group_threefry4x32_20(keys, group + 1, true, n_vectors, s, work == NULL ? NULL : &half);
+    }
+    group_threefry4x32_20(keys, 4, false, n_vectors, s, NULL);
 }
 
 VEC_INLINE void blocks_threefry4x32_20(const schedule_threefry4x32_20 *keys, uint32_t low, unsigned n_vectors,

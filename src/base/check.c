@@ -1,5 +1,6 @@
+#include "base/check.h"
+
 #include "base/bytes.h"
-#include "api/check.h"
 
 dropwise_status dropwise_check_mask(const dropwise_mask *mask)
 {

@@ -1,109 +1,10 @@
 /*
- * Kernels of the variants of dropout, for one type that is computed in.
+ * Kernels noise_NAME, words of the stream to reals, and relaxed_grad and dot, for one type that is computed
+ * in. Sums are in f64 whatever the type: add_terms, which kernels/all_kernels.inc.h has for both.
  *
- * Included by variants_all.inc.h after fused.inc.h, whose loads and stores of a part of a vector they use,
- * once for f32 and once for f64, with these parameters:
- *   REAL, NUMBER, WIDTH  as in fused.inc.h
- *   BELOW_ONE            the largest number below 1
+ * BELOW_ONE, a parameter, is the largest number below 1.
  */
 #include "kernels/template.h"
-
-/* A whole vector of numbers, past the caches or not. */
-VEC_INLINE void OP_R(put_whole)(bool nontemporal, void *p, size_t i, OP_R(vec) v)
-{
-    uint8_t *out = (uint8_t *)p + i * sizeof(NUMBER);
-    if (nontemporal)
-        OP_W(store_nt)(out, OP_W(as)(v));
-    else
-        OP_W(store)(out, OP_W(as)(v));
-}
-
-/* ---- Alpha dropout ---- */
-
-/* A NaN can only be that of x, which stays: no ISA makes another one of it. */
-VEC_INLINE OP_R(vec) OP_R(affine)(uint64_t word, unsigned lane, OP_R(vec) x, const NUMBER *p)
-{
-    const OP_R(vec) kept = OP_R(add)(OP_R(mul)(x, OP_R(set)(p[0])), OP_R(set)(p[1]));
-    return OP_R(as)(OP_W(either)(OP_W(as)(kept), OP_W(as)(OP_R(set)(p[2])), word, lane));
-}
-
-VEC_INLINE void OP_R(affine_loop)(bool nontemporal, const void *bits, size_t n, const void *x,
-                                  const dropwise_params *params, void *y)
-{
-    const NUMBER *p = params->REAL;
-    size_t i = 0;
-    for (; n - i >= 64; i += 64) {
-        const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
-        VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            OP_R(put_whole)(nontemporal, y, i + lane,
-                            OP_R(affine)(word, lane, OP_R(load_reals)(x, i + lane, SIZE_MAX), p));
-    }
-    for (; i < n; i += LANES)
-        OP_R(store_part)((uint8_t *)y + i * sizeof(NUMBER), n - i,
-                         OP_R(affine)(OP_R(word)(bits, i, n), i % 64, OP_R(load_reals)(x, i, n), p));
-}
-
-static void OP_R(affine_kept)(const void *bits, size_t n, const void *x, const dropwise_params *params,
-                              void *y)
-{
-    OP_R(affine_loop)(false, bits, n, x, params, y);
-}
-
-static void OP_R(affine_kept_nt)(const void *bits, size_t n, const void *x, const dropwise_params *params,
-                                 void *y)
-{
-    OP_R(affine_loop)(true, bits, n, x, params, y);
-}
-
-/* ---- Two operands ---- */
-
-typedef OP_R(vec) OP_R(combination)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p);
-
-VEC_INLINE OP_R(vec) OP_R(mix_of)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p)
-{
-    return OP_R(add)(OP_R(mul)(a, OP_R(set)(p[0])), OP_R(mul)(b, OP_R(set)(p[1])));
-}
-
-VEC_INLINE OP_R(vec) OP_R(modulate_of)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p)
-{
-    return OP_R(mul)(a, OP_R(add)(OP_R(set)(p[0]), OP_R(mul)(b, OP_R(set)(p[1]))));
-}
-
-VEC_INLINE void OP_R(combine)(OP_R(combination) *of, bool nontemporal, size_t n, const void *a, const void *b,
-                              const dropwise_params *params, void *y)
-{
-    const NUMBER *p = params->REAL;
-    size_t i = 0;
-    for (; n - i >= LANES; i += LANES)
-        OP_R(put_whole)(
-            nontemporal, y, i,
-            OP_R(canonical)(of(OP_R(load_reals)(a, i, SIZE_MAX), OP_R(load_reals)(b, i, SIZE_MAX), p)));
-    if (i < n)
-        OP_R(store_reals)(y, i, n, of(OP_R(load_reals)(a, i, n), OP_R(load_reals)(b, i, n), p));
-}
-
-static void OP_R(mix)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
-{
-    OP_R(combine)(OP_R(mix_of), false, n, a, b, params, y);
-}
-
-static void OP_R(mix_nt)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
-{
-    OP_R(combine)(OP_R(mix_of), true, n, a, b, params, y);
-}
-
-static void OP_R(modulate)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
-{
-    OP_R(combine)(OP_R(modulate_of), false, n, a, b, params, y);
-}
-
-static void OP_R(modulate_nt)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
-{
-    OP_R(combine)(OP_R(modulate_of), true, n, a, b, params, y);
-}
-
-/* ---- Words to numbers ---- */
 
 /* (w + 1/2) / 2^32, in the open interval from 0 to 1, of a word that was converted. */
 VEC_INLINE OP_R(vec) OP_R(uniform_of)(OP_R(vec) word)
@@ -200,8 +101,3 @@ static void OP_R(dot)(size_t n, const void *a, const void *b, double *sums)
         OP_R(add_terms)(partial, i, OP_R(mul)(OP_R(load_reals)(a, i, n), OP_R(load_reals)(b, i, n)));
     store_sums_f64(partial, sums);
 }
-
-#undef REAL
-#undef NUMBER
-#undef WIDTH
-#undef BELOW_ONE

@@ -1,6 +1,6 @@
 /*
- * The loops of apply.inc.h for all elements. Included after a vector header by each kernels_<isa>.c, and by
- * each ars_<instructions>.c.
+ * apply.inc.h for every type of element. Included after a vector header by each kernels_<isa>.c and by each
+ * ars_<instructions>.c.
  */
 
 static inline vec_b16 load_kept_times_f16(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
@@ -48,5 +48,3 @@ static inline vec_b16 load_kept_times_bf16(const uint8_t *p, float factor, uint6
 #define ELEMENT b8
 #define WIDTH b8
 #include "kernels/elements/apply.inc.h"
-
-#include "kernels/generators/overlap.inc.h"

@@ -1,0 +1,146 @@
+/*
+ * Every kernel. Included by each kernels_<isa>.c after its vector header. kernels.inc lists them, and says
+ * which template makes each of them, with which parameter.
+ */
+
+/* ---- Elements ---- */
+
+#include "kernels/elements/elements.inc.h"
+
+#define WIDTH b64
+#include "kernels/elements/nonzero.inc.h"
+#include "kernels/elements/select.inc.h"
+#undef WIDTH
+
+#define WIDTH b32
+#include "kernels/elements/nonzero.inc.h"
+#include "kernels/elements/select.inc.h"
+#undef WIDTH
+
+#define WIDTH b16
+#include "kernels/elements/nonzero.inc.h"
+#include "kernels/elements/select.inc.h"
+#undef WIDTH
+
+#define WIDTH b8
+#include "kernels/elements/nonzero.inc.h"
+#include "kernels/elements/select.inc.h"
+#undef WIDTH
+
+#include "kernels/elements/clear.inc.h"
+#include "kernels/elements/small_floats.inc.h"
+
+#define DTYPE f16
+#define BYTES 2
+#include "kernels/elements/convert.inc.h"
+
+#define DTYPE bf16
+#define BYTES 2
+#include "kernels/elements/convert.inc.h"
+
+#define DTYPE f8_e4m3
+#define BYTES 1
+#include "kernels/elements/convert.inc.h"
+
+#define DTYPE f8_e4m3_sat
+#define BYTES 1
+#define NARROWS
+#include "kernels/elements/convert.inc.h"
+
+#define DTYPE f8_e5m2
+#define BYTES 1
+#include "kernels/elements/convert.inc.h"
+
+#define DTYPE f8_e5m2_sat
+#define BYTES 1
+#define NARROWS
+#include "kernels/elements/convert.inc.h"
+
+/* ---- Bits ---- */
+
+#include "kernels/bits/erode.inc.h"
+
+/* ---- Reals: what is computed, in f32 and in f64. Narrower elements go through f32. ---- */
+
+#define REAL f32
+#define NUMBER float
+#define WIDTH b32
+#include "kernels/reals/vector_io.inc.h"
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+
+#define REAL f64
+#define NUMBER double
+#define WIDTH b64
+#include "kernels/reals/vector_io.inc.h"
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+
+/* Adds a vector of terms i, i + 1, ... to 16 partial sums in f64, term i to sum i mod 16. */
+VEC_INLINE void add_terms_f32(vec_f64 *partial, size_t i, vec_f32 v)
+{
+    uint8_t terms[sizeof v];
+    store_b32(terms, as_b32(v));
+    for (size_t k = 0; k < LANES_b32; k += LANES_b64)
+        add_to_sums_f64(partial, i + k, f64_of_f32(terms + k * sizeof(float)));
+}
+
+VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
+{
+    add_to_sums_f64(partial, i, v);
+}
+
+#define REAL f32
+#define NUMBER float
+#define WIDTH b32
+#define BELOW_ONE 0x1.fffffep-1f
+#include "kernels/reals/residual.inc.h"
+#include "kernels/reals/activation.inc.h"
+#include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/affine.inc.h"
+#include "kernels/reals/noise.inc.h"
+#include "kernels/reals/dropconnect.inc.h"
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+#undef BELOW_ONE
+
+#define REAL f64
+#define NUMBER double
+#define WIDTH b64
+#define BELOW_ONE 0x1.fffffffffffffp-1
+#include "kernels/reals/residual.inc.h"
+#include "kernels/reals/activation.inc.h"
+#include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/affine.inc.h"
+#include "kernels/reals/noise.inc.h"
+#include "kernels/reals/dropconnect.inc.h"
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+#undef BELOW_ONE
+
+#include "kernels/reals/map.inc.h"
+
+/* ---- Generators ---- */
+
+#include "kernels/generators/overlap.inc.h"
+#include "kernels/generators/philox_round.inc.h"
+
+#define GENERATOR philox4x32_10
+#define ROUNDS 10
+#include "kernels/generators/philox4x32.inc.h"
+
+#define GENERATOR philox4x32_7
+#define ROUNDS 7
+#include "kernels/generators/philox4x32.inc.h"
+
+#define GENERATOR threefry4x32_20
+#include "kernels/generators/threefry4x32.inc.h"
+
+/* ---- Foreign: random numbers of other systems, and what makes bits of them ---- */
+
+#include "kernels/foreign/compare.inc.h"
+#include "kernels/foreign/words.inc.h"
