@@ -118,7 +118,7 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 }
 
 /*
- * How many bytes ahead lines are asked for: those that are read of L2, which memory takes a while to fill;
+ * How many bytes ahead lines are prefetched: those that are read of L2, which memory takes a while to fill;
  * those that are written of L1, so that stores do not wait.
  */
 enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };

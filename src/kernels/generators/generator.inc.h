@@ -4,14 +4,14 @@
  * Included once for each generator, by the file that has the generator itself, with the parameter
  *   GENERATOR  its name, in the kernels' names
  * after these inline functions and constants, in which NAME stands for it:
- *   schedule_NAME                            what is worked out once; VEC_ALIASING, as it lies in a schedule
- *   make_schedule_NAME(key, high, keys)        fills it; blocks have the high counter word `high`
- *   VECTOR_BLOCKS_NAME                           blocks of a vector: 1, 2 or a multiple of 4
+ *   schedule_NAME                        what is worked out once; VEC_ALIASING, as it lies in a schedule
+ *   make_schedule_NAME(key, high, keys)  fills it; blocks have the high counter word `high`
+ *   VECTOR_BLOCKS_NAME                   blocks of a vector: 1, 2 or a multiple of 4
  *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
- *   OVERLAPPED_NAME                          likewise while elements are scaled; they make 1, 2 or 4 words
+ *   OVERLAPPED_NAME                      likewise while elements are scaled; they make 1, 2 or 4 words
  *   blocks_NAME(keys, low, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
- *                                        words low, low + 1, ...; meanwhile `work`, all of it
+ *                                        words low, low + 1, ..., overlapped with `work`, all of it
  *   blocks_at_NAME(keys, counters, out)  one vector of blocks whose counters are listed
  */
 #include "kernels/template.h"
@@ -21,7 +21,7 @@
 #define SMALL (OP_G(VECTOR_BLOCKS) < 4 ? 4 : OP_G(VECTOR_BLOCKS))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
 /* Blocks that are drawn while elements are scaled. */
-#define OVERLAPPED (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
+#define OVERLAPPED_BLOCKS (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
 
 _Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
 
@@ -77,7 +77,7 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
 VEC_INLINE void OP_G(draw_words)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t threshold,
                                  uint64_t *below, uint64_t *equal, const overlap *work)
 {
-    uint8_t bytes[(LARGE > OVERLAPPED ? LARGE : OVERLAPPED) * 16];
+    uint8_t bytes[(LARGE > OVERLAPPED_BLOCKS ? LARGE : OVERLAPPED_BLOCKS) * 16];
     const unsigned n_vectors = blocks < WHOLE ? blocks / OP_G(VECTOR_BLOCKS) : OP_G(UNROLL);
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
@@ -121,7 +121,7 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
 }
 
 #ifdef VEC_OVERLAPS
-_Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 4) == 0,
+_Static_assert(OVERLAPPED_BLOCKS % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED_BLOCKS / 4) == 0,
                "batches of whole words");
 
 #define ELEMENT f64
@@ -137,7 +137,7 @@ _Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 
 #include "kernels/generators/draw_scale.inc.h"
 #endif
 
-#undef OVERLAPPED
+#undef OVERLAPPED_BLOCKS
 #undef WHOLE
 #undef SMALL
 #undef LARGE
