@@ -304,6 +304,7 @@ static void test_isa(void **state)
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_NEON), "neon");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX2), "avx2");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX512), "avx512");
+    assert_string_equal(dropwise_isa_name(DROPWISE_ISA_RVV), "rvv");
     static const dropwise_isa unknown[] = {-1, DROPWISE_ISA_COUNT, 99, INT32_MIN};
     const dropwise_isa before = dropwise_isa_active();
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {

@@ -189,6 +189,18 @@ static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
     return vbslq_u32(choice, a, b);
 }
 
+/* vec_b32 is what vword is. */
+#define load_counters_b32 load_counters_b32
+static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
+{
+    vword_load_counters(p, lo, hi);
+}
+
+static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
+{
+    vword_store_blocks(p, a, b, c, d);
+}
+
 #define store_pairs_b32 store_pairs_b32
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
 {

@@ -55,17 +55,10 @@ static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
 }
 
 #ifdef DROPWISE_HAVE_SLEEF
-/* The header hides them where the compiler may not use FMA itself; who calls them checks the CPU. */
-#ifndef FP_FAST_FMA
-#define FP_FAST_FMA 1
-#endif
-#ifndef FP_FAST_FMAF
-#define FP_FAST_FMAF 1
-#endif
-#include <sleef.h>
+#include "scalar/sleef_scalar.h"
 
-#define SLEEF_F32(function, ulp) Sleef_finz_##function##f1_##ulp##purecfma
-#define SLEEF_F64(function, ulp) Sleef_finz_##function##d1_##ulp##purecfma
+#define SLEEF_F32 SLEEF_SCALAR_F32
+#define SLEEF_F64 SLEEF_SCALAR_F64
 typedef Sleef_float_2 sleef_pair_f32;
 typedef Sleef_double_2 sleef_pair_f64;
 #endif

@@ -25,15 +25,6 @@ static inline void vword_store(uint8_t *p, vword v)
     store_le32(p, v);
 }
 
-#define vword_store_blocks vword_store_blocks
-static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
-{
-    store_le32(p, a);
-    store_le32(p + 4, b);
-    store_le32(p + 8, c);
-    store_le32(p + 12, d);
-}
-
 #include "kernels/vec/generic_words.h"
 
 #endif

@@ -244,6 +244,7 @@ static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
     return _mm256_add_epi32(set_b32(base), order);
 }
 
+#define load_counters_b32 load_counters_b32
 static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
 {
     const __m256i even_then_odd = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);

@@ -201,6 +201,7 @@ static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
     return _mm512_add_epi32(set_b32(base), _mm512_add_epi32(set_b32(vector * LANES_b32), order_b32()));
 }
 
+#define load_counters_b32 load_counters_b32
 static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
 {
     const __m512i first = _mm512_loadu_si512(p), second = _mm512_loadu_si512(p + 8);

@@ -2,7 +2,7 @@
 #ifndef DROPWISE_GENERIC_BITS_H
 #define DROPWISE_GENERIC_BITS_H
 
-#include "kernels/vec/generic_words.h"
+#include "kernels/vec/vec.h"
 
 /* ---- Moved ---- */
 
@@ -133,7 +133,7 @@ static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned l
 }
 #endif
 
-/* ---- Integers: bitwise operators are the same for any type of vector, others are for lanes of that width ---- */
+/* ---- Integers: bitwise operators do for any type of vector, others for one whose lanes have that width ---- */
 
 #ifndef add_b32
 static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
@@ -227,21 +227,38 @@ static inline void store_le_b32(uint8_t *p, vec_b32 v)
 }
 #endif
 
-/* Words of blocks, where vec_b32 is what vword is. */
+/* ---- Words of blocks ---- */
+
 #ifndef counters_b32
 static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
 {
     return add_b32(set_b32(base + vector * LANES_b32), load_b32((const uint8_t *)lane_numbers));
 }
+#endif
 
+#ifndef load_counters_b32
 static inline void load_counters_b32(const uint64_t *p, vec_b32 *lo, vec_b32 *hi)
 {
-    vword_load_counters(p, lo, hi);
+    uint32_t low[LANES_b32], high[LANES_b32];
+    for (unsigned lane = 0; lane < LANES_b32; lane++) {
+        low[lane] = (uint32_t)p[lane];
+        high[lane] = (uint32_t)(p[lane] >> 32);
+    }
+    *lo = load_b32((const uint8_t *)low);
+    *hi = load_b32((const uint8_t *)high);
 }
 
 static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c, vec_b32 d)
 {
-    vword_store_blocks(p, a, b, c, d);
+    enum { BYTES = sizeof(vec_b32) };
+    uint8_t vectors[4 * BYTES];
+    uint8_t *to = LANES_b32 == 1 ? p : vectors;
+    store_le_b32(to, a);
+    store_le_b32(to + BYTES, b);
+    store_le_b32(to + 2 * BYTES, c);
+    store_le_b32(to + 3 * BYTES, d);
+    if (LANES_b32 > 1)
+        store_in_turn(p, 4, LANES_b32, 4, vectors);
 }
 #endif
 

@@ -205,7 +205,7 @@ static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
 
 /* ---- SLEEF's functions ---- */
 
-#ifdef DROPWISE_HAVE_SLEEF
+#if defined(DROPWISE_HAVE_SLEEF) && !defined(exp_f32)
 static inline vec_f32 exp_f32(vec_f32 v)
 {
     return SLEEF_F32(exp, u10)(v);

@@ -4,7 +4,7 @@
 
 #include "kernels/vec/vec.h"
 
-/* ---- vword: bitwise operators are the same for any type of vector; additions are for lanes of 32 bits ---- */
+/* ---- vword: bitwise operators do for any type of vector, others for one whose lanes have 32 bits ---- */
 
 #ifndef vword_add
 static inline vword vword_add(vword a, vword b)
@@ -67,12 +67,15 @@ static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m
 #ifndef vword_store_blocks
 static inline void vword_store_blocks(uint8_t *p, vword a, vword b, vword c, vword d)
 {
-    uint8_t words[4][VWORD_LANES * 4];
-    vword_store(words[0], a);
-    vword_store(words[1], b);
-    vword_store(words[2], c);
-    vword_store(words[3], d);
-    store_in_turn(p, 4, VWORD_LANES, 4, words);
+    enum { BYTES = VWORD_LANES * 4 };
+    uint8_t vectors[4 * BYTES];
+    uint8_t *to = VWORD_LANES == 1 ? p : vectors; /* of one lane, they are in turn as they are */
+    vword_store(to, a);
+    vword_store(to + BYTES, b);
+    vword_store(to + 2 * BYTES, c);
+    vword_store(to + 3 * BYTES, d);
+    if (VWORD_LANES > 1)
+        store_in_turn(p, 4, VWORD_LANES, 4, vectors);
 }
 #endif
 

@@ -8,10 +8,10 @@
  *
  *     #define vword_xor3 vword_xor3
  *
- * by which the generic header sees that it is there, and readers that it takes the place of another one; Linux
- * does so. Functions that a generic header has under one such word go together. A tier without bits and reals
+ * by which the generic header sees that it is there, and readers that it takes the place of another one, as
+ * in Linux. Functions that a generic header has under one such word go together. A tier without bits and reals
  * includes those of the scalar tier, vectors of one lane: so a new tier begins with its words. The scalar
- * tier's are also the plainest to read.
+ * tier has the plainest ones to read.
  *
  * Pointers are to bytes and need no alignment. Starred functions that store are for little-endian machines.
  *
@@ -97,8 +97,8 @@
  *                                 that this undoes
  *   SLEEF_F32(function,ulp), SLEEF_F64, sleef_pair_f32, sleef_pair_f64
  *                                 the names of SLEEF's deterministic functions on such vectors, where
- *                                 DROPWISE_HAVE_SLEEF is defined; a tier for which SLEEF has none leaves them
- *                                 out, and has the scalar tier's called for each lane
+ *                                 DROPWISE_HAVE_SLEEF is defined; a tier that SLEEF has none for includes
+ *                                 scalar/sleef_by_lane.h instead
  * * exp_f32, erf_f32, tanh_f32, log_f32, sincospi_f32(v,sine,cosine), and of f64
  *                                 of 1 ULP; the last two, which noise is made of, of 3.5 ULP at half the time
  *
