@@ -8,7 +8,7 @@
 /*
  * Whether the vector instructions that a CPU has are those of version 1.0: some have those of version 0.7.1,
  * and systems that set the same bit of HWCAP. What asks for elements of 64 bits in version 1.0 asks for 512
- * bits in the other one, which no CPU has: vtype is then negative. By numbers, as the compiler may not know V.
+ * bits in the other one, which no CPU has: vtype is then negative. By numbers, as compilers may not know V.
  */
 static int is_version_1(void)
 {

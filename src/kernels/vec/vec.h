@@ -9,9 +9,9 @@
  *     #define vword_xor3 vword_xor3
  *
  * by which the generic header sees that it is there, and readers that it takes the place of another one, as
- * in Linux. Functions that a generic header has under one such word go together. A tier without bits and reals
- * includes those of the scalar tier, vectors of one lane: so a new tier begins with its words. The scalar
- * tier has the plainest ones to read.
+ * in Linux. Functions that a generic header has under one such word go together. A tier without bits and
+ * reals includes those of the scalar tier, vectors of one lane: so a new tier begins with its words. The
+ * scalar tier has the plainest ones to read.
  *
  * Pointers are to bytes and need no alignment. Starred functions that store are for little-endian machines.
  *
