@@ -133,7 +133,7 @@ static inline vec_b64 either_b64(vec_b64 a, vec_b64 b, uint64_t bits, unsigned l
 }
 #endif
 
-/* ---- Integers: bitwise operators do for any type of vector, others for one whose lanes have that width ---- */
+/* ---- Integers: bitwise operators do for any type of vector, others for one of lanes of that width ---- */
 
 #ifndef add_b32
 static inline vec_b32 add_b32(vec_b32 a, vec_b32 b)
