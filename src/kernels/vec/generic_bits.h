@@ -265,10 +265,12 @@ static inline void store_blocks_b32(uint8_t *p, vec_b32 a, vec_b32 b, vec_b32 c,
 #ifndef store_pairs_b32
 static inline void store_pairs_b32(uint8_t *p, vec_b32 low, vec_b32 high)
 {
-    uint8_t halves[2][sizeof(vec_b32)];
-    store_le_b32(halves[0], low);
-    store_le_b32(halves[1], high);
-    store_in_turn(p, 2, LANES_b32, 4, halves);
+    uint8_t halves[2 * sizeof(vec_b32)];
+    uint8_t *to = LANES_b32 == 1 ? p : halves;
+    store_le_b32(to, low);
+    store_le_b32(to + sizeof low, high);
+    if (LANES_b32 > 1)
+        store_in_turn(p, 2, LANES_b32, 4, halves);
 }
 #endif
 
