@@ -14,7 +14,7 @@ import sys
 
 KIB, MIB = 1 << 10, 1 << 20
 SIZES = [16 * KIB, 256 * KIB, MIB, 64 * MIB, 256 * MIB]
-TIERS = ["scalar", "neon", "avx2", "avx512"]
+TIERS = ["scalar", "neon", "rvv", "avx2", "avx512"]
 WIDTHS = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}
 
 

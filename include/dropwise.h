@@ -487,7 +487,7 @@ static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, siz
 /*
  * A tier is the set of kernels for one instruction set. All tiers give the same bits. The best one
  * that the CPU and the operating system can run is chosen when the library is loaded. The environment
- * variable DROPWISE_ISA=scalar|avx2|avx512|neon can lower the choice; a value that names no usable
+ * variable DROPWISE_ISA=scalar|avx2|avx512|neon|rvv can lower the choice; a value that names no usable
  * tier is ignored, and dropwise_isa_reason says so. Set-user-ID programs do not read it.
  */
 typedef int32_t dropwise_isa;
@@ -498,10 +498,11 @@ enum {
     DROPWISE_ISA_NEON = 2,   /* AArch64 Advanced SIMD, little-endian            */
     DROPWISE_ISA_AVX2 = 3,   /* x86-64 AVX2                                     */
     DROPWISE_ISA_AVX512 = 4, /* x86-64 AVX-512 F, BW, DQ, VL                    */
-    DROPWISE_ISA_COUNT = 5   /* tiers are numbered from 1 to below this         */
+    DROPWISE_ISA_RVV = 5,    /* RISC-V Vector 1.0                               */
+    DROPWISE_ISA_COUNT = 6   /* tiers are numbered from 1 to below this         */
 };
 
-/* "scalar", "neon", "avx2", "avx512"; NULL for a number that is no tier. */
+/* "scalar", "neon", "avx2", "avx512", "rvv"; NULL for a number that is no tier. */
 DROPWISE_API const char *dropwise_isa_name(dropwise_isa isa);
 
 /* DROPWISE_OK, or why the tier cannot run here: ISA_UNKNOWN, ISA_NOT_BUILT, ISA_NOT_USABLE. */

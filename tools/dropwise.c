@@ -27,7 +27,7 @@ enum { CHUNK = 1 << 18 };
 #define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
 #define GENERATOR \
     {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, threefry4x32-20 or ars4x32-7"}
-#define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
+#define ISA {"isa", "I", false, "tier: scalar, neon, rvv, avx2 or avx512 (default: the best)"}
 /* clang-format on */
 
 static const option_spec mask_options[] = {

@@ -282,6 +282,7 @@ extern const dropwise_kernels dropwise_kernels_scalar;
 extern const dropwise_kernels dropwise_kernels_neon;
 extern const dropwise_kernels dropwise_kernels_avx2;
 extern const dropwise_kernels dropwise_kernels_avx512;
+extern const dropwise_kernels dropwise_kernels_rvv;
 
 /* The table of a tier that is built and that this machine can run, else NULL. */
 const dropwise_kernels *dropwise_kernels_get(int32_t isa);

@@ -34,7 +34,7 @@ static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_AVX512BW] = "avx512bw", [DROPWISE_CPU_AVX512DQ] = "avx512dq",
     [DROPWISE_CPU_AVX512VL] = "avx512vl", [DROPWISE_CPU_AVX512CD] = "avx512cd",
     [DROPWISE_CPU_NEON] = "neon",         [DROPWISE_CPU_AES] = "aes",
-    [DROPWISE_CPU_VAES] = "vaes",
+    [DROPWISE_CPU_VAES] = "vaes",         [DROPWISE_CPU_RVV] = "rvv",
 };
 
 typedef struct tier {
@@ -49,6 +49,13 @@ static const tier tiers[] = {
     {DROPWISE_ISA_NEON, "neon",
 #ifdef DROPWISE_HAVE_NEON
      &dropwise_kernels_neon
+#else
+     NULL
+#endif
+    },
+    {DROPWISE_ISA_RVV, "rvv",
+#ifdef DROPWISE_HAVE_RVV
+     &dropwise_kernels_rvv
 #else
      NULL
 #endif

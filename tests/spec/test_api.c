@@ -335,6 +335,7 @@ static void every_tier_has_its_name(void **state)
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_NEON), "neon");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX2), "avx2");
     assert_string_equal(dropwise_isa_name(DROPWISE_ISA_AVX512), "avx512");
+    assert_string_equal(dropwise_isa_name(DROPWISE_ISA_RVV), "rvv");
 }
 
 static void a_tier_that_is_unknown_is_refused_and_the_choice_stays(void **state)

@@ -244,7 +244,7 @@ def test_isa():
         check_output(f"--isa {isa}", expected, *base, "--isa", isa)
         chosen = run("info", env={"DROPWISE_ISA": isa}).stdout.decode()
         check(f"info with DROPWISE_ISA={isa}", f"tier chosen   {isa}: asked for" in chosen)
-    for isa in {"scalar", "neon", "avx2", "avx512"} - set(usable):
+    for isa in {"scalar", "neon", "rvv", "avx2", "avx512"} - set(usable):
         check_failure(f"unusable --isa {isa}", "usable here", *base, "--isa", isa)
     check_usage("unknown --isa", *base, "--isa", "sse9")
 

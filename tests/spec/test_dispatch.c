@@ -15,7 +15,7 @@
 /* Tiers from the best on: an order that their numbers in the ABI do not give. */
 static dropwise_isa best_tier(void)
 {
-    static const char *const from_best[] = {"avx512", "avx2", "neon", "scalar"};
+    static const char *const from_best[] = {"avx512", "avx2", "rvv", "neon", "scalar"};
     assert_int_equal(sizeof from_best / sizeof from_best[0], DROPWISE_ISA_COUNT - 1);
     for (size_t i = 0; i < sizeof from_best / sizeof from_best[0]; i++)
         for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)

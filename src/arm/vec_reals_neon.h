@@ -1,0 +1,125 @@
+/* Reals in Advanced SIMD vectors. kernels/vec/vec.h says what each function does. */
+#ifndef DROPWISE_VEC_REALS_NEON_H
+#define DROPWISE_VEC_REALS_NEON_H
+
+#include "arm/vec_bits_neon.h"
+
+typedef float32x4_t vec_f32;
+typedef float64x2_t vec_f64;
+
+static inline vec_f32 set_f32(float x)
+{
+    return vdupq_n_f32(x);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return vdupq_n_f64(x);
+}
+
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return vsqrtq_f32(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return vsqrtq_f64(v);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return vbslq_f32(choice, a, b);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return vbslq_f64(choice, a, b);
+}
+
+#define load_f16 load_f16
+static inline vec_f32 load_f16(const uint8_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+static inline void store_f16(uint8_t *p, vec_f32 v)
+{
+    vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
+}
+
+#define load_times_f16 load_times_f16
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+{
+    const float16x8_t x = vreinterpretq_f16_u16(load_b16(p));
+    const float32x4_t s = vdupq_n_f32(factor);
+    const float16x4_t low = vcvt_f16_f32(vmulq_f32(vcvt_f32_f16(vget_low_f16(x)), s));
+    return vreinterpretq_u16_f16(vcvt_high_f16_f32(low, vmulq_f32(vcvt_high_f32_f16(x), s)));
+}
+
+#define load_times_bf16 load_times_bf16
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+{
+    const uint16x8_t v = load_b16(p);
+    const float32x4_t s = vdupq_n_f32(factor);
+    const float32x4_t low = vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(v), 16));
+    const float32x4_t high = vreinterpretq_f32_u32(vshll_high_n_u16(v, 16));
+    const uint16x4_t low_cut = vshrn_n_u32(round_to_bf16(vreinterpretq_u32_f32(vmulq_f32(low, s))), 16);
+    return vshrn_high_n_u32(low_cut, round_to_bf16(vreinterpretq_u32_f32(vmulq_f32(high, s))), 16);
+}
+
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return vcvt_f64_f32(vreinterpret_f32_u8(vld1_u8(p)));
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return vcvtq_f32_u32(veorq_u32(load_b32(p), vdupq_n_u32(flip)));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const uint32x2_t words = veor_u32(vreinterpret_u32_u8(vld1_u8(p)), vdup_n_u32(flip));
+    return vcvtq_f64_u64(vmovl_u32(words));
+}
+
+#define word_pairs_f32 word_pairs_f32
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const uint32x4_t first = load_b32(p), second = load_b32(p + 16);
+    *even = vcvtq_f32_u32(vuzp1q_u32(first, second));
+    *odd = vcvtq_f32_u32(vuzp2q_u32(first, second));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const uint64x2_t pairs = load_b64(p);
+    *even = vcvtq_f64_u64(vandq_u64(pairs, vdupq_n_u64(0xFFFFFFFF)));
+    *odd = vcvtq_f64_u64(vshrq_n_u64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    store_b32(p, vreinterpretq_u32_f32(vzip1q_f32(even, odd)));
+    store_b32(p + 16, vreinterpretq_u32_f32(vzip2q_f32(even, odd)));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    store_b64(p, vreinterpretq_u64_f64(vzip1q_f64(even, odd)));
+    store_b64(p + 16, vreinterpretq_u64_f64(vzip2q_f64(even, odd)));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+#define SLEEF_F32(function, ulp) Sleef_finz_##function##f4_##ulp##advsimd
+#define SLEEF_F64(function, ulp) Sleef_finz_##function##d2_##ulp##advsimd
+typedef Sleef_float32x4_t_2 sleef_pair_f32;
+typedef Sleef_float64x2_t_2 sleef_pair_f64;
+#endif
+
+#include "kernels/vec/generic_reals.h"
+
+#endif

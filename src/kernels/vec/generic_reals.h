@@ -1,0 +1,264 @@
+/* Reals: what follows from the functions that a tier's vec_reals_<isa>.h has. vec.h says what each does. */
+#ifndef DROPWISE_GENERIC_REALS_H
+#define DROPWISE_GENERIC_REALS_H
+
+#include "kernels/vec/generic_bits.h"
+
+/* ---- The same bits ---- */
+
+static inline vec_b32 as_b32(vec_f32 v)
+{
+    vec_b32 u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static inline vec_f32 as_f32(vec_b32 v)
+{
+    vec_f32 x;
+    memcpy(&x, &v, sizeof x);
+    return x;
+}
+
+static inline vec_b64 as_b64(vec_f64 v)
+{
+    vec_b64 u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static inline vec_f64 as_f64(vec_b64 v)
+{
+    vec_f64 x;
+    memcpy(&x, &v, sizeof x);
+    return x;
+}
+
+/* ---- Arithmetic: the operators of C, which compilers have for the vectors of every ISA ---- */
+
+static inline vec_f32 add_f32(vec_f32 a, vec_f32 b)
+{
+    return a + b;
+}
+
+static inline vec_f32 sub_f32(vec_f32 a, vec_f32 b)
+{
+    return a - b;
+}
+
+static inline vec_f32 mul_f32(vec_f32 a, vec_f32 b)
+{
+    return a * b;
+}
+
+static inline vec_f32 div_f32(vec_f32 a, vec_f32 b)
+{
+    return a / b;
+}
+
+static inline vec_f64 add_f64(vec_f64 a, vec_f64 b)
+{
+    return a + b;
+}
+
+static inline vec_f64 sub_f64(vec_f64 a, vec_f64 b)
+{
+    return a - b;
+}
+
+static inline vec_f64 mul_f64(vec_f64 a, vec_f64 b)
+{
+    return a * b;
+}
+
+static inline vec_f64 div_f64(vec_f64 a, vec_f64 b)
+{
+    return a / b;
+}
+
+/* Comparisons have a type of their own: a tier whose choices are something else writes these. */
+#ifndef above_f32
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return (choose32)(a > b);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return (choose64)(a > b);
+}
+
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    return select_f32((choose32)(v == v), v, as_f32(set_b32(0x7FC00000)));
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    return select_f64((choose64)(v == v), v, as_f64(set_b64(UINT64_C(0x7FF8000000000000))));
+}
+#endif
+
+/* ---- Products of elements ---- */
+
+#ifndef mul_kept_f32
+static inline vec_f32 mul_kept_f32(vec_f32 a, vec_f32 b, uint64_t bits, unsigned lane)
+{
+    return as_f32(keep_b32(as_b32(mul_f32(a, b)), bits, lane));
+}
+
+static inline vec_f64 mul_kept_f64(vec_f64 a, vec_f64 b, uint64_t bits, unsigned lane)
+{
+    return as_f64(keep_b64(as_b64(mul_f64(a, b)), bits, lane));
+}
+#endif
+
+static inline vec_b32 load_times_f32(const uint8_t *p, float factor)
+{
+    return as_b32(mul_f32(as_f32(load_b32(p)), set_f32(factor)));
+}
+
+static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
+{
+    return as_b64(mul_f64(as_f64(load_b64(p)), set_f64(factor)));
+}
+
+#ifndef load_kept_times_f32
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    return keep_b32(load_times_f32(p, factor), bits, lane);
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    return keep_b64(load_times_f64(p, factor), bits, lane);
+}
+#endif
+
+#include "kernels/elements/small_floats.inc.h"
+
+#ifndef load_f16
+static inline vec_f32 load_f16(const uint8_t *p)
+{
+    return widen(format_f16, load_u16(p));
+}
+
+static inline void store_f16(uint8_t *p, vec_f32 v)
+{
+    store_u16(p, narrow(format_f16, v));
+}
+#endif
+
+#ifndef load_times_f16
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+{
+    uint8_t products[sizeof(vec_b16)];
+    for (size_t at = 0; at < sizeof products; at += LANES_b32 * 2)
+        store_f16(products + at, mul_f32(load_f16(p + at), set_f32(factor)));
+    return load_b16(products);
+}
+#endif
+
+#ifndef load_times_bf16
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+{
+    uint8_t products[sizeof(vec_b16)];
+    for (size_t at = 0; at < sizeof products; at += LANES_b32 * 2) {
+        const vec_f32 product = mul_f32(load_bf16(p + at), set_f32(factor));
+        store_u16(products + at, shr_b32(round_to_bf16(as_b32(product)), 16));
+    }
+    return load_b16(products);
+}
+#endif
+
+/* ---- Words as numbers ---- */
+
+#ifndef word_pairs_f32
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    uint8_t words[2][LANES_b32 * 4];
+    store_in_turn(words[0], LANES_b32, 2, 4, p);
+    *even = words_f32(words[0], 0);
+    *odd = words_f32(words[1], 0);
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    uint8_t words[2][LANES_b64 * 4];
+    store_in_turn(words[0], LANES_b64, 2, 4, p);
+    *even = words_f64(words[0], 0);
+    *odd = words_f64(words[1], 0);
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    const vec_f32 pair[2] = {even, odd};
+    store_in_turn(p, 2, LANES_b32, sizeof(float), pair);
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    const vec_f64 pair[2] = {even, odd};
+    store_in_turn(p, 2, LANES_b64, sizeof(double), pair);
+}
+#endif
+
+/* ---- SLEEF's functions ---- */
+
+#if defined(DROPWISE_HAVE_SLEEF) && !defined(exp_f32)
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return SLEEF_F32(exp, u10)(v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return SLEEF_F32(erf, u10)(v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return SLEEF_F32(tanh, u10)(v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return SLEEF_F32(log, u35)(v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    const sleef_pair_f32 both = SLEEF_F32(sincospi, u35)(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return SLEEF_F64(exp, u10)(v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return SLEEF_F64(erf, u10)(v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return SLEEF_F64(tanh, u10)(v);
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return SLEEF_F64(log, u35)(v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    const sleef_pair_f64 both = SLEEF_F64(sincospi, u35)(v);
+    *sine = both.x;
+    *cosine = both.y;
+}
+#endif
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * SLEEF's functions of vectors, lane by lane, for a tier that SLEEF has none for: its vec_reals_<isa>.h
+ * includes this before kernels/vec/generic_reals.h.
+ */
+#ifndef DROPWISE_SLEEF_BY_LANE_H
+#define DROPWISE_SLEEF_BY_LANE_H
+
+#include "scalar/sleef_scalar.h"
+
+#define exp_f32 exp_f32 /* and all others */
+
+static inline vec_f32 sleef_each_f32(float (*function)(float), vec_f32 v)
+{
+    float lanes[LANES_b32];
+    memcpy(lanes, &v, sizeof lanes);
+    for (unsigned lane = 0; lane < LANES_b32; lane++)
+        lanes[lane] = function(lanes[lane]);
+    memcpy(&v, lanes, sizeof lanes);
+    return v;
+}
+
+static inline vec_f32 exp_f32(vec_f32 v)
+{
+    return sleef_each_f32(SLEEF_SCALAR_F32(exp, u10), v);
+}
+
+static inline vec_f32 erf_f32(vec_f32 v)
+{
+    return sleef_each_f32(SLEEF_SCALAR_F32(erf, u10), v);
+}
+
+static inline vec_f32 tanh_f32(vec_f32 v)
+{
+    return sleef_each_f32(SLEEF_SCALAR_F32(tanh, u10), v);
+}
+
+static inline vec_f32 log_f32(vec_f32 v)
+{
+    return sleef_each_f32(SLEEF_SCALAR_F32(log, u35), v);
+}
+
+static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
+{
+    float lanes[LANES_b32], sines[LANES_b32], cosines[LANES_b32];
+    memcpy(lanes, &v, sizeof lanes);
+    for (unsigned lane = 0; lane < LANES_b32; lane++) {
+        const Sleef_float_2 both = SLEEF_SCALAR_F32(sincospi, u35)(lanes[lane]);
+        sines[lane] = both.x;
+        cosines[lane] = both.y;
+    }
+    memcpy(sine, sines, sizeof sines);
+    memcpy(cosine, cosines, sizeof cosines);
+}
+
+static inline vec_f64 sleef_each_f64(double (*function)(double), vec_f64 v)
+{
+    double lanes[LANES_b64];
+    memcpy(lanes, &v, sizeof lanes);
+    for (unsigned lane = 0; lane < LANES_b64; lane++)
+        lanes[lane] = function(lanes[lane]);
+    memcpy(&v, lanes, sizeof lanes);
+    return v;
+}
+
+static inline vec_f64 exp_f64(vec_f64 v)
+{
+    return sleef_each_f64(SLEEF_SCALAR_F64(exp, u10), v);
+}
+
+static inline vec_f64 erf_f64(vec_f64 v)
+{
+    return sleef_each_f64(SLEEF_SCALAR_F64(erf, u10), v);
+}
+
+static inline vec_f64 tanh_f64(vec_f64 v)
+{
+    return sleef_each_f64(SLEEF_SCALAR_F64(tanh, u10), v);
+}
+
+static inline vec_f64 log_f64(vec_f64 v)
+{
+    return sleef_each_f64(SLEEF_SCALAR_F64(log, u35), v);
+}
+
+static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)
+{
+    double lanes[LANES_b64], sines[LANES_b64], cosines[LANES_b64];
+    memcpy(lanes, &v, sizeof lanes);
+    for (unsigned lane = 0; lane < LANES_b64; lane++) {
+        const Sleef_double_2 both = SLEEF_SCALAR_F64(sincospi, u35)(lanes[lane]);
+        sines[lane] = both.x;
+        cosines[lane] = both.y;
+    }
+    memcpy(sine, sines, sizeof sines);
+    memcpy(cosine, cosines, sizeof cosines);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* One real, in portable C. kernels/vec/vec.h says what each function does. */
+#ifndef DROPWISE_VEC_REALS_SCALAR_H
+#define DROPWISE_VEC_REALS_SCALAR_H
+
+#include "scalar/vec_bits_scalar.h"
+
+typedef float vec_f32;
+typedef double vec_f64;
+
+static inline vec_f32 set_f32(float x)
+{
+    return x;
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return x;
+}
+
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return __builtin_sqrtf(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return __builtin_sqrt(v);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return choice ? a : b;
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return choice ? a : b;
+}
+
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    float x;
+    memcpy(&x, p, sizeof x);
+    return (vec_f64)x;
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return (vec_f32)(load_le32(p) ^ flip);
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    return (vec_f64)(load_le32(p) ^ flip);
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include "scalar/sleef_scalar.h"
+
+#define SLEEF_F32 SLEEF_SCALAR_F32
+#define SLEEF_F64 SLEEF_SCALAR_F64
+typedef Sleef_float_2 sleef_pair_f32;
+typedef Sleef_double_2 sleef_pair_f64;
+#endif
+
+#include "kernels/vec/generic_reals.h"
+
+#endif

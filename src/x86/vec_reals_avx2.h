@@ -1,0 +1,189 @@
+/* Reals in AVX2 vectors. kernels/vec/vec.h says what each function does. */
+#ifndef DROPWISE_VEC_REALS_AVX2_H
+#define DROPWISE_VEC_REALS_AVX2_H
+
+#include "x86/vec_bits_avx2.h"
+
+typedef __m256 vec_f32;
+typedef __m256d vec_f64;
+
+static inline vec_f32 set_f32(float x)
+{
+    return _mm256_set1_ps(x);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return _mm256_set1_pd(x);
+}
+
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return _mm256_sqrt_ps(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return _mm256_sqrt_pd(v);
+}
+
+#define above_f32 above_f32
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_cmp_pd(a, b, _CMP_GT_OQ);
+}
+
+/* A comparison with itself finds NaN; its sign is not the one that x86 makes. */
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(0x7FC00000));
+    return _mm256_blendv_ps(v, nan, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    const __m256d nan = _mm256_castsi256_pd(_mm256_set1_epi64x(0x7FF8000000000000));
+    return _mm256_blendv_pd(v, nan, _mm256_cmp_pd(v, v, _CMP_UNORD_Q));
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return _mm256_blendv_ps(b, a, choice);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return _mm256_blendv_pd(b, a, choice);
+}
+
+/* The mask of a load is the top bit of each lane. Not loaded is 0, and so is its product with the factor. */
+#define load_kept_times_f32 load_kept_times_f32
+static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+{
+    const __m256 v = _mm256_maskload_ps((const float *)(const void *)p, bits_to_top_b32(bits, lane));
+    return _mm256_castps_si256(_mm256_mul_ps(v, _mm256_set1_ps(factor)));
+}
+
+static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+{
+    const __m256d v = _mm256_maskload_pd((const double *)(const void *)p, bits_to_top_b64(bits, lane));
+    return _mm256_castpd_si256(_mm256_mul_pd(v, _mm256_set1_pd(factor)));
+}
+
+#define load_f16 load_f16
+static inline vec_f32 load_f16(const uint8_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline void store_f16(uint8_t *p, vec_f32 v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+/* Half a vector: conversions from memory spare the shuffles that conversions from a register need. */
+static inline __m128i load_times_half_f16(const uint8_t *p, float factor)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(factor));
+    return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
+}
+
+#define load_times_f16 load_times_f16
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+{
+    return _mm256_set_m128i(load_times_half_f16(p + 16, factor), load_times_half_f16(p, factor));
+}
+
+/* The even and the odd elements, each in the upper halves of 32-bit lanes, where they are f32 already. */
+#define load_times_bf16 load_times_bf16
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+{
+    const __m256i v = load_b16(p);
+    const __m256 s = _mm256_set1_ps(factor);
+    const __m256i upper = _mm256_set1_epi32((int)0xFFFF0000);
+    const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(v, 16));
+    const __m256 odd = _mm256_castsi256_ps(_mm256_and_si256(v, upper));
+    const __m256i even_product = round_to_bf16(_mm256_castps_si256(_mm256_mul_ps(even, s)));
+    const __m256i odd_product = round_to_bf16(_mm256_castps_si256(_mm256_mul_ps(odd, s)));
+    return _mm256_blend_epi16(_mm256_srli_epi32(even_product, 16), odd_product, 0xAA);
+}
+
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return _mm256_cvtps_pd(_mm_loadu_ps((const float *)(const void *)p));
+}
+
+/* AVX2 converts signed words only: the halves of unsigned ones are exact, and their sum is rounded once. */
+static inline vec_f32 f32_of_words(__m256i v)
+{
+    const __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(v, 16));
+    const __m256 low = _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(0xFFFF)));
+    return _mm256_add_ps(_mm256_mul_ps(high, _mm256_set1_ps(65536)), low);
+}
+
+/* A word below 2^32 is the fraction of a number from 2^52 on. */
+static inline vec_f64 f64_of_words(__m256i v)
+{
+    const __m256d base = _mm256_set1_pd(0x1p52);
+    return _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(v), base), base);
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    return f32_of_words(_mm256_xor_si256(load_b32(p), _mm256_set1_epi32((int)flip)));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const __m128i words = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return f64_of_words(_mm256_cvtepu32_epi64(_mm_xor_si128(words, _mm_set1_epi32((int)flip))));
+}
+
+/* The places of each 128 bits of two vectors: what unpacking puts back. */
+#define word_pairs_f32 word_pairs_f32
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const __m256 first = _mm256_loadu_ps((const float *)(const void *)p);
+    const __m256 second = _mm256_loadu_ps((const float *)(const void *)(p + 32));
+    *even = f32_of_words(_mm256_castps_si256(_mm256_shuffle_ps(first, second, _MM_SHUFFLE(2, 0, 2, 0))));
+    *odd = f32_of_words(_mm256_castps_si256(_mm256_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1))));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const __m256i pairs = load_b64(p);
+    *even = f64_of_words(_mm256_blend_epi32(pairs, _mm256_setzero_si256(), 0xAA));
+    *odd = f64_of_words(_mm256_srli_epi64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    _mm256_storeu_ps((float *)(void *)p, _mm256_unpacklo_ps(even, odd));
+    _mm256_storeu_ps((float *)(void *)(p + 32), _mm256_unpackhi_ps(even, odd));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    const __m256d low = _mm256_unpacklo_pd(even, odd), high = _mm256_unpackhi_pd(even, odd);
+    _mm256_storeu_pd((double *)(void *)p, _mm256_permute2f128_pd(low, high, 0x20));
+    _mm256_storeu_pd((double *)(void *)(p + 32), _mm256_permute2f128_pd(low, high, 0x31));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+#define SLEEF_F32(function, ulp) Sleef_finz_##function##f8_##ulp##avx2
+#define SLEEF_F64(function, ulp) Sleef_finz_##function##d4_##ulp##avx2
+typedef Sleef___m256_2 sleef_pair_f32;
+typedef Sleef___m256d_2 sleef_pair_f64;
+#endif
+
+#include "kernels/vec/generic_reals.h"
+
+#endif

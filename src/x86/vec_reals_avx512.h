@@ -1,0 +1,186 @@
+/* Reals in AVX-512 vectors. kernels/vec/vec.h says what each function does. */
+#ifndef DROPWISE_VEC_REALS_AVX512_H
+#define DROPWISE_VEC_REALS_AVX512_H
+
+#include "x86/vec_bits_avx512.h"
+
+typedef __m512 vec_f32;
+typedef __m512d vec_f64;
+
+static inline vec_f32 set_f32(float x)
+{
+    return _mm512_set1_ps(x);
+}
+
+static inline vec_f64 set_f64(double x)
+{
+    return _mm512_set1_pd(x);
+}
+
+static inline vec_f32 sqrt_f32(vec_f32 v)
+{
+    return _mm512_sqrt_ps(v);
+}
+
+static inline vec_f64 sqrt_f64(vec_f64 v)
+{
+    return _mm512_sqrt_pd(v);
+}
+
+#define above_f32 above_f32
+static inline choose32 above_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+static inline choose64 above_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+}
+
+static inline vec_f32 canonical_f32(vec_f32 v)
+{
+    const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000));
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), v, nan);
+}
+
+static inline vec_f64 canonical_f64(vec_f64 v)
+{
+    const __m512d nan = _mm512_castsi512_pd(_mm512_set1_epi64(0x7FF8000000000000));
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q), v, nan);
+}
+
+static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
+{
+    return _mm512_mask_blend_ps(choice, b, a);
+}
+
+static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
+{
+    return _mm512_mask_blend_pd(choice, b, a);
+}
+
+#define mul_kept_f32 mul_kept_f32
+static inline vec_f32 mul_kept_f32(vec_f32 a, vec_f32 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mul_ps((__mmask16)(bits >> lane), a, b);
+}
+
+static inline vec_f64 mul_kept_f64(vec_f64 a, vec_f64 b, uint64_t bits, unsigned lane)
+{
+    return _mm512_maskz_mul_pd((__mmask8)(bits >> lane), a, b);
+}
+
+#define load_f16 load_f16
+static inline vec_f32 load_f16(const uint8_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void store_f16(uint8_t *p, vec_f32 v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+/* As in vec_reals_avx2.h. */
+static inline __m256i load_times_half_f16(const uint8_t *p, float factor)
+{
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(factor));
+    return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
+}
+
+#define load_times_f16 load_times_f16
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+{
+    const __m256i low = load_times_half_f16(p, factor);
+    const __m256i high = load_times_half_f16(p + 32, factor);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+/* In integers, as in vec_reals_avx2.h: the instruction of AVX512_BF16 would flush subnormals. */
+#define load_times_bf16 load_times_bf16
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+{
+    const __m512i v = load_b16(p);
+    const __m512 s = _mm512_set1_ps(factor);
+    const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000);
+    const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
+    const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(v, upper));
+    const __m512i even_product = round_to_bf16(_mm512_castps_si512(_mm512_mul_ps(even, s)));
+    const __m512i odd_product = round_to_bf16(_mm512_castps_si512(_mm512_mul_ps(odd, s)));
+    return _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(even_product, 16), odd_product);
+}
+
+static inline vec_f64 f64_of_f32(const uint8_t *p)
+{
+    return _mm512_cvtps_pd(_mm256_loadu_ps((const float *)(const void *)p));
+}
+
+/*
+ * The value, hidden from the compiler but for 0. GCC makes of an exclusive or with all ones, and of all ones
+ * alone, an instruction that reads what its target held before: in a loop with calls, each turn would wait
+ * for the one before.
+ */
+static inline uint32_t opaque_u32(uint32_t u)
+{
+    if (u != 0)
+        __asm__("" : "+r"(u));
+    return u;
+}
+
+static inline vec_f32 words_f32(const uint8_t *p, uint32_t flip)
+{
+    const __m512i flips = _mm512_set1_epi32((int)opaque_u32(flip));
+    return _mm512_cvtepu32_ps(_mm512_xor_si512(load_b32(p), flips));
+}
+
+static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
+{
+    const __m256i words = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return _mm512_cvtepu32_pd(_mm256_xor_si256(words, _mm256_set1_epi32((int)opaque_u32(flip))));
+}
+
+/* The places of each 128 bits of two vectors: what unpacking puts back. */
+#define word_pairs_f32 word_pairs_f32
+static inline void word_pairs_f32(const uint8_t *p, vec_f32 *even, vec_f32 *odd)
+{
+    const __m512 first = _mm512_loadu_ps(p), second = _mm512_loadu_ps(p + 64);
+    *even =
+        _mm512_cvtepu32_ps(_mm512_castps_si512(_mm512_shuffle_ps(first, second, _MM_SHUFFLE(2, 0, 2, 0))));
+    *odd = _mm512_cvtepu32_ps(_mm512_castps_si512(_mm512_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1))));
+}
+
+static inline void word_pairs_f64(const uint8_t *p, vec_f64 *even, vec_f64 *odd)
+{
+    const __m512i pairs = load_b64(p);
+    *even = _mm512_cvtepu64_pd(_mm512_maskz_mov_epi32(0x5555, pairs));
+    *odd = _mm512_cvtepu64_pd(_mm512_srli_epi64(pairs, 32));
+}
+
+static inline void store_pairs_f32(uint8_t *p, vec_f32 even, vec_f32 odd)
+{
+    _mm512_storeu_ps(p, _mm512_unpacklo_ps(even, odd));
+    _mm512_storeu_ps(p + 64, _mm512_unpackhi_ps(even, odd));
+}
+
+static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
+{
+    const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    _mm512_storeu_pd(p, _mm512_permutex2var_pd(even, first, odd));
+    _mm512_storeu_pd(p + 64, _mm512_permutex2var_pd(even, second, odd));
+}
+
+#ifdef DROPWISE_HAVE_SLEEF
+#include <sleef.h>
+
+#define SLEEF_F32(function, ulp) Sleef_finz_##function##f16_##ulp##avx512f
+#define SLEEF_F64(function, ulp) Sleef_finz_##function##d8_##ulp##avx512f
+typedef Sleef___m512_2 sleef_pair_f32;
+typedef Sleef___m512d_2 sleef_pair_f64;
+#endif
+
+#include "kernels/vec/generic_reals.h"
+
+#endif
