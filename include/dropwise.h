@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #define DROPWISE_VERSION_MAJOR 0
-#define DROPWISE_VERSION_MINOR 1
+#define DROPWISE_VERSION_MINOR 2
 #define DROPWISE_VERSION_PATCH 0
 
 /* Changes when a program built against an older header must be rebuilt; it is the soname. */
@@ -95,7 +95,7 @@ enum {
 /* One English sentence for a status, never NULL; a static string. */
 DROPWISE_API const char *dropwise_status_string(dropwise_status status);
 
-/* The library's version, e.g. "0.1.0": of the library that runs, not of the header. */
+/* The library's version, e.g. "0.2.0": of the library that runs, not of the header. */
 DROPWISE_API const char *dropwise_version(void);
 
 /* ---- Mask --------------------------------------------------------------------------------- */

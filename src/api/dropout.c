@@ -1,76 +1,16 @@
-/* The public functions on masks and contiguous ranges: check the arguments, then draw.c and apply.c. */
+/* The public functions on contiguous ranges: check the arguments, then draw.c and apply.c. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "apply/apply.h"
-#include "base/bytes.h"
-#include "api/check.h"
-#include "tiers/dispatch.h"
-#include "draw/draw.h"
-#include "dropwise.h"
 #include "apply/dtype.h"
+#include "base/check.h"
 #include "base/fp_env.h"
+#include "base/min.h"
+#include "draw/draw.h"
 #include "draw/stream.h"
-
-_Static_assert(sizeof(dropwise_mask) == 64, "the mask is part of the ABI");
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* ---- Mask ---- */
-
-/*
- * q * 2^40, rounded half to even. The product and the difference below are
- * exact: a power of two, and the fraction of a number below 2^53.
- */
-static uint64_t keep_threshold(double q)
-{
-    const double scaled = q * 0x1p40;
-    const uint64_t whole = (uint64_t)scaled;
-    const double fraction = scaled - (double)whole;
-    return whole + (fraction > 0.5 || (fraction == 0.5 && whole % 2 != 0));
-}
-
-static FP_ENV_BODY dropwise_status mask_init(dropwise_mask *mask, double p, uint64_t seed, uint64_t stream)
-{
-    if (mask == NULL)
-        return DROPWISE_ERROR_NULL;
-    if (!(p >= 0.0 && p <= 1.0))
-        return DROPWISE_ERROR_PROBABILITY;
-    *mask = (dropwise_mask){
-        .struct_size = sizeof *mask,
-        .generator = DROPWISE_PHILOX4X32_10,
-        .seed = seed,
-        .stream = stream,
-        .keep_threshold = keep_threshold(1.0 - p),
-        .scaling = DROPWISE_SCALING_INVERTED,
-    };
-    return DROPWISE_OK;
-}
-
-dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed, uint64_t stream)
-{
-    const fp_env caller = fp_env_enter();
-    return fp_env_leave(caller, mask_init(mask, p, seed, stream));
-}
-
-const char *dropwise_generator_name(uint32_t generator)
-{
-    switch (generator) {
-    case DROPWISE_PHILOX4X32_10:
-        return "philox4x32-10";
-    case DROPWISE_PHILOX4X32_7:
-        return "philox4x32-7";
-    case DROPWISE_THREEFRY4X32_20:
-        return "threefry4x32-20";
-    case DROPWISE_ARS4X32_7:
-        return "ars4x32-7";
-    default:
-        return NULL;
-    }
-}
+#include "dropwise.h"
+#include "tiers/dispatch.h"
 
 /* ---- Drawing ---- */
 
@@ -88,7 +28,7 @@ dropwise_status dropwise_draw_bits(const dropwise_mask *mask, uint64_t first, si
     uint8_t *out = bits;
     for (size_t done = 0; done < n; done += DRAW_CHUNK) {
         draw_chunk chunk;
-        dropwise_draw_begin(&chunk, first + done, smaller(DRAW_CHUNK, n - done), out + done / 8);
+        dropwise_draw_begin(&chunk, first + done, min_size(DRAW_CHUNK, n - done), out + done / 8);
         dropwise_draw_end(&plan, &chunk);
     }
     return DROPWISE_OK;
@@ -210,7 +150,7 @@ static FP_ENV_BODY dropwise_status infer(const dropwise_mask *mask, dropwise_dty
     const bool standard = mask->scaling == DROPWISE_SCALING_STANDARD;
     apply_plan plan = dropwise_apply_plan(dropwise_active(), mask, dtype, false);
     plan.scales = standard && !dropwise_is_constant(mask->keep_threshold);
-    plan.factor = dropwise_factor_of(dtype, (double)mask->keep_threshold * 0x1p-40);
+    plan.factor = real_of(dtype == DROPWISE_F64, dropwise_keep_probability(mask));
     dropwise_apply_run(&plan, !standard || mask->keep_threshold != 0, n, x, y);
     return DROPWISE_OK;
 }
@@ -220,71 +160,4 @@ dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_dtype dtype, 
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(caller, infer(mask, dtype, n, x, y));
-}
-
-/* ---- Words ---- */
-
-const char *dropwise_status_string(dropwise_status status)
-{
-    switch (status) {
-    case DROPWISE_OK:
-        return "success";
-    case DROPWISE_ERROR_NULL:
-        return "a pointer is NULL";
-    case DROPWISE_ERROR_PROBABILITY:
-        return "the drop probability is NaN or outside [0, 1]";
-    case DROPWISE_ERROR_STRUCT_SIZE:
-        return "struct_size is not the size of the struct in this library";
-    case DROPWISE_ERROR_RESERVED:
-        return "a reserved field is not zero";
-    case DROPWISE_ERROR_GENERATOR:
-        return "the mask's generator is unknown";
-    case DROPWISE_ERROR_KEEP_THRESHOLD:
-        return "the mask's keep_threshold is above 2^40";
-    case DROPWISE_ERROR_SCALING:
-        return "the mask's scaling is unknown";
-    case DROPWISE_ERROR_DTYPE:
-        return "the dtype is unknown";
-    case DROPWISE_ERROR_RANGE:
-        return "the index range reaches past the end of the stream";
-    case DROPWISE_ERROR_SIZE:
-        return "the number of elements is more bytes than memory can have";
-    case DROPWISE_ERROR_OVERLAP:
-        return "buffers overlap without being equal";
-    case DROPWISE_ERROR_ISA_UNKNOWN:
-        return "the tier is unknown";
-    case DROPWISE_ERROR_ISA_NOT_BUILT:
-        return "the tier is not part of this build";
-    case DROPWISE_ERROR_ISA_NOT_USABLE:
-        return "this CPU or operating system cannot run the tier";
-    case DROPWISE_ERROR_RANK:
-        return "the rank of the view is not 1 to 8";
-    case DROPWISE_ERROR_SHAPE:
-        return "sizes do not fit each other, or a row has no elements";
-    case DROPWISE_ERROR_SELF_OVERLAP:
-        return "elements of the output overlap each other";
-    case DROPWISE_ERROR_FORM:
-        return "the form of the stored mask is unknown";
-    case DROPWISE_ERROR_STORED_SIZE:
-        return "the buffer or the row stride of the stored mask is too small";
-    case DROPWISE_ERROR_ACTIVATION:
-        return "the activation is unknown";
-    case DROPWISE_ERROR_PARAMETER:
-        return "a parameter is not finite or out of its range";
-    case DROPWISE_ERROR_MATH:
-        return "this needs mathematical functions that the build or the CPU does not have";
-    case DROPWISE_ERROR_LAYOUT:
-        return "the mask layout is unknown";
-    default:
-        return "unknown status";
-    }
-}
-
-/* Two steps, as arguments of # are not expanded. */
-#define QUOTE(x) #x
-#define VERSION(major, minor, patch) QUOTE(major) "." QUOTE(minor) "." QUOTE(patch)
-
-const char *dropwise_version(void)
-{
-    return VERSION(DROPWISE_VERSION_MAJOR, DROPWISE_VERSION_MINOR, DROPWISE_VERSION_PATCH);
 }

@@ -1,7 +1,7 @@
-/* The helpers that make views. What a view means to the data is in walk.c. */
+/* The helpers that make views. What a view means to the data is in view/walk.c. */
 #include <string.h>
 
-#include "api/check.h"
+#include "base/check.h"
 #include "dropwise.h"
 
 static dropwise_status check_view(const dropwise_view *view)

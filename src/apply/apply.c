@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/min.h"
 #include "draw/stream.h"
 
 /*
@@ -22,32 +23,36 @@ enum { CACHED_STEP = 1024 };
 /* Elements that go through f32 at a time, in a buffer on the stack. */
 enum { WIDE = 512 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 bool dropwise_is_large(uint64_t bytes)
 {
     return bytes >= NONTEMPORAL_FROM_BYTES;
 }
 
+static bool scales_kept(const dropwise_mask *mask)
+{
+    return mask->scaling != DROPWISE_SCALING_STANDARD && mask->keep_threshold != DROPWISE_KEEP_ONE;
+}
+
+real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
+{
+    /* With p = 1 nothing is kept, whatever the factor. */
+    const double factor = !scales_kept(mask)          ? 1.0
+                          : mask->keep_threshold != 0 ? 0x1p40 / (double)mask->keep_threshold
+                                                      : 0.0;
+    return real_of(dtype == DROPWISE_F64, factor);
+}
+
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal)
 {
-    const bool copies =
-        mask->scaling == DROPWISE_SCALING_STANDARD || mask->keep_threshold == DROPWISE_KEEP_ONE;
-    apply_plan plan = {
+    return (apply_plan){
         .dtype = dropwise_dtype_of(kernels, dtype),
         .kernels = kernels,
         .element_bytes = dropwise_dtype_bytes(dtype),
-        .scales = !copies,
+        .scales = scales_kept(mask),
         .nontemporal = nontemporal,
+        .factor = dropwise_kept_factor(mask, dtype),
     };
-    /* With p = 1 nothing is kept, whatever the factor. */
-    if (plan.scales && mask->keep_threshold != 0)
-        plan.factor = dropwise_factor_of(dtype, 0x1p40 / (double)mask->keep_threshold);
-    return plan;
 }
 
 static bool is_aligned(const uint8_t *p)
@@ -61,7 +66,7 @@ static void scale_through_f32(const apply_plan *plan, const uint8_t *bits, size_
 {
     for (size_t done = 0; done < n; done += WIDE) {
         float wide[WIDE];
-        const size_t len = smaller(WIDE, n - done);
+        const size_t len = min_size(WIDE, n - done);
         plan->dtype.widen(len, x + done * plan->element_bytes, wide);
         if (bits != NULL)
             plan->kernels->scale_kept_f32(bits + done / 8, len, wide, wide, &plan->factor);
@@ -95,13 +100,9 @@ static void scale_run(const apply_plan *plan, size_t n, const uint8_t *x, uint8_
 
 static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_t *y)
 {
-    size_t head = 0;
-    if (plan->nontemporal && !is_aligned(y)) {
-        const size_t bytes = DROPWISE_NT_ALIGN - (uintptr_t)y % DROPWISE_NT_ALIGN;
-        head = bytes % plan->element_bytes == 0 ? smaller(bytes / plan->element_bytes, n) : 0;
-        if (head != 0)
-            scale_run(plan, head, x, y);
-    }
+    const size_t head = plan->nontemporal ? nontemporal_head(y, plan->element_bytes, false, n) : 0;
+    if (head != 0)
+        scale_run(plan, head, x, y);
     const size_t skip = head * plan->element_bytes;
     scale_run(plan, n - head, x + skip, y + skip);
 }
@@ -122,25 +123,14 @@ void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8
 }
 
 /*
- * The number of elements before the first one from which y is aligned for streaming. With bits this
- * has to be a whole number of bytes of them. SIZE_MAX where y can never be nontemporal.
- */
-static size_t nontemporal_head(const void *y, size_t element_bytes, bool has_bits)
-{
-    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN;
-    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
-    return bytes % step == 0 ? bytes / element_bytes : SIZE_MAX;
-}
-
-/*
- * Asks for the elements of a step that is to be applied two steps later: memory answers while the steps
+ * Prefetches the elements of a step that is to be applied two steps later: memory answers while the steps
  * between are drawn. Into the second-level cache, as the buffers that wait for the first level are few and
- * streaming stores need them too.
+ * nontemporal stores need them too.
  */
 static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t at, size_t n)
 {
     const size_t from = at + 2 * DRAW_STEP;
-    const size_t to = from + smaller(DRAW_STEP, n - smaller(from, n));
+    const size_t to = from + min_size(DRAW_STEP, n - min_size(from, n));
     for (size_t i = from * element_bytes; i < to * element_bytes; i += 64)
         __builtin_prefetch(call->x + i, 0, 2);
 }
@@ -169,7 +159,7 @@ static size_t chunk_of(size_t n)
 {
     enum { LEAST = 2048, UNIT = 1024 };
     const size_t eighth = (n / 8 + UNIT - 1) / UNIT * UNIT;
-    return eighth < LEAST ? LEAST : smaller(eighth, DRAW_CHUNK);
+    return eighth < LEAST ? LEAST : min_size(DRAW_CHUNK, eighth);
 }
 
 /*
@@ -186,7 +176,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     draw_chunk chunk;
     uint8_t *bits = call->drawn != NULL ? call->drawn : buffers[0];
     const size_t chunk_len = chunk_of(n);
-    size_t len = smaller(chunk_len, n);
+    size_t len = min_size(chunk_len, n);
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
@@ -194,7 +184,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     const bool near = !large && n * element_bytes <= NEAR_BYTES;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
-        const size_t next_len = smaller(chunk_len, n - next);
+        const size_t next_len = min_size(chunk_len, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
         dropwise_draw_next(&chunk, next_len, next_bits);
         size_t at = scale_while_drawing(draw, &chunk, plan, near, bits, len, call->x + done * element_bytes,
@@ -204,7 +194,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
                 prefetch_ahead(call, element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
             const size_t offset = (done + at) * element_bytes;
-            dropwise_apply_bits(plan, bits + at / 8, smaller(step, len - at), call->x + offset,
+            dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at), call->x + offset,
                                 call->y + offset);
         }
         dropwise_draw_end(draw, &chunk);
@@ -231,8 +221,9 @@ static void apply_part(const dropwise_kernels *kernels, const apply_call *call, 
 void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call, bool large)
 {
     const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
-    const size_t head = nontemporal_head(call->y, element_bytes, call->drawn != NULL || call->stored != NULL);
-    if (call->x == call->y || !large || head >= call->n) {
+    const bool has_bits = call->drawn != NULL || call->stored != NULL;
+    const size_t head = nontemporal_head(call->y, element_bytes, has_bits, call->n);
+    if (call->x == call->y || !large || head == call->n) {
         apply_part(kernels, call, large, false);
         return;
     }

@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-#include "draw/draw.h"
 #include "apply/dtype.h"
+#include "base/min.h"
+#include "draw/draw.h"
 
 /* What happens to the elements of one call. */
 typedef struct apply_plan {
@@ -14,9 +15,12 @@ typedef struct apply_plan {
     size_t element_bytes;
     bool scales;      /* kept elements are multiplied, not copied */
     bool nontemporal; /* y is written past the caches where it is aligned for that; a fence has to follow */
-    dropwise_factor factor;
+    real factor;
     dropwise_draw_scale_fn *draw_scale; /* what scales while it draws; NULL: nothing does */
 } apply_plan;
+
+/* What is kept is multiplied by this; 1 if it is copied. */
+real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype);
 
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal);
@@ -24,10 +28,21 @@ apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_m
 /* Whether a result of so many bytes, which is not computed in place, is better written past the caches. */
 bool dropwise_is_large(uint64_t bytes);
 
+/*
+ * Elements of a y of n before the first one from which it is aligned to be written past the caches; in whole
+ * bytes of bits where there are bits. n if there is no such element.
+ */
+static inline size_t nontemporal_head(const void *y, size_t element_bytes, bool has_bits, size_t n)
+{
+    const size_t bytes = (0 - (uintptr_t)y) % DROPWISE_NT_ALIGN;
+    const size_t step = has_bits ? 8 * element_bytes : element_bytes;
+    return bytes % step == 0 ? min_size(n, bytes / element_bytes) : n;
+}
+
 /* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere. */
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);
 
-/* The same for n elements that share a bit; a y that is not aligned for streaming is led up to it. */
+/* The same for n elements that share a bit; y need not be aligned to be written past the caches. */
 void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y);
 
 /* The arguments of a call, after they were checked. One of drawn and stored at most is not NULL. */

@@ -2,6 +2,8 @@
 #ifndef DROPWISE_DTYPE_H
 #define DROPWISE_DTYPE_H
 
+#include <stdbool.h>
+
 #include "dropwise.h"
 #include "kernels/kernels.h"
 
@@ -41,15 +43,20 @@ dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *kernels, dropwi
 /* The kernel of a generator that scales such elements while it draws; NULL: there is none. */
 dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype);
 
-/* A factor in the type that the kernels of a dtype read: f64 for f64, f32 for all others. */
-typedef union dropwise_factor {
+/* A number in the type that a dtype is computed in: f64 for f64, f32 for all others. */
+typedef union real {
     double f64;
     float f32;
-} dropwise_factor;
+} real;
 
-static inline dropwise_factor dropwise_factor_of(dropwise_dtype dtype, double value)
+static inline real real_of(bool is_f64, double value)
 {
-    return dtype == DROPWISE_F64 ? (dropwise_factor){.f64 = value} : (dropwise_factor){.f32 = (float)value};
+    return is_f64 ? (real){.f64 = value} : (real){.f32 = (float)value};
+}
+
+static inline size_t dropwise_real_bytes(dropwise_dtype dtype)
+{
+    return dtype == DROPWISE_F64 ? sizeof(double) : sizeof(float);
 }
 
 #endif

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "tiers/dispatch.h"
-#include "base/fp_env.h"
+#include "base/min.h"
 
 dropwise_status dropwise_check_stored(const dropwise_stored *stored)
 {
@@ -19,36 +18,36 @@ dropwise_status dropwise_check_stored(const dropwise_stored *stored)
 }
 
 /* The entries that a scaled mask has where it keeps, and the ones of a mask in bytes. */
-static void write_ones(stored_plan *plan, const dropwise_mask *mask, dropwise_dtype dtype)
+static void write_ones(stored_mask *m, const dropwise_mask *mask, dropwise_dtype dtype)
 {
-    if (plan->form != DROPWISE_FORM_SCALED) {
-        memset(plan->ones, 1, STORED_ENTRIES);
+    if (m->form != DROPWISE_FORM_SCALED) {
+        memset(m->ones, 1, STORED_ENTRIES);
         return;
     }
-    const apply_plan scaling = dropwise_apply_plan(plan->kernels, mask, dtype, false);
-    const dropwise_factor factor = scaling.scales ? scaling.factor : dropwise_factor_of(dtype, 1.0);
-    if (scaling.dtype.narrow != NULL)
-        scaling.dtype.narrow(1, &factor.f32, plan->ones);
+    const real factor = dropwise_kept_factor(mask, dtype);
+    dropwise_narrow_fn *const narrow = dropwise_dtype_of(m->kernels, dtype).narrow;
+    if (narrow != NULL)
+        narrow(1, &factor.f32, m->ones);
     else
-        memcpy(plan->ones, &factor, plan->entry_bytes);
+        memcpy(m->ones, &factor, m->entry_bytes);
     for (size_t n = 1; n < STORED_ENTRIES; n *= 2)
-        memcpy(plan->ones + n * plan->entry_bytes, plan->ones, n * plan->entry_bytes);
+        memcpy(m->ones + n * m->entry_bytes, m->ones, n * m->entry_bytes);
 }
 
-dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwise_mask *mask,
-                                     dropwise_dtype dtype, uint64_t rows, uint64_t row_length,
-                                     const dropwise_kernels *kernels, stored_plan *plan,
-                                     dropwise_extent *extent)
+dropwise_status dropwise_begin_stored(const dropwise_stored *stored, const dropwise_mask *mask,
+                                      dropwise_dtype dtype, uint64_t rows, uint64_t row_length,
+                                      const dropwise_kernels *kernels, stored_mask *m,
+                                      dropwise_extent *extent)
 {
-    plan->kernels = kernels;
-    plan->data = stored->data;
-    plan->form = stored->form;
+    m->kernels = kernels;
+    m->data = stored->data;
+    m->form = stored->form;
     const bool scaled = stored->form == DROPWISE_FORM_SCALED;
-    plan->entry_bytes = scaled ? dropwise_dtype_bytes(dtype) : 1;
+    m->entry_bytes = scaled ? dropwise_dtype_bytes(dtype) : 1;
     if (row_length > PTRDIFF_MAX / 8)
         return DROPWISE_ERROR_SIZE;
-    const uint64_t row_bytes = stored->form == DROPWISE_FORM_BITS ? bytes_of_bits((size_t)row_length)
-                                                                  : row_length * plan->entry_bytes;
+    const uint64_t row_bytes =
+        stored->form == DROPWISE_FORM_BITS ? bytes_of_bits((size_t)row_length) : row_length * m->entry_bytes;
     const uint64_t row_stride = stored->row_stride != 0 ? stored->row_stride : row_bytes;
     uint64_t bytes;
     if (row_stride < row_bytes)
@@ -62,15 +61,15 @@ dropwise_status dropwise_plan_stored(const dropwise_stored *stored, const dropwi
     if (stored->data == NULL)
         return DROPWISE_ERROR_NULL;
     *extent = dropwise_extent_of(stored->data, bytes);
-    plan->row_step = stored->form == DROPWISE_FORM_BITS ? 8 * row_stride : row_stride;
+    m->row_step = stored->form == DROPWISE_FORM_BITS ? 8 * row_stride : row_stride;
 
     const dropwise_dtype_kernels f8 = dropwise_dtype_of(kernels, DROPWISE_F8_E4M3);
     const dropwise_dtype_kernels entries = scaled ? dropwise_dtype_of(kernels, dtype) : f8;
-    plan->copy_kept = entries.copy_kept;
-    plan->copy_kept_nt = entries.copy_kept_nt;
-    plan->nontemporal = false;
-    plan->nonzero = entries.nonzero;
-    write_ones(plan, mask, dtype);
+    m->copy_kept = entries.copy_kept;
+    m->copy_kept_nt = entries.copy_kept_nt;
+    m->nontemporal = false;
+    m->nonzero = entries.nonzero;
+    write_ones(m, mask, dtype);
     return DROPWISE_OK;
 }
 
@@ -82,88 +81,34 @@ static bool is_kept(const uint8_t *entry, size_t bytes)
     return any != 0;
 }
 
-void dropwise_read_stored(const stored_plan *plan, int64_t place, int64_t step, size_t n, uint8_t *bits)
+void dropwise_read_stored(const stored_mask *m, int64_t place, int64_t step, size_t n, uint8_t *bits)
 {
-    const bool packed = plan->form == DROPWISE_FORM_BITS;
-    if (step == stored_entry_step(plan)) {
+    const bool packed = m->form == DROPWISE_FORM_BITS;
+    if (step == stored_entry_step(m)) {
         if (packed)
-            copy_bits(plan->data, (size_t)place, n, bits);
+            copy_bits(m->data, (size_t)place, n, bits);
         else
-            plan->nonzero(n, plan->data + place, bits);
+            m->nonzero(n, m->data + place, bits);
         return;
     }
     bit_writer writer = {.out = bits};
     for (size_t i = 0; i < n; i++, place += step)
-        bit_write(&writer, packed ? bit_at(plan->data, (size_t)place)
-                                  : is_kept(plan->data + place, plan->entry_bytes));
+        bit_write(&writer,
+                  packed ? bit_at(m->data, (size_t)place) : is_kept(m->data + place, m->entry_bytes));
     bit_write_end(&writer);
 }
 
-void dropwise_write_stored(const stored_plan *plan, int64_t place, size_t n, const uint8_t *bits)
+void dropwise_write_stored(const stored_mask *m, int64_t place, size_t n, const uint8_t *bits)
 {
-    if (plan->form == DROPWISE_FORM_BITS) {
-        memcpy(plan->data + place / 8, bits, bytes_of_bits(n));
+    if (m->form == DROPWISE_FORM_BITS) {
+        memcpy(m->data + place / 8, bits, bytes_of_bits(n));
         return;
     }
-    uint8_t *out = plan->data + place;
-    const bool nontemporal = plan->nontemporal && (uintptr_t)out % DROPWISE_NT_ALIGN == 0;
-    dropwise_apply_fn *copy_kept = nontemporal ? plan->copy_kept_nt : plan->copy_kept;
+    uint8_t *out = m->data + place;
+    const bool nontemporal = m->nontemporal && (uintptr_t)out % DROPWISE_NT_ALIGN == 0;
+    dropwise_apply_fn *copy_kept = nontemporal ? m->copy_kept_nt : m->copy_kept;
     for (size_t done = 0; done < n; done += STORED_ENTRIES) {
-        const size_t len = n - done < STORED_ENTRIES ? n - done : STORED_ENTRIES;
-        copy_kept(bits + done / 8, len, plan->ones, out + done * plan->entry_bytes, NULL);
+        const size_t len = min_size(STORED_ENTRIES, n - done);
+        copy_kept(bits + done / 8, len, m->ones, out + done * m->entry_bytes, NULL);
     }
-}
-
-static FP_ENV_BODY dropwise_status convert_stored(const dropwise_mask *mask, dropwise_dtype dtype,
-                                                  uint64_t rows, uint64_t row_length,
-                                                  const dropwise_stored *from, const dropwise_stored *to)
-{
-    dropwise_status status = dropwise_check_mask(mask);
-    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
-        status = DROPWISE_ERROR_DTYPE;
-    if (status == DROPWISE_OK && (from == NULL || to == NULL))
-        status = DROPWISE_ERROR_NULL;
-    if (status == DROPWISE_OK)
-        status = dropwise_check_stored(from);
-    if (status == DROPWISE_OK)
-        status = dropwise_check_stored(to);
-    if (status == DROPWISE_OK && row_length == 0)
-        status = DROPWISE_ERROR_SHAPE;
-    if (status != DROPWISE_OK || rows == 0)
-        return status;
-
-    const dropwise_kernels *kernels = dropwise_active();
-    stored_plan in, out;
-    dropwise_extent in_extent, out_extent;
-    status = dropwise_plan_stored(from, mask, dtype, rows, row_length, kernels, &in, &in_extent);
-    if (status == DROPWISE_OK)
-        status = dropwise_plan_stored(to, mask, dtype, rows, row_length, kernels, &out, &out_extent);
-    if (status == DROPWISE_OK && dropwise_overlap(in_extent, out_extent))
-        status = DROPWISE_ERROR_OVERLAP;
-    if (status != DROPWISE_OK)
-        return status;
-
-    out.nontemporal = dropwise_is_large(out_extent.to - out_extent.from);
-    const int64_t in_step = stored_entry_step(&in), out_step = stored_entry_step(&out);
-    for (uint64_t row = 0; row < rows; row++) {
-        const int64_t in_row = (int64_t)row * stored_row_step(&in);
-        const int64_t out_row = (int64_t)row * stored_row_step(&out);
-        for (uint64_t at = 0; at < row_length; at += DRAW_CHUNK) {
-            uint8_t bits[DRAW_CHUNK / 8];
-            const size_t len = row_length - at < DRAW_CHUNK ? (size_t)(row_length - at) : DRAW_CHUNK;
-            dropwise_read_stored(&in, in_row + (int64_t)at * in_step, in_step, len, bits);
-            dropwise_write_stored(&out, out_row + (int64_t)at * out_step, len, bits);
-        }
-    }
-    if (out.nontemporal)
-        kernels->nt_fence();
-    return DROPWISE_OK;
-}
-
-dropwise_status dropwise_convert_stored(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t rows,
-                                        uint64_t row_length, const dropwise_stored *from,
-                                        const dropwise_stored *to)
-{
-    const fp_env caller = fp_env_enter();
-    return fp_env_leave(caller, convert_stored(mask, dtype, rows, row_length, from, to));
 }

@@ -32,12 +32,18 @@ static inline void bit_write_end(bit_writer *w)
         *w->out = (uint8_t)w->byte;
 }
 
+/* Of n bits: the unused ones of the last byte become 0. */
+static inline void clear_unused_bits(uint8_t *bits, size_t n)
+{
+    if (n % 8 != 0)
+        bits[n / 8] &= (uint8_t)((1u << n % 8) - 1);
+}
+
 /* n times the same bit; unused bits of the last byte become 0. */
 static inline void fill_bits(uint8_t *bits, size_t n, bool bit)
 {
     memset(bits, bit ? 0xFF : 0, bytes_of_bits(n));
-    if (n % 8 != 0)
-        bits[n / 8] &= (uint8_t)((1u << n % 8) - 1);
+    clear_unused_bits(bits, n);
 }
 
 /* Sets bits from to to - 1; the others stay. */
@@ -101,8 +107,25 @@ static inline void copy_bits(const uint8_t *bits, size_t from, size_t n, uint8_t
             to[i] = (uint8_t)(in[i] >> shift | upper << (8 - shift));
         }
     }
-    if (n % 8 != 0)
-        to[n / 8] &= (uint8_t)((1u << n % 8) - 1);
+    clear_unused_bits(to, n);
+}
+
+/* Bits [0, n) of `from` become bits [at, at + n) of `bits`, which are 0 before. */
+static inline void merge_bits(uint8_t *bits, uint64_t at, const uint8_t *from, size_t n)
+{
+    uint8_t *out = bits + at / 8;
+    const unsigned shift = at % 8;
+    if (shift == 0) {
+        for (size_t i = 0; i < bytes_of_bits(n); i++)
+            out[i] |= from[i];
+        return;
+    }
+    for (size_t i = 0; i < bytes_of_bits(n); i++) {
+        const unsigned both = (unsigned)from[i] << shift;
+        out[i] |= (uint8_t)both;
+        if (both >> 8 != 0)
+            out[i + 1] |= (uint8_t)(both >> 8);
+    }
 }
 
 #endif

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "tiers/dispatch.h"
+#include "base/min.h"
 #include "draw/stream.h"
+#include "tiers/dispatch.h"
 
 /*
  * Elements of a chunk whose byte equals the threshold, waiting for their tie words. A batch has room for
@@ -20,11 +21,6 @@ typedef struct tie_batch {
     uint64_t counters[TIE_BATCH + 64];
     uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
@@ -204,7 +200,7 @@ static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
                              dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled)
 {
-    size_t len = smaller(n / 64, chunk->n_words - chunk->done);
+    size_t len = min_size(n / 64, chunk->n_words - chunk->done);
     if (len == 0 || dropwise_is_constant(plan->keep_threshold))
         return 0;
     const uint32_t low = next_counter(plan, chunk, &len);
@@ -219,7 +215,7 @@ void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
     const size_t rest = chunk->n_words - chunk->done;
     if (rest != 0 && !dropwise_is_constant(plan->keep_threshold))
-        draw_words(plan, chunk, smaller(rest, n / 64));
+        draw_words(plan, chunk, min_size(rest, n / 64));
 }
 
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
@@ -271,7 +267,7 @@ void dropwise_draw_scattered(const draw_plan *plan, uint64_t first, int64_t step
         return;
     }
     for (size_t done = 0; done < n; done += SCATTERED) {
-        const size_t len = smaller(n - done, SCATTERED);
+        const size_t len = min_size(SCATTERED, n - done);
         const uint64_t word = scattered_bits(plan, first + (uint64_t)((int64_t)done * step), step, len);
         store_le64_part(bits + done / 8, word, bytes_of_bits(len));
     }

@@ -32,6 +32,12 @@ static inline bool dropwise_is_constant(uint64_t keep_threshold)
     return keep_threshold == 0 || keep_threshold == DROPWISE_KEEP_ONE;
 }
 
+/* The probability of being kept: a multiple of 2^-40. */
+static inline double dropwise_keep_probability(const dropwise_mask *mask)
+{
+    return (double)mask->keep_threshold * 0x1p-40;
+}
+
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
     dropwise_generator generator;
@@ -67,8 +73,8 @@ void dropwise_draw_next(draw_chunk *chunk, size_t n, uint8_t *bits);
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n);
 
 /*
- * Draws n more elements, or fewer, and scales as many elements of another chunk meanwhile, by a kernel of the
- * plan's generator. The result is how many, a multiple of 64; it may be 0.
+ * Draws n more elements, or fewer, and scales as many elements of another chunk: both overlap in a kernel of
+ * the plan's generator. The result is how many, a multiple of 64; it may be 0.
  */
 size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
                              dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled);

@@ -1,10 +1,10 @@
 /*
- * Drawing the masks of other systems: the plan of a layout, and the walk over its blocks of random numbers.
+ * Drawing the masks of other systems: by the plan of a layout, a walk over its blocks of random numbers.
  *
  *   element --layout--> block, place in it --counters--> generator --numbers--> compare --> keep bits
  */
-#ifndef DROPWISE_INTEROP_INTERNAL_H
-#define DROPWISE_INTEROP_INTERNAL_H
+#ifndef DROPWISE_INTEROP_DRAW_H
+#define DROPWISE_INTEROP_DRAW_H
 
 #include "dropwise_interop.h"
 #include "kernels/kernels.h"

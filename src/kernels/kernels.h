@@ -42,9 +42,9 @@ typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, s
 
 /* How elements are moved while words are drawn. */
 typedef enum dropwise_residency {
-    DROPWISE_NEAR,        /* they are in the caches of this core                         */
-    DROPWISE_FAR,         /* lines of x and of y are asked for before they are needed    */
-    DROPWISE_NONTEMPORAL, /* lines of x are; y is written past the caches, as by scale_kept_nt */
+    DROPWISE_NEAR,        /* they are in the caches of this core                          */
+    DROPWISE_FAR,         /* x and y are prefetched                                       */
+    DROPWISE_NONTEMPORAL, /* x is; y is written past the caches, as by scale_kept_nt      */
 } dropwise_residency;
 
 /* Elements that are scaled while words are drawn: the arguments of scale_kept, and where they lie. */
@@ -58,7 +58,7 @@ typedef struct dropwise_scaled {
 /*
  * draw and, for 64 * n_words elements, scale_kept in one: words of one chunk are drawn while another chunk,
  * whose bits are known, is scaled. n_words is a multiple of DROPWISE_DRAW_SCALE_WORDS; equal is not NULL.
- * The caches may be asked for lines behind x and y.
+ * Lines behind x and y may be prefetched.
  */
 typedef void dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                                     uint8_t threshold, uint64_t *below, uint64_t *equal,

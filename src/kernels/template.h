@@ -29,4 +29,10 @@
 #define LANES OP_W(LANES)
 #define ELEMENT_BYTES (sizeof(OP_W(vec)) / LANES)
 
+/*
+ * Of 64 elements, how many a loop has unrolled: all of them, but eight where a vector is one element. Their
+ * bits are the lowest of the word each time, so that shifts are constant.
+ */
+#define UNROLLED (LANES == 1 ? 8 : 64)
+
 #endif

@@ -81,7 +81,7 @@ static inline uint8_t aes_times_2(uint8_t b)
 }
 
 /* MixColumns: each byte becomes 2 a + 3 b + c + d of its column, from itself on. */
-static inline aes_vec aes_round(aes_vec v, aes_vec key)
+VEC_SHARED aes_vec aes_round(aes_vec v, aes_vec key)
 {
     const aes_vec s = aes_substitute(v);
     for (unsigned column = 0; column < 16; column += 4) {

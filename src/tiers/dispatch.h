@@ -24,7 +24,7 @@ static inline const dropwise_kernels *dropwise_active(void)
 }
 
 /* A table of ARS that gives another answer than this is not used: a digest of blocks, more than any table
- * makes at a time, of a known key and counters. tests/test_dispatch.c has the oracle make it. */
+ * makes at a time, of a known key and counters. tests/spec/test_dispatch.c has the oracle make it. */
 enum { DROPWISE_ARS_ANSWER_BLOCKS = 64 };
 #define DROPWISE_ARS_ANSWER_FACTOR UINT64_C(0x9E3779B97F4A7C15)
 #define DROPWISE_ARS_ANSWER UINT64_C(0xC752794929B599C2)

@@ -1,7 +1,8 @@
 #include "view/rows.h"
 
 #include "base/bits.h"
-#include "tiers/dispatch.h"
+#include "view/check_view.h"
+#include "view/stored_shape.h"
 
 /* ---- Checks ---- */
 
@@ -56,16 +57,8 @@ static dropwise_status check_rows(const dropwise_view *view)
 dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dtype,
                                     const dropwise_view *view, const dropwise_stored *stored, bool *empty)
 {
-    dropwise_status status = dropwise_check_mask(mask);
-    if (status == DROPWISE_OK && dropwise_dtype_bytes(dtype) == 0)
-        status = DROPWISE_ERROR_DTYPE;
-    if (status == DROPWISE_OK)
-        status = dropwise_check_view(view, empty);
-    if (status == DROPWISE_OK && stored != NULL)
-        status = dropwise_check_stored(stored);
-    if (status == DROPWISE_OK)
-        status = check_rows(view);
-    return status;
+    const dropwise_status status = dropwise_check_view_call(mask, dtype, view, stored, empty);
+    return status == DROPWISE_OK ? check_rows(view) : status;
 }
 
 static bool any_output_is_large(const operand *operands, const dropwise_extent *extents, size_t n)
@@ -94,11 +87,11 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     dropwise_status status = check_operands(view, operands, n_operands, extents);
     if (status != DROPWISE_OK)
         return status;
-    const stored_shape mask_rows = dropwise_view_rows(view);
+    const stored_shape shape = dropwise_stored_shape_of(view);
     if (stored != NULL) {
         dropwise_extent of_stored;
-        status = dropwise_plan_stored(stored, mask, dtype, mask_rows.rows, mask_rows.row_length, kernels,
-                                      &c->stored, &of_stored);
+        status = dropwise_begin_stored(stored, mask, dtype, shape.rows, shape.row_length, kernels, &c->stored,
+                                       &of_stored);
         for (size_t i = 0; i < n_operands && status == DROPWISE_OK; i++)
             if (operands[i].p != NULL && dropwise_overlap(extents[i], of_stored))
                 status = DROPWISE_ERROR_OVERLAP;
@@ -108,25 +101,22 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     c->view = view;
     c->is_f64 = dtype == DROPWISE_F64;
     c->element_bytes = dropwise_dtype_bytes(dtype);
-    c->number_bytes = c->is_f64 ? sizeof(double) : sizeof(float);
+    c->real_bytes = c->is_f64 ? sizeof(double) : sizeof(float);
     c->dtype = dropwise_dtype_of(kernels, dtype);
     c->kernels = kernels;
-    const apply_plan scaling = dropwise_apply_plan(kernels, mask, dtype, false);
-    c->factor = number_of(c, 1.0);
-    if (scaling.scales)
-        memcpy(&c->factor, &scaling.factor, sizeof scaling.factor);
+    c->factor = dropwise_kept_factor(mask, dtype);
     c->draw = dropwise_draw_plan(kernels, mask);
     bit_source_init(&c->source, &c->draw);
     c->row_length = view->size[view->rank - 1];
     c->n_rows = 1;
-    c->ahead = c->row_length;
+    c->run_length = c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
-        if (c->ahead == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->ahead)
-            c->ahead *= view->size[d];
+        if (c->run_length == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->run_length)
+            c->run_length *= view->size[d];
         c->n_rows *= view->size[d];
     }
     if (stored != NULL && draws)
-        dropwise_draw_rows(&c->draw, view, &mask_rows, &c->stored);
+        dropwise_draw_stored(&c->draw, view, &shape, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
     c->large = any_output_is_large(operands, extents, n_operands);
     c->nontemporal = c->large && outputs_are_apart(operands, n_operands);
@@ -159,11 +149,24 @@ void dropwise_merge_rows(dropwise_view *view, uint64_t multiple)
     }
 }
 
+dropwise_status dropwise_check_merged_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_view *view, const dropwise_stored *stored,
+                                           dropwise_view *merged, bool *empty)
+{
+    const dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, empty);
+    if (status != DROPWISE_OK)
+        return status;
+    *merged = *view;
+    if (stored == NULL && !*empty)
+        dropwise_merge_rows(merged, 1);
+    return DROPWISE_OK;
+}
+
 bool dropwise_next_row(const row_call *c, row *r)
 {
     const dropwise_view *view = c->view;
     r->number++;
-    r->into_run = r->into_run + c->row_length == c->ahead ? 0 : r->into_run + c->row_length;
+    r->into_run = r->into_run + c->row_length == c->run_length ? 0 : r->into_run + c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
         r->index += (uint64_t)view->mask_stride[d];
         if (++r->at[d] < view->size[d]) {
@@ -186,13 +189,13 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
     const int64_t step = view->mask_stride[view->rank - 1];
     const uint64_t index = r->index + (uint64_t)((int64_t)column * step);
     if (c->reads_stored) {
-        const stored_shape rows = dropwise_view_rows(view);
+        const stored_shape shape = dropwise_stored_shape_of(view);
         const int64_t entry = stored_entry_step(&c->stored), row_step = stored_row_step(&c->stored);
         if (step != 0) {
             dropwise_read_stored(&c->stored, (int64_t)r->stored * row_step + (int64_t)column * entry, entry,
                                  n, buffer);
         } else { /* the mask's own rows are shorter than the view has dimensions */
-            const uint64_t own_row = r->stored / rows.row_length, own_column = r->stored % rows.row_length;
+            const uint64_t own_row = r->stored / shape.row_length, own_column = r->stored % shape.row_length;
             uint8_t bit;
             dropwise_read_stored(&c->stored, (int64_t)own_row * row_step + (int64_t)own_column * entry, entry,
                                  1, &bit);
@@ -205,15 +208,15 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
         fill_bits(buffer, n, bit);
         return buffer;
     }
-    const uint64_t ahead = c->ahead - (r->into_run + column);
-    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? ahead : n, buffer);
+    const uint64_t run_left = c->run_length - (r->into_run + column);
+    return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? run_left : n, buffer);
 }
 
 /* ---- Sums ---- */
 
-number dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
+real dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
 {
-    number total;
+    real total;
     if (is_f64) {
         double s[16];
         for (size_t k = 0; k < 16; k++)

@@ -1,6 +1,6 @@
 /*
  * Calls that go row by row, in pieces that stay in L1: tensors whose last dimension is contiguous, with
- * bits, numbers in and numbers out for each piece. Elements narrower than f32 are widened into buffers, and
+ * bits, reals in and reals out for each piece. Elements narrower than f32 are widened into buffers, and
  * narrowed out of them.
  */
 #ifndef DROPWISE_ROWS_H
@@ -9,15 +9,11 @@
 #include <string.h>
 
 #include "apply/apply.h"
-#include "view/walk.h"
+#include "apply/stored.h"
+#include "base/min.h"
+#include "draw/bit_source.h"
 
 enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
-
-/* A number of the type that is computed in. */
-typedef union number {
-    double f64;
-    float f32;
-} number;
 
 /* A tensor of a call: pointer, strides in elements, element size. Bias and dbias have a stride of 0 but along
  * the row. */
@@ -32,17 +28,17 @@ typedef struct operand {
 typedef struct row_call {
     const dropwise_view *view;
     bool is_f64;
-    size_t element_bytes, number_bytes;
+    size_t element_bytes, real_bytes;
     dropwise_dtype_kernels dtype;
     const dropwise_kernels *kernels;
-    number factor; /* of what is kept */
+    real factor; /* of what is kept */
     draw_plan draw;
     bit_source source;
-    uint64_t ahead; /* mask indices that follow each other from row to row, from the first row on */
+    uint64_t run_length; /* mask indices that follow each other from row to row, from the first row on */
     bool reads_stored;
     bool large;       /* outputs do not stay in the caches */
     bool nontemporal; /* and are apart from the inputs     */
-    stored_plan stored;
+    stored_mask stored;
     uint64_t row_length, n_rows;
 } row_call;
 
@@ -50,15 +46,10 @@ typedef struct row_call {
 typedef struct row {
     uint64_t at[DROPWISE_MAX_RANK]; /* coordinates; the last is 0 */
     uint64_t number;
-    uint64_t into_run; /* indices of its run in the mask, row_call.ahead of them, that come before it */
+    uint64_t into_run; /* indices of its run in the mask, row_call.run_length of them, that come before it */
     uint64_t index;    /* of its first element in the mask                                            */
     uint64_t stored;   /* its row in the stored mask                                                  */
 } row;
-
-static inline number number_of(const row_call *c, double value)
-{
-    return c->is_f64 ? (number){.f64 = value} : (number){.f32 = (float)value};
-}
 
 /* The checks that come before those of data; *empty says that there is none. */
 dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -79,6 +70,14 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
  */
 void dropwise_merge_rows(dropwise_view *view, uint64_t multiple);
 
+/*
+ * dropwise_check_rows, and the view to go by: without a stored mask, rows that are one in memory and mask
+ * become one.
+ */
+dropwise_status dropwise_check_merged_rows(const dropwise_mask *mask, dropwise_dtype dtype,
+                                           const dropwise_view *view, const dropwise_stored *stored,
+                                           dropwise_view *merged, bool *empty);
+
 static inline row first_row(const row_call *c)
 {
     row r;
@@ -90,10 +89,17 @@ static inline row first_row(const row_call *c)
 /* The next row in row-major order; false after the last one. */
 bool dropwise_next_row(const row_call *c, row *r);
 
+/* After the last row. */
+static inline void end_rows(const row_call *c)
+{
+    if (c->nontemporal)
+        c->kernels->nt_fence();
+}
+
 /* Elements of the piece that begins at a column. */
 static inline size_t piece_length(uint64_t columns, uint64_t column)
 {
-    return columns - column < PIECE ? (size_t)(columns - column) : PIECE;
+    return min_size(PIECE, columns - column);
 }
 
 /*
@@ -109,7 +115,7 @@ typedef struct row_piece {
 } row_piece;
 
 /* Where an operand's element lies. */
-static inline uint8_t *place(const row_call *c, const operand *o, const row *r, uint64_t column)
+static inline uint8_t *operand_at(const row_call *c, const operand *o, const row *r, uint64_t column)
 {
     int64_t at = (int64_t)column * o->stride[c->view->rank - 1];
     for (uint32_t d = 0; d + 1 < c->view->rank; d++)
@@ -122,7 +128,7 @@ static inline row_piece first_piece(const row_call *c, const row *r, const opera
     row_piece p = {.n = piece_length(c->row_length, 0)};
     if (!c->nontemporal)
         return p;
-    const size_t misaligned = (uintptr_t)place(c, y, r, 0) % DROPWISE_NT_ALIGN;
+    const size_t misaligned = (uintptr_t)operand_at(c, y, r, 0) % DROPWISE_NT_ALIGN;
     if (misaligned % y->element_bytes != 0)
         return p;
     p.nontemporal = misaligned == 0;
@@ -143,7 +149,7 @@ static inline row_piece next_piece(const row_call *c, row_piece p)
 }
 
 /*
- * Asks for the piece after the next of an operand of a large call: memory answers while pieces between are
+ * Prefetches the piece after the next of an operand of a large call: memory answers while pieces between are
  * drawn. Always inlined, as gcc 12 leaves out calls of a function that does nothing but prefetch.
  */
 static inline __attribute__((always_inline)) void prefetch_piece(const row_call *c, const operand *o,
@@ -151,7 +157,7 @@ static inline __attribute__((always_inline)) void prefetch_piece(const row_call 
 {
     if (!c->large || o->p == NULL || c->row_length - column <= 2 * PIECE)
         return;
-    const uint8_t *from = place(c, o, r, column + 2 * PIECE);
+    const uint8_t *from = operand_at(c, o, r, column + 2 * PIECE);
     const size_t bytes = piece_length(c->row_length, column + 2 * PIECE) * o->element_bytes;
     for (size_t i = 0; i < bytes; i += 64)
         __builtin_prefetch(from + i, 0, 2);
@@ -162,13 +168,13 @@ static inline __attribute__((always_inline)) void prefetch_piece(const row_call 
 const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
                                    uint8_t *buffer);
 
-/* A piece of an operand as numbers that are computed in: where it is, or widened into the buffer. */
-static inline const void *numbers(const row_call *c, const operand *o, const row *r, uint64_t column,
-                                  size_t n, float *buffer)
+/* A piece of an operand as the reals that are computed in: where it is, or widened into the buffer. */
+static inline const void *load_reals(const row_call *c, const operand *o, const row *r, uint64_t column,
+                                     size_t n, float *buffer)
 {
     if (o->p == NULL)
         return NULL;
-    const uint8_t *p = place(c, o, r, column);
+    const uint8_t *p = operand_at(c, o, r, column);
     if (c->dtype.widen == NULL)
         return p;
     c->dtype.widen(n, p, buffer);
@@ -180,17 +186,17 @@ static inline void *output(const row_call *c, const operand *o, const row *r, ui
 {
     if (o->p == NULL)
         return NULL;
-    return c->dtype.narrow == NULL ? (void *)place(c, o, r, column) : buffer;
+    return c->dtype.narrow == NULL ? (void *)operand_at(c, o, r, column) : buffer;
 }
 
 static inline void finish_output(const row_call *c, const operand *o, const row *r, uint64_t column, size_t n,
                                  const float *buffer)
 {
     if (o->p != NULL && c->dtype.narrow != NULL)
-        c->dtype.narrow(n, buffer, place(c, o, r, column));
+        c->dtype.narrow(n, buffer, operand_at(c, o, r, column));
 }
 
-/* 16 partial sums, `step` numbers apart, to one. */
-number dropwise_sum_tree(bool is_f64, const void *sums, size_t step);
+/* 16 partial sums, `step` reals apart, to one. */
+real dropwise_sum_tree(bool is_f64, const void *sums, size_t step);
 
 #endif

@@ -46,7 +46,7 @@ VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t
                                     unsigned to, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
 {
     uint64_t word = 0;
-    VEC_UNROLL_64
+    VEC_UNROLL
     for (unsigned v = from; v < to; v++) {
         const unsigned at = v * LANES;
         if (masked && (v == from || at % 64 == 0)) /* once, as a compiler must think that y may be bits */
@@ -84,6 +84,48 @@ VEC_INLINE void OP_E(apply_part)(bool nontemporal, bool prefetches, const uint8_
     OP_E(apply_vectors)(true, nontemporal, bits, from, to, x, y, factor);
 }
 
+/* 64 elements. Where a vector is one of them, several are loaded before any is stored, so that a compiler may
+ * make vectors of them. */
+VEC_INLINE void OP_E(apply_64)(bool masked, bool nontemporal, const uint8_t *bits, const uint8_t *x,
+                               uint8_t *y, OP_E(factor) factor)
+{
+    if (LANES > 1) {
+        OP_E(apply_vectors)(masked, nontemporal, bits, 0, 64 / LANES, x, y, factor);
+        return;
+    }
+    for (unsigned from = 0; from < 64; from += UNROLLED) {
+        OP_W(vec) v[UNROLLED];
+        const uint64_t word = masked ? bits[from / 8] : 0;
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane++)
+            v[lane] = OP_E(apply_vector)(masked, x + (from + lane) * ELEMENT_BYTES, word, lane, factor);
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane++)
+            OP_W(store)(y + (from + lane) * ELEMENT_BYTES, v[lane]);
+    }
+}
+
+/*
+ * The last rest < 64 elements, whose bits are those of the word. The last vector may be a part of one: it
+ * goes through a whole one on the stack.
+ */
+VEC_SHARED void OP_E(apply_rest)(bool masked, uint64_t word, unsigned rest, const uint8_t *x, uint8_t *y,
+                                 OP_E(factor) factor)
+{
+    for (unsigned lane = 0; lane < rest; lane += LANES) {
+        const bool whole = rest - lane >= LANES;
+        uint8_t last[sizeof(OP_W(vec))] = {0};
+        const uint8_t *in = x + lane * ELEMENT_BYTES;
+        uint8_t *out = y + lane * ELEMENT_BYTES;
+        if (!whole)
+            memcpy(last, in, (rest - lane) * ELEMENT_BYTES);
+        const OP_W(vec) v = OP_E(apply_vector)(masked, whole ? in : last, word, lane, factor);
+        OP_W(store)(whole ? out : last, v);
+        if (!whole)
+            memcpy(out, last, (rest - lane) * ELEMENT_BYTES);
+    }
+}
+
 /* How a loop treats an element, and how it stores, is constant in every kernel. */
 VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, size_t n, const void *x, void *y,
                             const void *scale)
@@ -94,23 +136,12 @@ VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, siz
     uint8_t *out = y;
     size_t done = 0;
     for (; n - done >= 64; done += 64)
-        OP_E(apply_vectors)(masked, nontemporal, masked ? keep + done / 8 : NULL, 0, 64 / LANES,
-                            in + done * ELEMENT_BYTES, out + done * ELEMENT_BYTES, factor);
+        OP_E(apply_64)(masked, nontemporal, masked ? keep + done / 8 : NULL, in + done * ELEMENT_BYTES,
+                       out + done * ELEMENT_BYTES, factor);
     if (done < n) {
-        const size_t rest = n - done;
-        const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(rest)) : 0;
-        for (unsigned lane = 0; lane < rest; lane += LANES) {
-            /* The last vector may be a part of one: it goes through a whole one on the stack. */
-            const size_t at = (done + lane) * ELEMENT_BYTES;
-            const bool whole = rest - lane >= LANES;
-            uint8_t last[sizeof(OP_W(vec))] = {0};
-            if (!whole)
-                memcpy(last, in + at, (rest - lane) * ELEMENT_BYTES);
-            const OP_W(vec) v = OP_E(apply_vector)(masked, whole ? in + at : last, word, lane, factor);
-            OP_W(store)(whole ? out + at : last, v);
-            if (!whole)
-                memcpy(out + at, last, (rest - lane) * ELEMENT_BYTES);
-        }
+        const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(n - done)) : 0;
+        OP_E(apply_rest)(masked, word, (unsigned)(n - done), in + done * ELEMENT_BYTES,
+                         out + done * ELEMENT_BYTES, factor);
     }
 }
 

@@ -9,9 +9,13 @@
 VEC_INLINE uint64_t OP_W(nonzero64)(const uint8_t *in)
 {
     uint64_t word = 0;
-    VEC_UNROLL_64
-    for (unsigned lane = 0; lane < 64; lane += LANES)
-        word |= OP_W(any_bit)(OP_W(load)(in + lane * ELEMENT_BYTES)) << lane;
+    for (unsigned from = 0; from < 64; from += UNROLLED) {
+        uint64_t part = 0;
+        VEC_UNROLL
+        for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+            part |= OP_W(any_bit)(OP_W(load)(in + (from + lane) * ELEMENT_BYTES)) << lane;
+        word |= part << from;
+    }
     return word;
 }
 
@@ -19,13 +23,17 @@ static void OP_W(nonzero)(size_t n, const void *x, void *bits)
 {
     const uint8_t *in = x;
     uint8_t *out = bits;
-    size_t done = 0;
-    for (; n - done >= 64; done += 64)
-        store_le64(out + done / 8, OP_W(nonzero64)(in + done * ELEMENT_BYTES));
-    if (done < n) {
+    for (size_t done = 0; done < n; done += 64) {
         uint8_t last[64 * ELEMENT_BYTES];
-        memset(last, 0, sizeof last);
-        memcpy(last, in + done * ELEMENT_BYTES, (n - done) * ELEMENT_BYTES);
-        store_le64_part(out + done / 8, OP_W(nonzero64)(last), bytes_of_bits(n - done));
+        const bool whole = n - done >= 64;
+        if (!whole) {
+            memset(last, 0, sizeof last);
+            memcpy(last, in + done * ELEMENT_BYTES, (n - done) * ELEMENT_BYTES);
+        }
+        const uint64_t word = OP_W(nonzero64)(whole ? in + done * ELEMENT_BYTES : last);
+        if (whole)
+            store_le64(out + done / 8, word);
+        else
+            store_le64_part(out + done / 8, word, bytes_of_bits(n - done));
     }
 }

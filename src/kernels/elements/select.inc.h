@@ -13,13 +13,6 @@ VEC_INLINE void OP_W(move_out)(bool nontemporal, uint8_t *p, OP_W(vec) v)
         OP_W(store)(p, v);
 }
 
-/* The bits of elements from `done` on, up to 64. */
-VEC_INLINE uint64_t OP_W(bits_from)(const void *bits, size_t done, size_t n)
-{
-    const uint8_t *from = (const uint8_t *)bits + done / 8;
-    return n - done >= 64 ? load_le64(from) : load_le64_part(from, bytes_of_bits(n - done));
-}
-
 /* Inputs and outputs of a loop; which of them there are depends on the kernel. */
 typedef struct OP_W(moved) {
     const uint8_t *a, *b;
@@ -31,20 +24,28 @@ typedef void OP_W(move_vector)(bool nontemporal, uint64_t word, unsigned lane, c
                                size_t at);
 typedef void OP_W(move_element)(bool goes, const OP_W(moved) *m, size_t at);
 
-VEC_INLINE void OP_W(move_loop)(OP_W(move_vector) *vector, OP_W(move_element) *element, bool nontemporal,
-                                const void *bits, size_t n, const OP_W(moved) *m)
+/* Whole words of 64 elements, and how many elements they are. */
+VEC_INLINE size_t OP_W(move_words)(OP_W(move_vector) *vector, bool nontemporal, const void *bits, size_t n,
+                                   const OP_W(moved) *m)
 {
     size_t done = 0;
     for (; n - done >= 64; done += 64) {
-        const uint64_t word = OP_W(bits_from)(bits, done, n);
-        VEC_UNROLL_64
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            vector(nontemporal, word, lane, m, (done + lane) * ELEMENT_BYTES);
+        const uint64_t word = load_le64((const uint8_t *)bits + done / 8);
+        for (unsigned from = 0; from < 64; from += UNROLLED) {
+            VEC_UNROLL
+            for (unsigned lane = 0; lane < UNROLLED; lane += LANES)
+                vector(nontemporal, word >> from, lane, m, (done + from + lane) * ELEMENT_BYTES);
+        }
     }
-    if (done == n)
-        return;
-    const uint64_t word = OP_W(bits_from)(bits, done, n);
+    return done;
+}
+
+/* The elements from `done` on, which are fewer. */
+VEC_INLINE void OP_W(move_rest)(OP_W(move_vector) *vector, OP_W(move_element) *element, const void *bits,
+                                size_t done, size_t n, const OP_W(moved) *m)
+{
     const unsigned rest = (unsigned)(n - done);
+    const uint64_t word = load_le64_part((const uint8_t *)bits + done / 8, bytes_of_bits(rest));
     unsigned lane = 0;
     for (; lane + LANES <= rest; lane += LANES)
         vector(false, word, lane, m, (done + lane) * ELEMENT_BYTES);
@@ -66,16 +67,21 @@ VEC_INLINE void OP_W(blend_element)(bool goes, const OP_W(moved) *m, size_t at)
     memmove(m->y + at, (goes ? m->a : m->b) + at, ELEMENT_BYTES);
 }
 
+VEC_SHARED void OP_W(blend_rest)(const void *bits, size_t done, size_t n, const OP_W(moved) *m)
+{
+    OP_W(move_rest)(OP_W(blend_vector), OP_W(blend_element), bits, done, n, m);
+}
+
 static void OP_W(blend)(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y)
 {
-    OP_W(move_loop)(OP_W(blend_vector), OP_W(blend_element), false, bits, n,
-                    &(OP_W(moved)){.a = a, .b = b, .y = y});
+    const OP_W(moved) m = {.a = a, .b = b, .y = y};
+    OP_W(blend_rest)(bits, OP_W(move_words)(OP_W(blend_vector), false, bits, n, &m), n, &m);
 }
 
 static void OP_W(blend_nt)(const void *bits, size_t n, const uint8_t *a, const uint8_t *b, uint8_t *y)
 {
-    OP_W(move_loop)(OP_W(blend_vector), OP_W(blend_element), true, bits, n,
-                    &(OP_W(moved)){.a = a, .b = b, .y = y});
+    const OP_W(moved) m = {.a = a, .b = b, .y = y};
+    OP_W(blend_rest)(bits, OP_W(move_words)(OP_W(blend_vector), true, bits, n, &m), n, &m);
 }
 
 /* ---- Split: from a to y (kept) or z (dropped) ---- */
@@ -95,14 +101,19 @@ VEC_INLINE void OP_W(split_element)(bool goes, const OP_W(moved) *m, size_t at)
     memset((goes ? m->z : m->y) + at, 0, ELEMENT_BYTES);
 }
 
+VEC_SHARED void OP_W(split_rest)(const void *bits, size_t done, size_t n, const OP_W(moved) *m)
+{
+    OP_W(move_rest)(OP_W(split_vector), OP_W(split_element), bits, done, n, m);
+}
+
 static void OP_W(split)(const void *bits, size_t n, const uint8_t *x, uint8_t *kept, uint8_t *dropped)
 {
-    OP_W(move_loop)(OP_W(split_vector), OP_W(split_element), false, bits, n,
-                    &(OP_W(moved)){.a = x, .y = kept, .z = dropped});
+    const OP_W(moved) m = {.a = x, .y = kept, .z = dropped};
+    OP_W(split_rest)(bits, OP_W(move_words)(OP_W(split_vector), false, bits, n, &m), n, &m);
 }
 
 static void OP_W(split_nt)(const void *bits, size_t n, const uint8_t *x, uint8_t *kept, uint8_t *dropped)
 {
-    OP_W(move_loop)(OP_W(split_vector), OP_W(split_element), true, bits, n,
-                    &(OP_W(moved)){.a = x, .y = kept, .z = dropped});
+    const OP_W(moved) m = {.a = x, .y = kept, .z = dropped};
+    OP_W(split_rest)(bits, OP_W(move_words)(OP_W(split_vector), true, bits, n, &m), n, &m);
 }

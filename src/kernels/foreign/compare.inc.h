@@ -21,7 +21,7 @@ VEC_INLINE uint64_t compare64(unsigned compared, const uint8_t *in, const dropwi
     if (compared == COMPARE_DWORDS) {
         const vec_b64 last = set_b64(how->last);
         choose64 chosen[64 / LANES_b64];
-        VEC_UNROLL_64
+        VEC_UNROLL
         for (unsigned i = 0; i < 64 / LANES_b64; i++) {
             const vec_b64 v = load_le_b64(in + i * sizeof v);
             chosen[i] = at_most_b64(shl_b64(v, (int)how->shift), last);
@@ -30,7 +30,7 @@ VEC_INLINE uint64_t compare64(unsigned compared, const uint8_t *in, const dropwi
     }
     const vec_b32 last = set_b32((uint32_t)how->last), flip = set_b32(how->flip), zero = set_b32(0);
     choose32 chosen[64 / LANES_b32];
-    VEC_UNROLL_64
+    VEC_UNROLL
     for (unsigned i = 0; i < 64 / LANES_b32; i++) {
         vec_b32 v = load_le_b32(in + i * sizeof v);
         if (compared == COMPARE_FOLDED)
@@ -49,17 +49,18 @@ VEC_INLINE void compare_numbers(unsigned compared, const void *numbers, size_t n
     const uint64_t drops = 0 - (uint64_t)how->drops;
     const uint8_t *in = numbers;
     uint8_t *out = bits;
-    size_t done = 0;
-    for (; n - done >= 64; done += 64)
-        store_le64(out + done / 8, compare64(compared, in + done * bytes, how) ^ drops);
-    if (done < n) {
-        const size_t rest = n - done;
-        const uint64_t valid = (UINT64_C(1) << rest) - 1;
+    for (size_t done = 0; done < n; done += 64) {
         uint8_t last[64 * 8];
-        memset(last, 0, 64 * bytes);
-        memcpy(last, in + done * bytes, rest * bytes);
-        const uint64_t word = (compare64(compared, last, how) ^ drops) & valid;
-        store_le64_part(out + done / 8, word, bytes_of_bits(rest));
+        const size_t rest = n - done;
+        if (rest < 64) {
+            memset(last, 0, 64 * bytes);
+            memcpy(last, in + done * bytes, rest * bytes);
+        }
+        const uint64_t word = compare64(compared, rest < 64 ? last : in + done * bytes, how) ^ drops;
+        if (rest < 64)
+            store_le64_part(out + done / 8, word & ((UINT64_C(1) << rest) - 1), bytes_of_bits(rest));
+        else
+            store_le64(out + done / 8, word);
     }
 }
 

@@ -106,10 +106,18 @@ VEC_INLINE philox_state words_counters_of(unsigned varying, const words_run *run
     return s;
 }
 
-/* Rounds in which a part of the words is the same for all blocks, where only one counter word varies. */
-enum { FIRST_ROUNDS = 3 };
+/* Rounds from the first to before the last one, which are constants. */
+VEC_INLINE void words_rounds(const words_run *run, unsigned first, unsigned last, philox_state *s)
+{
+    VEC_UNROLL
+    for (unsigned r = first; r < last; r++) {
+        VEC_UNROLL
+        for (unsigned u = 0; u < VWORD_UNROLL; u++)
+            s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
+    }
+}
 
-/* A batch of blocks, whose counters are `grown` beyond those of the first. */
+/* A batch of blocks of 7 or 10 rounds, whose counters are `grown` beyond those of the first. */
 VEC_INLINE void words_batch(unsigned rounds, unsigned stored, unsigned varying, const words_run *run,
                             philox_state grown, uint8_t *out, size_t plane_bytes)
 {
@@ -117,17 +125,13 @@ VEC_INLINE void words_batch(unsigned rounds, unsigned stored, unsigned varying, 
     VEC_UNROLL
     for (unsigned v = 0; v < WORDS_VECTORS; v += VWORD_UNROLL) {
         philox_state s[VWORD_UNROLL];
+        VEC_UNROLL
         for (unsigned u = 0; u < VWORD_UNROLL; u++)
             s[u] = words_counters_of(varying, run, v + u, grown);
+        words_rounds(run, 0, 7, s);
+        if (rounds == 10)
+            words_rounds(run, 7, 10, s);
         VEC_UNROLL
-        for (unsigned r = 0; r < FIRST_ROUNDS; r++) {
-            for (unsigned u = 0; u < VWORD_UNROLL; u++)
-                s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
-        }
-        for (unsigned r = FIRST_ROUNDS; r < rounds; r++) {
-            for (unsigned u = 0; u < VWORD_UNROLL; u++)
-                s[u] = philox_round(s[u], run->k0[r], run->k1[r]);
-        }
         for (unsigned u = 0; u < VWORD_UNROLL; u++)
             words_store(stored, out + (v + u) * vector_bytes, plane_bytes, s[u]);
     }
@@ -142,27 +146,26 @@ VEC_INLINE void words_blocks(unsigned rounds, unsigned stored, unsigned varying,
     words_run run;
     words_begin(rounds, counters, &run);
     uint8_t *out = words;
-    size_t done = 0;
-    for (; n_blocks - done >= WORDS_BATCH; done += WORDS_BATCH) {
-        words_batch(rounds, stored, varying, &run, grown, out + done * block_bytes, n_blocks * 4);
-        grown = words_sum(grown, run.growth);
-    }
-    if (done < n_blocks) {
+    for (size_t done = 0; done < n_blocks; done += WORDS_BATCH) {
         /* The last blocks go through a whole batch on the stack. */
         uint8_t last[WORDS_BATCH * 16];
-        words_batch(rounds, stored, varying, &run, grown, last, WORDS_BATCH * 4);
-        for (unsigned p = 0; p < (stored == WORDS_PLANES ? 4u : 1u); p++)
-            memcpy(out + p * n_blocks * 4 + done * block_bytes, last + p * WORDS_BATCH * 4,
-                   (n_blocks - done) * block_bytes);
+        const bool whole = n_blocks - done >= WORDS_BATCH;
+        words_batch(rounds, stored, varying, &run, grown, whole ? out + done * block_bytes : last,
+                    whole ? n_blocks * 4 : WORDS_BATCH * 4);
+        if (!whole)
+            for (unsigned p = 0; p < (stored == WORDS_PLANES ? 4u : 1u); p++)
+                memcpy(out + p * n_blocks * 4 + done * block_bytes, last + p * WORDS_BATCH * 4,
+                       (n_blocks - done) * block_bytes);
+        grown = words_sum(grown, run.growth);
     }
 }
 
 /*
  * A loop for each pattern of counters takes a tenth off the time of most layouts: see
- * kernel/words_philox4x32_10 of the benchmark. Not so on the scalar tier, which compilers vectorise
- * themselves: into 30 KiB of code for each of these loops.
+ * kernel/words_philox4x32_10 of the benchmark. One for each number of rounds and each way to store would take
+ * as much room again for each, and no time off.
  */
-VEC_INLINE void words_philox(unsigned rounds, unsigned stored, const dropwise_counters *counters,
+VEC_SHARED void words_philox(unsigned rounds, unsigned stored, const dropwise_counters *counters,
                              size_t n_blocks, void *words)
 {
     const uint32_t *step = counters->step;
@@ -230,19 +233,21 @@ VEC_INLINE void pairs_store(unsigned stored, uint8_t *out, size_t plane_bytes, v
     }
 }
 
-/* A batch of blocks, whose counters, with the key added, are first + grown. */
+/* A batch of blocks of 7 or 10 rounds, whose counters, with the key added, are first + grown. */
 VEC_INLINE void pairs_batch(unsigned stored, const uint32_t keys[3], uint32_t first[2][PAIRS_BATCH],
                             const vec_b32 grown[2], uint8_t *out, size_t plane_bytes)
 {
     static const uint8_t rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
     const size_t vector_bytes = LANES_b32 * (stored == PAIRS_JOINED ? 8 : 4);
     vec_b32 a[PAIRS_UNROLL], b[PAIRS_UNROLL];
+    VEC_UNROLL
     for (unsigned u = 0; u < PAIRS_UNROLL; u++) {
         a[u] = add_b32(grown[0], load_b32((const uint8_t *)(first[0] + u * LANES_b32)));
         b[u] = add_b32(grown[1], load_b32((const uint8_t *)(first[1] + u * LANES_b32)));
     }
     VEC_UNROLL
     for (unsigned r = 0; r < 20; r++) {
+        VEC_UNROLL
         for (unsigned u = 0; u < PAIRS_UNROLL; u++) {
             a[u] = add_b32(a[u], b[u]);
             b[u] = xor_b32(rotl_b32(b[u], rotations[r % 8]), a[u]);
@@ -252,11 +257,12 @@ VEC_INLINE void pairs_batch(unsigned stored, const uint32_t keys[3], uint32_t fi
             }
         }
     }
+    VEC_UNROLL
     for (unsigned u = 0; u < PAIRS_UNROLL; u++)
         pairs_store(stored, out + u * vector_bytes, plane_bytes, a[u], b[u]);
 }
 
-VEC_INLINE void words_threefry(unsigned stored, const dropwise_counters *counters, size_t n_blocks,
+VEC_SHARED void words_threefry(unsigned stored, const dropwise_counters *counters, size_t n_blocks,
                                void *words)
 {
     const uint32_t *key = counters->key;
@@ -271,18 +277,17 @@ VEC_INLINE void words_threefry(unsigned stored, const dropwise_counters *counter
         growth[w] = set_b32(PAIRS_BATCH * counters->step[w]);
     }
     uint8_t *out = words;
-    size_t done = 0;
-    for (; n_blocks - done >= PAIRS_BATCH; done += PAIRS_BATCH) {
-        pairs_batch(stored, keys, first, grown, out + done * block_bytes, n_blocks * 4);
+    for (size_t done = 0; done < n_blocks; done += PAIRS_BATCH) {
+        uint8_t last[PAIRS_BATCH * 8];
+        const bool whole = n_blocks - done >= PAIRS_BATCH;
+        pairs_batch(stored, keys, first, grown, whole ? out + done * block_bytes : last,
+                    whole ? n_blocks * 4 : PAIRS_BATCH * 4);
+        if (!whole)
+            for (unsigned p = 0; p < (stored == PAIRS_PLANES ? 2u : 1u); p++)
+                memcpy(out + p * n_blocks * 4 + done * block_bytes, last + p * PAIRS_BATCH * 4,
+                       (n_blocks - done) * block_bytes);
         grown[0] = add_b32(grown[0], growth[0]);
         grown[1] = add_b32(grown[1], growth[1]);
-    }
-    if (done < n_blocks) {
-        uint8_t last[PAIRS_BATCH * 8];
-        pairs_batch(stored, keys, first, grown, last, PAIRS_BATCH * 4);
-        for (unsigned p = 0; p < (stored == PAIRS_PLANES ? 2u : 1u); p++)
-            memcpy(out + p * n_blocks * 4 + done * block_bytes, last + p * PAIRS_BATCH * 4,
-                   (n_blocks - done) * block_bytes);
     }
 }
 

@@ -4,14 +4,14 @@
  * Included once for each generator, by the file that has the generator itself, with the parameter
  *   GENERATOR  its name, in the kernels' names
  * after these inline functions and constants, in which NAME stands for it:
- *   schedule_NAME                            what is worked out once; VEC_ALIASING, as it lies in a schedule
- *   make_schedule_NAME(key, high, keys)        fills it; blocks have the high counter word `high`
- *   VECTOR_BLOCKS_NAME                           blocks of a vector: 1, 2 or a multiple of 4
+ *   schedule_NAME                        what is worked out once; VEC_ALIASING, as it lies in a schedule
+ *   make_schedule_NAME(key, high, keys)  fills it; blocks have the high counter word `high`
+ *   VECTOR_BLOCKS_NAME                   blocks of a vector: 1, 2 or a multiple of 4
  *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
- *   OVERLAPPED_NAME                          likewise while elements are scaled; they make 1, 2 or 4 words
+ *   OVERLAPPED_NAME                      likewise while elements are scaled; they make 1, 2 or 4 words
  *   blocks_NAME(keys, low, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
- *                                        words low, low + 1, ...; meanwhile `work`, all of it
+ *                                        words low, low + 1, ..., overlapped with `work`, all of it
  *   blocks_at_NAME(keys, counters, out)  one vector of blocks whose counters are listed
  */
 #include "kernels/template.h"
@@ -21,7 +21,7 @@
 #define SMALL (OP_G(VECTOR_BLOCKS) < 4 ? 4 : OP_G(VECTOR_BLOCKS))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
 /* Blocks that are drawn while elements are scaled. */
-#define OVERLAPPED (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
+#define OVERLAPPED_BLOCKS (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
 
 _Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
 
@@ -77,35 +77,21 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
 VEC_INLINE void OP_G(draw_words)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t threshold,
                                  uint64_t *below, uint64_t *equal, const overlap *work)
 {
-    uint8_t bytes[(LARGE > OVERLAPPED ? LARGE : OVERLAPPED) * 16];
+    uint8_t bytes[(LARGE > OVERLAPPED_BLOCKS ? LARGE : OVERLAPPED_BLOCKS) * 16];
     const unsigned n_vectors = blocks < WHOLE ? blocks / OP_G(VECTOR_BLOCKS) : OP_G(UNROLL);
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
         OP_G(blocks)(keys, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
+    if (equal == NULL) {
+        VEC_UNROLL
+        for (unsigned w = 0; w < blocks / 4; w++)
+            below[w] = bits64_below(bytes + w * 64, threshold);
+        return;
+    }
     VEC_UNROLL
     for (unsigned w = 0; w < blocks / 4; w++) {
         below[w] = bits64_below(bytes + w * 64, threshold);
-        if (equal != NULL)
-            equal[w] = bits64_equal(bytes + w * 64, threshold);
-    }
-}
-
-/* Words of the same schedule; equal is NULL or not, which each call below fixes. */
-VEC_INLINE void OP_G(draw_run)(const OP_G(schedule) *keys, uint32_t low, size_t n_words, uint8_t threshold,
-                               uint64_t *below, uint64_t *equal)
-{
-    size_t done = 0;
-    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
-                         equal == NULL ? NULL : equal + done, NULL);
-    for (; done < n_words; done += SMALL / 4) {
-        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
-        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below,
-                         equal == NULL ? NULL : last_equal, NULL);
-        memcpy(below + done, last_below, n * sizeof *below);
-        if (equal != NULL)
-            memcpy(equal + done, last_equal, n * sizeof *equal);
+        equal[w] = bits64_equal(bytes + w * 64, threshold);
     }
 }
 
@@ -120,14 +106,22 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
                        uint64_t *below, uint64_t *equal)
 {
     const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
-    if (equal == NULL)
-        OP_G(draw_run)(keys, low, n_words, threshold, below, NULL);
-    else
-        OP_G(draw_run)(keys, low, n_words, threshold, below, equal);
+    size_t done = 0;
+    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
+                         equal == NULL ? NULL : equal + done, NULL);
+    for (; LARGE > 4 && done < n_words; done += SMALL / 4) {
+        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
+        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
+        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below, last_equal, NULL);
+        memcpy(below + done, last_below, n * sizeof *below);
+        if (equal != NULL)
+            memcpy(equal + done, last_equal, n * sizeof *equal);
+    }
 }
 
 #ifdef VEC_OVERLAPS
-_Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 4) == 0,
+_Static_assert(OVERLAPPED_BLOCKS % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED_BLOCKS / 4) == 0,
                "batches of whole words");
 
 #define ELEMENT f64
@@ -143,7 +137,7 @@ _Static_assert(OVERLAPPED % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED / 
 #include "kernels/generators/draw_scale.inc.h"
 #endif
 
-#undef OVERLAPPED
+#undef OVERLAPPED_BLOCKS
 #undef WHOLE
 #undef SMALL
 #undef LARGE

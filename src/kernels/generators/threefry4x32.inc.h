@@ -76,6 +76,7 @@ VEC_INLINE void group_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsi
 VEC_INLINE void rounds_threefry4x32_20(const schedule_threefry4x32_20 *keys, unsigned n_vectors,
                                        state_threefry4x32_20 *s, const overlap *work)
 {
+    VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         add_key_threefry4x32_20(keys, 0, &s[u]);
     for (unsigned group = 0; group < 4; group += 2) {

@@ -15,10 +15,13 @@ VEC_INLINE void OP_R(affine_loop)(bool nontemporal, const void *bits, size_t n, 
     size_t i = 0;
     for (; n - i >= 64; i += 64) {
         const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
-        VEC_UNROLL_64
-        for (unsigned lane = 0; lane < 64; lane += LANES)
-            OP_R(put_whole)(nontemporal, y, i + lane,
-                            OP_R(affine)(word, lane, OP_R(load_reals)(x, i + lane, SIZE_MAX), p));
+        for (unsigned from = 0; from < 64; from += UNROLLED) {
+            VEC_UNROLL
+            for (unsigned lane = 0; lane < UNROLLED; lane += LANES) {
+                const OP_R(vec) in = OP_R(load_reals)(x, i + from + lane, SIZE_MAX);
+                OP_R(put_whole)(nontemporal, y, i + from + lane, OP_R(affine)(word >> from, lane, in, p));
+            }
+        }
     }
     for (; i < n; i += LANES)
         OP_R(store_part)((uint8_t *)y + i * sizeof(NUMBER), n - i,

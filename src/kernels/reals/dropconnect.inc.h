@@ -45,14 +45,19 @@ VEC_INLINE void OP_R(masked_dot_rows)(unsigned rows, size_t r, const uint8_t *bi
         VEC_UNROLL
         for (unsigned j = 0; j < rows; j++)
             word[j] = load_le64(bits + j * bits_step + i / 8);
-        VEC_UNROLL
-        for (unsigned lane = 0; lane < 64; lane += LANES) {
-            const OP_R(vec) in = OP_R(load_reals)(x, i + lane, SIZE_MAX);
+        for (unsigned quarter = 0; quarter < 64; quarter += 16) {
             VEC_UNROLL
-            for (unsigned j = 0; j < rows; j++) {
-                const OP_R(vec) of_a = OP_R(load_reals)(a + j * a_step, i + lane, SIZE_MAX);
-                OP_R(add_to_sums)(partial[j], lane, OP_R(mul_kept)(of_a, in, word[j], lane));
+            for (unsigned lane = 0; lane < 16; lane += LANES) {
+                const OP_R(vec) in = OP_R(load_reals)(x, i + quarter + lane, SIZE_MAX);
+                VEC_UNROLL
+                for (unsigned j = 0; j < rows; j++) {
+                    const OP_R(vec) of_a = OP_R(load_reals)(a + j * a_step, i + quarter + lane, SIZE_MAX);
+                    OP_R(add_to_sums)(partial[j], lane, OP_R(mul_kept)(of_a, in, word[j], lane));
+                }
             }
+            VEC_UNROLL
+            for (unsigned j = 0; j < rows; j++)
+                word[j] >>= 16;
         }
     }
     for (; i < n; i += LANES) {
@@ -138,56 +143,58 @@ static void OP_R(masked_axpy)(const void *bits, size_t bits_step, size_t rows, s
         OP_R(masked_axpy_columns)(1, bits, bits_step, rows, i, n, coefficients, a, a_step, sums, sums_step);
 }
 
-/* n_sums is a constant; the columns of a vector from i on, of which there are n - i. */
-VEC_INLINE void OP_R(fold_vector)(size_t n_sums, size_t i, size_t n, const uint8_t *sums, size_t sums_step,
-                                  NUMBER scale, const void *add, void *y)
+/* n_sums is a constant. */
+VEC_INLINE void OP_R(fold_loop)(size_t n_sums, size_t n, const void *sums, size_t sums_step, NUMBER scale,
+                                const void *add, void *y)
 {
-    OP_R(vec) sum[16];
-    VEC_UNROLL
-    for (size_t k = 0; k < n_sums; k++)
-        sum[k] = OP_R(load_reals)(sums + k * sums_step, i, n);
-    VEC_UNROLL
-    for (size_t half = n_sums / 2; half != 0; half /= 2) {
+    for (size_t i = 0; i < n; i += LANES) {
+        /* The last columns go through whole vectors on the stack. */
+        uint8_t last[16][sizeof(OP_R(vec))];
+        const bool whole = n - i >= LANES;
+        const uint8_t *from = (const uint8_t *)sums + i * sizeof(NUMBER);
+        const size_t step = whole ? sums_step : sizeof last[0];
+        if (!whole) {
+            for (size_t k = 0; k < n_sums; k++)
+                OP_W(store)(last[k], OP_W(as)(OP_R(load_part)(from + k * sums_step, n - i)));
+            from = last[0];
+        }
+        OP_R(vec) sum[16];
         VEC_UNROLL
-        for (size_t k = 0; k < half; k++)
-            sum[k] = OP_R(add)(sum[k], sum[k + half]);
+        for (size_t k = 0; k < n_sums; k++)
+            sum[k] = OP_R(load_reals)(from + k * step, 0, SIZE_MAX);
+        VEC_UNROLL
+        for (size_t half = n_sums / 2; half != 0; half /= 2) {
+            VEC_UNROLL
+            for (size_t k = 0; k < half; k++)
+                sum[k] = OP_R(add)(sum[k], sum[k + half]);
+        }
+        OP_R(vec) v = OP_R(mul)(sum[0], OP_R(set)(scale));
+        if (add != NULL)
+            v = OP_R(add)(v, OP_R(load_reals)(add, i, n));
+        OP_R(store_reals)(y, i, n, v);
     }
-    OP_R(vec) v = OP_R(mul)(sum[0], OP_R(set)(scale));
-    if (add != NULL)
-        v = OP_R(add)(v, OP_R(load_reals)(add, i, n));
-    OP_R(store_reals)(y, i, n, v);
-}
-
-VEC_INLINE void OP_R(fold_loop)(size_t n_sums, size_t n, const void *sums, size_t sums_step,
-                                const void *scale, const void *add, void *y)
-{
-    NUMBER s;
-    memcpy(&s, scale, sizeof s);
-    size_t i = 0;
-    for (; n - i >= LANES; i += LANES)
-        OP_R(fold_vector)(n_sums, i, SIZE_MAX, sums, sums_step, s, add, y);
-    if (i < n)
-        OP_R(fold_vector)(n_sums, i, n, sums, sums_step, s, add, y);
 }
 
 static void OP_R(fold_sums)(size_t n_sums, size_t n, const void *sums, size_t sums_step, const void *scale,
                             const void *add, void *y)
 {
+    NUMBER s;
+    memcpy(&s, scale, sizeof s);
     switch (n_sums) {
     case 1:
-        OP_R(fold_loop)(1, n, sums, sums_step, scale, add, y);
+        OP_R(fold_loop)(1, n, sums, sums_step, s, add, y);
         break;
     case 2:
-        OP_R(fold_loop)(2, n, sums, sums_step, scale, add, y);
+        OP_R(fold_loop)(2, n, sums, sums_step, s, add, y);
         break;
     case 4:
-        OP_R(fold_loop)(4, n, sums, sums_step, scale, add, y);
+        OP_R(fold_loop)(4, n, sums, sums_step, s, add, y);
         break;
     case 8:
-        OP_R(fold_loop)(8, n, sums, sums_step, scale, add, y);
+        OP_R(fold_loop)(8, n, sums, sums_step, s, add, y);
         break;
     default:
-        OP_R(fold_loop)(16, n, sums, sums_step, scale, add, y);
+        OP_R(fold_loop)(16, n, sums, sums_step, s, add, y);
     }
 }
 

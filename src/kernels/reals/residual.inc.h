@@ -21,14 +21,14 @@ VEC_INLINE void OP_R(residual_loop)(bool nontemporal, const void *bits, size_t n
     size_t i = 0;
     for (; n - i >= 64; i += 64) {
         const uint64_t word = load_le64((const uint8_t *)bits + i / 8);
-        VEC_UNROLL_64
-        for (unsigned lane = 0; lane < 64; lane += LANES) {
-            const OP_R(vec) v = OP_R(residual_vector)(word, lane, i + lane, SIZE_MAX, x, bias, residual, s);
-            uint8_t *out = (uint8_t *)y + (i + lane) * sizeof(NUMBER);
-            if (nontemporal)
-                OP_W(store_nt)(out, OP_W(as)(v));
-            else
-                OP_W(store)(out, OP_W(as)(v));
+        for (unsigned from = 0; from < 64; from += UNROLLED) {
+            VEC_UNROLL
+            for (unsigned lane = 0; lane < UNROLLED; lane += LANES) {
+                const size_t at = i + from + lane;
+                const OP_R(vec) v =
+                    OP_R(residual_vector)(word >> from, lane, at, SIZE_MAX, x, bias, residual, s);
+                OP_R(put_whole)(nontemporal, y, at, v);
+            }
         }
     }
     for (; i < n; i += LANES)

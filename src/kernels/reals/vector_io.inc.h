@@ -8,25 +8,33 @@
  */
 #include "kernels/template.h"
 
-/* n <= LANES numbers from p on, the others 0. */
-VEC_INLINE OP_R(vec) OP_R(load_part)(const uint8_t *p, size_t n)
+/* n < LANES reals from p on, the others 0, and the reverse: out of line, as kernels have several of them. */
+VEC_SHARED OP_R(vec) OP_R(load_fewer)(const uint8_t *p, size_t n)
 {
-    if (n >= LANES)
-        return OP_R(as)(OP_W(load)(p));
     uint8_t part[sizeof(OP_R(vec))] = {0};
     memcpy(part, p, n * sizeof(NUMBER));
     return OP_R(as)(OP_W(load)(part));
 }
 
-VEC_INLINE void OP_R(store_part)(uint8_t *p, size_t n, OP_R(vec) v)
+VEC_SHARED void OP_R(store_fewer)(uint8_t *p, size_t n, OP_R(vec) v)
 {
-    if (n >= LANES) {
-        OP_W(store)(p, OP_W(as)(v));
-        return;
-    }
     uint8_t part[sizeof(OP_R(vec))];
     OP_W(store)(part, OP_W(as)(v));
     memcpy(p, part, n * sizeof(NUMBER));
+}
+
+/* n reals from p on, up to a vector of them. */
+VEC_INLINE OP_R(vec) OP_R(load_part)(const uint8_t *p, size_t n)
+{
+    return n >= LANES ? OP_R(as)(OP_W(load)(p)) : OP_R(load_fewer)(p, n);
+}
+
+VEC_INLINE void OP_R(store_part)(uint8_t *p, size_t n, OP_R(vec) v)
+{
+    if (n >= LANES)
+        OP_W(store)(p, OP_W(as)(v));
+    else
+        OP_R(store_fewer)(p, n, v);
 }
 
 VEC_INLINE OP_R(vec) OP_R(kept)(OP_R(vec) v, uint64_t bits, unsigned lane)
@@ -45,12 +53,17 @@ VEC_INLINE void OP_R(store_reals)(void *p, size_t i, size_t n, OP_R(vec) v)
     OP_R(store_part)((uint8_t *)p + i * sizeof(NUMBER), n - i, OP_R(canonical)(v));
 }
 
+VEC_SHARED uint64_t OP_R(last_word)(const uint8_t *p, size_t n)
+{
+    return load_le64_part(p, bytes_of_bits(n));
+}
+
 /* The word of keep bits that element i is in; lane i % 64 is its own. */
 VEC_INLINE uint64_t OP_R(word)(const void *bits, size_t i, size_t n)
 {
     const uint8_t *from = (const uint8_t *)bits + i / 64 * 8;
     const size_t rest = n - i / 64 * 64;
-    return rest >= 64 ? load_le64(from) : load_le64_part(from, bytes_of_bits(rest));
+    return rest >= 64 ? load_le64(from) : OP_R(last_word)(from, rest);
 }
 
 /* A whole vector of reals, past the caches or not. */

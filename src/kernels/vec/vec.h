@@ -104,9 +104,7 @@
  *
  * VEC_OVERLAPS is defined where kernels of kind draw_scale are worth having. Without vectors they would gain
  * nothing, and be large; on NEON, by llvm-mca's models, they take longer than drawing and scaling in turns
- * (on Neoverse N1 by a quarter), and none was measured. VEC_ONE_LANE is defined where bits are the scalar
- * tier's.
- */
+ * (on Neoverse N1 by a quarter), and none was measured.  */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H
 
@@ -124,6 +122,9 @@
 
 /* A kernel of a template that is also included by files which put another part of it into their table. */
 #define VEC_KERNEL static __attribute__((unused))
+
+/* A loop that kernels share: a copy of it for each of them would take more room than it saves time. */
+#define VEC_SHARED static __attribute__((noinline))
 
 /* A type that may lie in memory of another type. */
 #define VEC_ALIASING __attribute__((may_alias))
@@ -161,7 +162,7 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 }
 
 /*
- * How many bytes ahead lines are asked for: those that are read of L2, which memory takes a while to fill;
+ * How many bytes ahead lines are prefetched: those that are read of L2, which memory takes a while to fill;
  * those that are written of L1, so that stores do not wait.
  */
 enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
@@ -182,15 +183,6 @@ enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
 #define VEC_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define VEC_UNROLL _Pragma("GCC unroll 64")
-#endif
-
-/* Likewise of a loop over the vectors of 64 elements: by eight where a vector is one of them. */
-#if !defined(VEC_ONE_LANE) || defined(VEC_SANITIZED)
-#define VEC_UNROLL_64 VEC_UNROLL
-#elif defined(__clang__)
-#define VEC_UNROLL_64 _Pragma("clang loop unroll_count(8)")
-#else
-#define VEC_UNROLL_64 _Pragma("GCC unroll 8")
 #endif
 
 #endif

@@ -1,0 +1,110 @@
+/* Systems that compare integers as they are: oneDNN words, FlashAttention and TransformerEngine bytes. */
+#include "base/fp_env.h"
+#include "interop/system.h"
+
+/* ---- oneDNN ---- */
+
+static FP_ENV_BODY dropwise_status onednn(dropwise_interop *interop, uint32_t layout, uint64_t key, double p)
+{
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(p))
+        return DROPWISE_ERROR_PROBABILITY;
+    *interop = new_interop(layout, key);
+    if (layout != DROPWISE_LAYOUT_ONEDNN_3_11)
+        interop->size = UINT64_C(1) << 32;
+    interop->scale = scale_in_f32((float)p);
+    const rule r = {AS_IT_IS, 32, 0, ABOVE, 4294967295.0 * (double)(float)p};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_onednn_3_6(dropwise_interop *interop, uint32_t seed, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_6, pair(seed, seed), p));
+}
+
+static FP_ENV_BODY dropwise_status interop_onednn_3_11(dropwise_interop *interop, uint64_t seed,
+                                                       uint64_t offset, double p)
+{
+    if (interop != NULL && is_probability(p) && offset == 0)
+        return DROPWISE_ERROR_PARAMETER;
+    const dropwise_status status = onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_11, seed, p);
+    if (status == DROPWISE_OK)
+        interop->counter[0] = offset;
+    return status;
+}
+
+dropwise_status dropwise_interop_onednn_3_11(dropwise_interop *interop, uint64_t seed, uint64_t offset,
+                                             double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_onednn_3_11(interop, seed, offset, p));
+}
+
+dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop, uint32_t seed, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, onednn(interop, DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET, pair(seed, seed), p));
+}
+
+/* ---- FlashAttention and TransformerEngine, which compare bytes ---- */
+
+/* floor of x, 0 <= x < 2^31. */
+static double floor_of(double x)
+{
+    return (double)(int32_t)x;
+}
+
+static FP_ENV_BODY dropwise_status interop_flash_attention_2(dropwise_interop *interop, uint64_t rows,
+                                                             uint64_t columns, uint64_t seed, uint64_t offset,
+                                                             double p)
+{
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!(p >= 0.0 && (float)p < 1.0f))
+        return DROPWISE_ERROR_PROBABILITY;
+    if (rows == 0 || columns == 0 || !is_int(rows) || !is_int(columns))
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(DROPWISE_LAYOUT_FLASH_ATTENTION_2, seed);
+    interop->counter[0] = offset;
+    interop->rows = rows;
+    interop->columns = columns;
+    interop->size = dropwise_attention_limit(rows, columns);
+    interop->scale = scale_in_f32((float)p);
+    const rule r = {AS_IT_IS, 8, 0, AT_MOST, floor_of((double)(1.0f - (float)p) * 255.0)};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_flash_attention_2(dropwise_interop *interop, uint64_t rows, uint64_t columns,
+                                                   uint64_t seed, uint64_t offset, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_flash_attention_2(interop, rows, columns, seed, offset, p));
+}
+
+static FP_ENV_BODY dropwise_status interop_transformer_engine(dropwise_interop *interop, uint64_t seed,
+                                                              uint64_t offset, double p)
+{
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!(p >= 0.0 && (float)p < 1.0f))
+        return DROPWISE_ERROR_PROBABILITY;
+    if (offset % 4 != 0)
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(DROPWISE_LAYOUT_TRANSFORMER_ENGINE, seed);
+    interop->counter[0] = offset / 4;
+    interop->scale = scale_in_f32((float)p);
+    const rule r = {AS_IT_IS, 8, 0, AT_LEAST, floor_of((double)((float)p * 256.0f))};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_transformer_engine(dropwise_interop *interop, uint64_t seed, uint64_t offset,
+                                                    double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_transformer_engine(interop, seed, offset, p));
+}

@@ -1,0 +1,170 @@
+/* JAX and TensorFlow: keys are made by the generator itself, numbers become fractions in the dtype. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/fp_env.h"
+#include "interop/system.h"
+#include "kernels/kernels.h"
+#include "tiers/dispatch.h"
+
+/* ---- JAX ---- */
+
+static void threefry_block(const dropwise_kernels *kernels, const uint32_t key[2], uint32_t word0,
+                           uint32_t word1, uint32_t out[2])
+{
+    uint8_t bytes[8];
+    const dropwise_counters counters = {.key = {key[0], key[1]}, .first = {word0, word1}, .group = 1};
+    kernels->words_threefry2x32_20_planes(&counters, 1, bytes);
+    out[0] = load_le32(bytes);
+    out[1] = load_le32(bytes + 4);
+}
+
+dropwise_status dropwise_jax_key(uint64_t seed, uint32_t key[2])
+{
+    if (key == NULL)
+        return DROPWISE_ERROR_NULL;
+    key[0] = (uint32_t)(seed >> 32);
+    key[1] = (uint32_t)seed;
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_jax_fold_in(const uint32_t key[2], uint32_t data, uint32_t out[2])
+{
+    return dropwise_jax_split(key, data, out);
+}
+
+dropwise_status dropwise_jax_split(const uint32_t key[2], uint64_t child, uint32_t out[2])
+{
+    if (key == NULL || out == NULL)
+        return DROPWISE_ERROR_NULL;
+    threefry_block(dropwise_active(), key, (uint32_t)(child >> 32), (uint32_t)child, out);
+    return DROPWISE_OK;
+}
+
+/*
+ * The words are the first ones of blocks (0, n), (1, n + 1), ..., then the second ones; a child has two in
+ * a row.
+ */
+dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], uint32_t children, uint32_t child,
+                                          uint32_t out[2])
+{
+    if (key == NULL || out == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (child >= children || children > INT32_MAX)
+        return DROPWISE_ERROR_PARAMETER;
+    const dropwise_kernels *kernels = dropwise_active();
+    uint32_t words[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint32_t word = 2 * child + i, block = word % children;
+        uint32_t both[2];
+        threefry_block(kernels, key, block, children + block, both);
+        words[i] = both[word / children];
+    }
+    memcpy(out, words, sizeof words);
+    return DROPWISE_OK;
+}
+
+/* Random bits of a dtype's numbers, and those of them that become a fraction. */
+static rule jax_rule(bool legacy, dropwise_dtype draws, double keep)
+{
+    const unsigned narrow = draws == DROPWISE_F16 ? 16 : 8;
+    rule r = {FRACTION, 32, 23, BELOW, dropwise_rounded_to(draws, keep)};
+    if (draws == DROPWISE_F64) {
+        r.width = 64;
+        r.bits = 52;
+    } else if (draws != DROPWISE_F32) {
+        r.bits = draws == DROPWISE_F16 ? 10 : 7;
+        r.width = legacy ? narrow : 32; /* not legacy: moved to the top of a word */
+    }
+    return r;
+}
+
+static FP_ENV_BODY dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uint32_t key[2],
+                                       uint64_t size, dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    if (interop == NULL || key == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(keep))
+        return DROPWISE_ERROR_PROBABILITY;
+    if (!is_float_dtype(draws) || !is_float_dtype(dtype))
+        return DROPWISE_ERROR_DTYPE;
+    const bool legacy = layout == DROPWISE_LAYOUT_JAX_LEGACY;
+    const double scale =
+        keep > 0.0 ? dropwise_rounded_to(dtype, 1.0 / dropwise_rounded_to(dtype, keep)) : 0.0;
+    if (!dropwise_is_finite(scale) || (legacy && size > dropwise_jax_legacy_limit(draws)))
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(layout, pair(key[0], key[1]));
+    interop->size = size;
+    interop->draws = draws;
+    interop->scale = scale;
+    const rule r = jax_rule(legacy, draws, keep);
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_jax(dropwise_interop *interop, const uint32_t key[2], dropwise_dtype draws,
+                                     dropwise_dtype dtype, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller,
+                        jax(interop, DROPWISE_LAYOUT_JAX, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep));
+}
+
+dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uint32_t key[2], uint64_t size,
+                                            dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_LEGACY, key, size, draws, dtype, keep));
+}
+
+/* ---- TensorFlow ---- */
+
+static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
+                         uint32_t out[4])
+{
+    uint8_t bytes[16];
+    dropwise_counters counters = {.key = {(uint32_t)key, (uint32_t)(key >> 32)}, .group = 1};
+    memcpy(counters.first, counter, sizeof counters.first);
+    kernels->words_philox4x32_10(&counters, 1, bytes);
+    for (unsigned w = 0; w < 4; w++)
+        out[w] = load_le32(bytes + 4 * w);
+}
+
+static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
+                                                      dropwise_dtype dtype, double rate)
+{
+    if (interop == NULL || seed == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!(rate >= 0.0 && rate < 1.0))
+        return DROPWISE_ERROR_PROBABILITY;
+    if (!is_float_dtype(dtype))
+        return DROPWISE_ERROR_DTYPE;
+    const double scale = dropwise_rounded_to(dtype, 1.0 / (1.0 - rate));
+    if (!dropwise_is_finite(scale))
+        return DROPWISE_ERROR_PARAMETER;
+    const uint64_t seed0 = (uint64_t)seed[0], seed1 = (uint64_t)seed[1];
+    const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
+                                 (uint32_t)(seed1 >> 32)};
+    uint32_t mixed[4];
+    philox_block(dropwise_active(), pair(UINT32_C(0x3EC8F720), UINT32_C(0x02461E29)), counter, mixed);
+    *interop = new_interop(DROPWISE_LAYOUT_TENSORFLOW, pair(mixed[0], mixed[1]));
+    interop->counter[1] = pair(mixed[2], mixed[3]);
+    interop->draws = dtype;
+    interop->scale = scale;
+    const unsigned bits = dtype == DROPWISE_F64   ? 52
+                          : dtype == DROPWISE_F32 ? 23
+                          : dtype == DROPWISE_F16 ? 10
+                                                  : 7;
+    const rule r = {FRACTION, dtype == DROPWISE_F64 ? 64 : 32, bits, AT_LEAST,
+                    dropwise_rounded_to(dtype, rate)};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
+                                            dropwise_dtype dtype, double rate)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_tensorflow(interop, seed, dtype, rate));
+}

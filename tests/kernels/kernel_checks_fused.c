@@ -1,0 +1,230 @@
+/* Checks of the kernels of the fused steps, in f32 and f64. */
+#define _DEFAULT_SOURCE /* M_PI */
+#include <math.h>
+
+#include "kernels/kernel_checks.h"
+
+void check_residual(dropwise_residual_fn *residual, const char *name)
+{
+    static uint8_t expected[8 * LARGE_N];
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 8; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 4, true);
+            uint8_t *bias = variant & 1 ? c->in[1] : NULL, *skip = variant & 2 ? c->in[2] : NULL;
+            for (size_t i = 0; i < c->n; i++) {
+                double v = get(c->dtype, c->in[0], i);
+                if (bias != NULL)
+                    v = rounded(c->dtype, v + get(c->dtype, bias, i));
+                v = dropped(c, i, v);
+                if (skip != NULL)
+                    v = rounded(c->dtype, get(c->dtype, skip, i) + v);
+                put_result(c->dtype, expected, i, v);
+            }
+            uint8_t *y = is_nontemporal(name) ? guard_at_start(&arenas[3], c->bytes, 0) : c->in[3];
+            residual(c->bits, c->n, c->in[0], bias, skip, y, &c->factor);
+            assert_same_bytes(y, expected, c->bytes, "%s: n %zu, variant %d", name, c->n, variant);
+            assert_all_intact();
+        }
+    }
+}
+
+/* The functions and their slopes, in double. */
+static double activation_of(const char *name, double z, bool slope)
+{
+    const double density = exp(-z * z / 2) / sqrt(2 * M_PI), phi = 0.5 * erfc(-z / sqrt(2.0));
+    const double inner = sqrt(2 / M_PI) * (z + 0.044715 * z * z * z), t = tanh(inner);
+    const double g = 1 / (1 + exp(-z));
+    if (strstr(name, "relu") != NULL)
+        return slope ? z > 0 : z > 0 ? z : 0;
+    if (strstr(name, "gelu_tanh") != NULL)
+        return slope ? 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * z * z)
+                     : 0.5 * z * (1 + t);
+    if (strstr(name, "gelu") != NULL)
+        return slope ? phi + z * density : z * phi;
+    if (strstr(name, "silu") != NULL)
+        return slope ? g * (1 + z * (1 - g)) : z * g;
+    return slope ? 1 : z; /* identity */
+}
+
+/* A result near enough to the formula, at a distance of a few roundings of what it is made of. */
+static void assert_near(const fused_case *c, const uint8_t *p, size_t i, double expected, double size,
+                        const char *name)
+{
+    const double unit = c->dtype == REF_F32 ? 0x1p-24 : 0x1p-53, actual = get(c->dtype, p, i);
+    if (!(fabs(actual - expected) <= 24 * unit * (size + fabs(expected)) + 1e-37))
+        fail_msg("%s: element %zu of %zu is %.17g, expected %.17g", name, i, c->n, actual, expected);
+}
+
+void check_activate(dropwise_activate_fn *activate, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 4; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 2, false);
+            uint8_t *bias = variant & 1 ? c->in[1] : NULL;
+            activate(c->bits, c->n, c->in[0], bias, c->in[3], &c->factor);
+            for (size_t i = 0; i < c->n; i++) {
+                const double b = bias != NULL ? get(c->dtype, bias, i) : 0;
+                const double z = rounded(c->dtype, get(c->dtype, c->in[0], i) + b);
+                const double v = c->keep[i] ? activation_of(name, z, false) * c->factor_value : 0;
+                assert_near(c, c->in[3], i, v, c->keep[i] ? fabs(z) : 0, name);
+            }
+            assert_all_intact();
+        }
+    }
+}
+
+void check_activate_grad(dropwise_activate_grad_fn *grad, const char *name)
+{
+    static uint8_t before[8 * LARGE_N];
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 8; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 4, false);
+            uint8_t *bias = variant & 1 ? c->in[2] : NULL, *sums = variant & 2 ? c->in[4] : NULL;
+            memcpy(before, c->in[4], c->bytes);
+            for (size_t i = 0; i < c->n; i++) /* where nothing is kept, no slope may come through */
+                if (!c->keep[i])
+                    put(c->dtype, c->in[1], i,
+                        i % 3 == 0   ? (double)NAN
+                        : i % 3 == 1 ? -(double)INFINITY
+                                     : -1.0);
+            grad(c->bits, c->n, c->in[0], c->in[1], bias, c->in[3], &c->factor, sums);
+            for (size_t i = 0; i < c->n; i++) {
+                const double b = bias != NULL ? get(c->dtype, bias, i) : 0;
+                const double z = rounded(c->dtype, get(c->dtype, c->in[1], i) + b);
+                const double d = dropped(c, i, get(c->dtype, c->in[0], i));
+                assert_near(c, c->in[3], i, c->keep[i] ? d * activation_of(name, z, true) : 0,
+                            c->keep[i] ? fabs(d) * (1 + fabs(z)) : 0, name);
+                assert_true(c->keep[i] || !signbit(get(c->dtype, c->in[3], i)));
+                if (sums != NULL) /* exactly what was written */
+                    put_result(c->dtype, before, i,
+                               rounded(c->dtype, get(c->dtype, before, i) + get(c->dtype, c->in[3], i)));
+            }
+            assert_same_bytes(c->in[4], before, c->bytes, "%s: sums, n %zu", name, c->n);
+            assert_all_intact();
+        }
+    }
+}
+
+static double logit_of(const fused_case *c, size_t i, const uint8_t *add)
+{
+    const double v = rounded(c->dtype, get(c->dtype, c->in[0], i) * c->factor_value);
+    return add != NULL ? rounded(c->dtype, v + get(c->dtype, add, i)) : v;
+}
+
+void check_row_max(dropwise_row_max_fn *row_max, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 4; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
+            uint8_t *add = variant & 1 ? c->in[1] : NULL, max[8], expected[8];
+            double m = s % 2 ? 1.5 : -INFINITY;
+            put(c->dtype, max, 0, m);
+            for (size_t i = 0; i < c->n; i++)
+                m = logit_of(c, i, add) > m ? logit_of(c, i, add) : m;
+            put(c->dtype, expected, 0, m);
+            row_max(c->n, c->in[0], add, &c->factor, max);
+            assert_same_bytes(max, expected, ref_bytes(c->dtype), "%s: n %zu", name, c->n);
+        }
+    }
+}
+
+/* 16 sums, element i added to sum i mod 16 in order. */
+static void check_sums(const fused_case *c, const uint8_t *sums, const double *start, const double *terms,
+                       const char *name)
+{
+    double expected[16];
+    uint8_t bytes[16 * 8];
+    memcpy(expected, start, sizeof expected);
+    for (size_t i = 0; i < c->n; i++)
+        expected[i % 16] = rounded(c->dtype, expected[i % 16] + terms[i]);
+    for (size_t k = 0; k < 16; k++)
+        put(c->dtype, bytes, k, expected[k]);
+    assert_same_bytes(sums, bytes, 16 * ref_bytes(c->dtype), "%s: sums of %zu", name, c->n);
+}
+
+static void start_sums(ref_dtype dtype, uint8_t *sums, double *start)
+{
+    for (size_t k = 0; k < 16; k++) {
+        start[k] = 0.25 * (double)k;
+        put(dtype, sums, k, start[k]);
+    }
+}
+
+static double terms[LARGE_N];
+
+void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 4; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 2, false);
+            uint8_t *add = variant & 1 ? c->in[1] : NULL, sums[16 * 8];
+            const any_scale max = scale_for(c->dtype, 3.5);
+            double start[16];
+            start_sums(c->dtype, sums, start);
+            if (add != NULL && c->n > 5)
+                put(c->dtype, add, 5, -INFINITY);
+            row_exp(c->n, c->in[0], add, &c->factor, &max, c->in[3], sums);
+            for (size_t i = 0; i < c->n; i++) {
+                const double power = rounded(c->dtype, logit_of(c, i, add) - 3.5);
+                assert_near(c, c->in[3], i, exp(power), 0, name);
+                terms[i] = get(c->dtype, c->in[3], i);
+            }
+            check_sums(c, sums, start, terms, name);
+            assert_all_intact();
+        }
+    }
+}
+
+void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name)
+{
+    static uint8_t probabilities[8 * LARGE_N], expected[8 * LARGE_N];
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 4; variant++) {
+            fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
+            const any_scale inverse = scale_for(c->dtype, 0.3);
+            for (size_t i = 0; i < c->n; i++) {
+                const double p = rounded(c->dtype, get(c->dtype, c->in[0], i) * rounded(c->dtype, 0.3));
+                put_result(c->dtype, probabilities, i, p);
+                put_result(c->dtype, expected, i, dropped(c, i, p));
+            }
+            row_drop(c->bits, c->n, c->in[0], &inverse, &c->factor, variant & 1 ? c->in[3] : NULL, c->in[4]);
+            if (variant & 1)
+                assert_same_bytes(c->in[3], probabilities, c->bytes, "%s: n %zu", name, c->n);
+            assert_same_bytes(c->in[4], expected, c->bytes, "%s: y, n %zu", name, c->n);
+            assert_all_intact();
+        }
+    }
+}
+
+void check_row_dot(dropwise_row_dot_fn *row_dot, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        fused_case *c = fused_setup(name, size_number(s), s % 2, false);
+        uint8_t sums[16 * 8];
+        double start[16];
+        start_sums(c->dtype, sums, start);
+        row_dot(c->bits, c->n, c->in[0], c->in[1], &c->factor, sums);
+        for (size_t i = 0; i < c->n; i++)
+            terms[i] =
+                rounded(c->dtype, dropped(c, i, get(c->dtype, c->in[0], i)) * get(c->dtype, c->in[1], i));
+        check_sums(c, sums, start, terms, name);
+    }
+}
+
+void check_row_grad(dropwise_row_grad_fn *row_grad, const char *name)
+{
+    static uint8_t expected[8 * LARGE_N];
+    for (size_t s = 0; s < N_SIZES; s++) {
+        fused_case *c = fused_setup(name, size_number(s), s % 2, true);
+        const any_scale dot = scale_for(c->dtype, 0.7), scale = scale_for(c->dtype, 0.125);
+        for (size_t i = 0; i < c->n; i++) {
+            const double d = dropped(c, i, get(c->dtype, c->in[0], i));
+            const double g = rounded(c->dtype, d - rounded(c->dtype, 0.7));
+            const double v = rounded(c->dtype, get(c->dtype, c->in[1], i) * g);
+            put_result(c->dtype, expected, i, rounded(c->dtype, v * 0.125));
+        }
+        row_grad(c->bits, c->n, c->in[0], c->in[1], &c->factor, &dot, &scale, c->in[3]);
+        assert_same_bytes(c->in[3], expected, c->bytes, "%s: n %zu", name, c->n);
+        assert_all_intact();
+    }
+}

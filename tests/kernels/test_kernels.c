@@ -1,0 +1,40 @@
+/*
+ * Every kernel of kernels.inc on every tier against the oracle, a test each: all small sizes, all alignments,
+ * counters that wrap, awkward floats, guard pages on both sides of every buffer, read-only inputs.
+ */
+#include "kernels/kernel_checks.h"
+#include "tiers/dispatch.h"
+
+/* ---- The tests ---- */
+
+#define TEST(kernel, check) \
+    static void test_##kernel(void **state) \
+    { \
+        (void)state; \
+        check; \
+    }
+#define DROPWISE_KERNEL(kind, name, template) TEST(name, check_##kind(dropwise_active()->name, #name))
+#define DROPWISE_MATH_KERNEL(kind, name, template) \
+    TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
+#define DROPWISE_KERNEL_OF(generator, kind, name, template) \
+    TEST(name, check_##kind(&dropwise_active()->generator, #generator))
+#define DROPWISE_OVERLAP(generator, element, name, template) \
+    TEST(name, check_draw_scale(&dropwise_active()->generator, \
+                                dropwise_active()->generator.draw_scale_##element, #generator, #name))
+#include "kernels/kernels.inc"
+
+/* ---- Their names ---- */
+
+#define NAMED(kernel) \
+    {.name = #kernel, .test_func = test_##kernel, .setup_func = new_buffers, .teardown_func = free_buffers},
+#define DROPWISE_KERNEL(kind, name, template) NAMED(name)
+#define DROPWISE_KERNEL_OF(generator, kind, name, template) NAMED(name)
+#define DROPWISE_OVERLAP(generator, element, name, template) NAMED(name)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+#include "kernels/kernels.inc"
+    };
+    return run_on_each_tier(tests, NULL, NULL);
+}

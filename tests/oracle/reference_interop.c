@@ -1,0 +1,419 @@
+#include "oracle/reference_interop.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Generators ---- */
+
+void ref_philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t k0 = key[0], k1 = key[1];
+    memcpy(out, counter, 16);
+    for (int r = 0; r < rounds; r++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        const uint64_t first = (uint64_t)out[0] * 0xD2511F53u, second = (uint64_t)out[2] * 0xCD9E8D57u;
+        const uint32_t next[4] = {(uint32_t)(second >> 32) ^ out[1] ^ k0, (uint32_t)second,
+                                  (uint32_t)(first >> 32) ^ out[3] ^ k1, (uint32_t)first};
+        memcpy(out, next, 16);
+    }
+}
+
+/* The upper half of a product, by schoolbook multiplication with 32-bit digits. */
+static uint64_t upper_product(uint64_t a, uint64_t b)
+{
+    uint32_t digit[4] = {0};
+    for (int i = 0; i < 2; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; j < 2; j++) {
+            const uint64_t x = a >> 32 * i & 0xFFFFFFFFu, y = b >> 32 * j & 0xFFFFFFFFu;
+            const uint64_t t = x * y + digit[i + j] + carry;
+            digit[i + j] = (uint32_t)t;
+            carry = t >> 32;
+        }
+        digit[i + 2] = (uint32_t)carry;
+    }
+    return digit[2] + ((uint64_t)digit[3] << 32);
+}
+
+void ref_philox4x64(const uint64_t counter[4], const uint64_t key[2], uint64_t out[4])
+{
+    const uint64_t m0 = UINT64_C(0xD2E7470EE14C6C93), m1 = UINT64_C(0xCA5A826395121157);
+    uint64_t k0 = key[0], k1 = key[1];
+    memcpy(out, counter, 32);
+    for (int r = 0; r < 10; r++) {
+        const uint64_t next[4] = {upper_product(m1, out[2]) ^ out[1] ^ k0, m1 * out[2],
+                                  upper_product(m0, out[0]) ^ out[3] ^ k1, m0 * out[0]};
+        memcpy(out, next, 32);
+        k0 += UINT64_C(0x9E3779B97F4A7C15);
+        k1 += UINT64_C(0xBB67AE8584CAA73B);
+    }
+}
+
+void ref_threefry2x32(const uint32_t counter[2], const uint32_t key[2], uint32_t out[2])
+{
+    static const int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
+    const uint32_t k[3] = {key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDAu};
+    uint32_t x = counter[0] + k[0], y = counter[1] + k[1];
+    for (int group = 0; group < 5; group++) {
+        for (int r = 0; r < 4; r++) {
+            const int by = rotations[group % 2][r];
+            x += y;
+            y = (uint32_t)(y << by | y >> (32 - by)) ^ x;
+        }
+        x += k[(group + 1) % 3];
+        y += k[(group + 2) % 3] + (uint32_t)group + 1;
+    }
+    out[0] = x;
+    out[1] = y;
+}
+
+/* Word `word` of the block with counters (low, high), each of 64 bits. */
+static uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, unsigned word)
+{
+    const uint32_t counter[4] = {(uint32_t)low, (uint32_t)(low >> 32), (uint32_t)high,
+                                 (uint32_t)(high >> 32)};
+    const uint32_t k[2] = {(uint32_t)key, (uint32_t)(key >> 32)};
+    uint32_t out[4];
+    ref_philox4x32(10, counter, k, out);
+    return out[word];
+}
+
+/* ---- Numbers ---- */
+
+static double in_dtype(ref_dtype dtype, double x)
+{
+    switch (dtype) {
+    case REF_F64:
+        return x;
+    case REF_F32:
+        return (double)(float)x;
+    default:
+        return (double)ref_widen(dtype, ref_narrow(dtype, (float)x));
+    }
+}
+
+/* The mantissa of a float between 1 and 2, less 1. */
+static double mantissa(ref_dtype dtype, uint64_t m)
+{
+    const int bits = dtype == REF_F64 ? 52 : dtype == REF_F32 ? 23 : dtype == REF_F16 ? 10 : 7;
+    return ldexp((double)m, -bits);
+}
+
+static float curand_uniform(uint32_t x)
+{
+    return fmaf((float)x, 0x1p-32f, 0x1p-33f);
+}
+
+/* ---- JAX ---- */
+
+static void jax_key(const ref_interop *r, uint32_t key[2])
+{
+    key[0] = (uint32_t)(r->seed >> 32);
+    key[1] = (uint32_t)r->seed;
+}
+
+static unsigned jax_bits(ref_dtype draws)
+{
+    return draws == REF_F64 ? 64 : draws == REF_F32 ? 32 : draws == REF_F16 ? 16 : 8;
+}
+
+/* Word i of the n that legacy JAX draws: the words 0 ... n - 1, and one 0 if n is odd, in two halves. */
+static uint32_t jax_legacy_word(const uint32_t key[2], uint64_t i, uint64_t n)
+{
+    const uint64_t padded = n + n % 2, half = padded / 2, j = i % half;
+    const uint64_t partner = half + j;
+    const uint32_t counter[2] = {(uint32_t)j, partner < n ? (uint32_t)partner : 0};
+    uint32_t out[2];
+    ref_threefry2x32(counter, key, out);
+    return out[i / half];
+}
+
+static uint64_t jax_random_bits(const ref_interop *r, uint64_t i)
+{
+    uint32_t key[2], out[2];
+    jax_key(r, key);
+    const unsigned bits = jax_bits(r->draws);
+    if (r->system == REF_JAX) {
+        const uint32_t counter[2] = {(uint32_t)(i >> 32), (uint32_t)i};
+        ref_threefry2x32(counter, key, out);
+        if (bits == 64)
+            return (uint64_t)out[0] << 32 | out[1];
+        return (out[0] ^ out[1]) & (UINT32_MAX >> (32 - bits));
+    }
+    if (bits == 64)
+        return (uint64_t)jax_legacy_word(key, i, 2 * r->size) << 32 |
+               jax_legacy_word(key, r->size + i, 2 * r->size);
+    const uint64_t per_word = 32 / bits, words = (r->size + per_word - 1) / per_word;
+    const uint32_t word = jax_legacy_word(key, i / per_word, words);
+    return word >> (i % per_word * bits) & (UINT32_MAX >> (32 - bits));
+}
+
+/* ---- TensorFlow ---- */
+
+static uint64_t tensorflow_number(const ref_interop *r, uint64_t i)
+{
+    const uint32_t seeds[4] = {(uint32_t)r->seed, (uint32_t)(r->seed >> 32), (uint32_t)r->seed2,
+                               (uint32_t)(r->seed2 >> 32)};
+    const uint32_t key[2] = {0x3EC8F720u, 0x02461E29u};
+    uint32_t mix[4];
+    ref_philox4x32(10, seeds, key, mix);
+    const uint64_t k = mix[0] + ((uint64_t)mix[1] << 32), high = mix[2] + ((uint64_t)mix[3] << 32);
+    if (r->draws != REF_F64)
+        return philox_word(k, i / 4, high, i % 4);
+    const uint64_t x0 = philox_word(k, i / 2, high, i % 2 * 2);
+    return x0 << 32 | philox_word(k, i / 2, high, i % 2 * 2 + 1);
+}
+
+/* ---- oneDNN ---- */
+
+static uint64_t onednn_number(const ref_interop *r, uint64_t i)
+{
+    const uint32_t x = (uint32_t)i & ~3u, seed = (uint32_t)r->seed;
+    const uint32_t both[2] = {seed, seed};
+    uint32_t out[4];
+    if (r->system == REF_ONEDNN_3_11)
+        return philox_word(r->seed, r->offset, i & ~UINT64_C(3), i & 3);
+    if (r->system == REF_ONEDNN_3_6) {
+        const uint32_t counter[4] = {x, x + 1, x + 2, x + 3};
+        ref_philox4x32(10, counter, both, out);
+        return out[i & 3];
+    }
+    const uint32_t counter[4] = {x, x + 1, x, x + 3};
+    ref_philox4x32(10, counter, both, out);
+    return out[2];
+}
+
+/* ---- Threads with subsequences ---- */
+
+/* Number n of curand_init(seed, subsequence, offset). */
+static uint32_t curand_number(uint64_t seed, uint64_t subsequence, uint64_t offset, uint64_t n)
+{
+    const uint64_t low = offset / 4 + n / 4 + (offset % 4 + n % 4) / 4;
+    return philox_word(seed, low, subsequence, (offset + n) % 4);
+}
+
+static uint64_t torch_cuda_number(const ref_interop *r, uint64_t e)
+{
+    if (r->vector > 1) {
+        const uint64_t per_turn = r->threads * r->vector;
+        const uint64_t thread = e % per_turn / r->vector, turn = e / per_turn, v = e % r->vector;
+        const uint64_t draws = (r->vector + 3) / 4; /* of four numbers, each turn */
+        return curand_number(r->seed, thread, r->offset, 4 * (turn * draws + v / 4) + v % 4);
+    }
+    const uint64_t turn = e / (4 * r->threads), place = e % (4 * r->threads);
+    return curand_number(r->seed, place % r->threads, r->offset, 4 * turn + place / r->threads);
+}
+
+static uint64_t onnx_runtime_number(const ref_interop *r, uint64_t e)
+{
+    const uint64_t per_turn = 4 * r->threads, idx = e % per_turn / 4 * 4, turn = e / per_turn;
+    return curand_number(r->seed, idx, r->offset, 4 * turn + e % 4);
+}
+
+static uint64_t deepspeed_number(const ref_interop *r, uint64_t e)
+{
+    const uint64_t group = e / 4, thread = group % r->threads, turn = group / r->threads;
+    return curand_number(r->seed, thread, r->offset, 4 * turn + e % 4);
+}
+
+/* ---- The others ---- */
+
+static uint64_t curand_host_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t n = r->offset + i, four = n / 4;
+    return curand_number(r->seed, four % 65536, 0, four / 65536 * 4 + n % 4);
+}
+
+static uint64_t numpy_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t word = r->draws == REF_F64 ? i : i / 2;
+    uint64_t counter[4], out[4], add = word / 4 + 1;
+    for (int w = 0; w < 4; w++) {
+        counter[w] = r->counter[w] + add;
+        add = counter[w] < add;
+    }
+    const uint64_t key[2] = {r->seed, r->seed2};
+    ref_philox4x64(counter, key, out);
+    return r->draws == REF_F64 ? out[word % 4] : (uint32_t)(out[word % 4] >> (i % 2 * 32));
+}
+
+static uint64_t flash_attention_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t head = i / (r->rows * r->columns), row = i / r->columns % r->rows, col = i % r->columns;
+    const uint64_t lane = (row & 7) * 4 + ((col & 7) >> 1), low = r->offset + head * 32 + lane;
+    const uint32_t counter[4] = {(uint32_t)low, (uint32_t)(low >> 32), (uint32_t)(row >> 4),
+                                 (uint32_t)(col >> 5)};
+    const uint32_t key[2] = {(uint32_t)r->seed, (uint32_t)(r->seed >> 32)};
+    uint32_t out[4];
+    ref_philox4x32(7, counter, key, out);
+    const unsigned byte = ((col >> 3) & 3) * 4 + (col & 1) + 2 * ((row >> 3) & 1);
+    return out[byte / 4] >> byte % 4 * 8 & 0xFF;
+}
+
+static uint64_t transformer_engine_number(const ref_interop *r, uint64_t i)
+{
+    /* Word and byte of each element of a chunk. */
+    static const struct {
+        uint8_t word, byte;
+    } place[16] = {{0, 2}, {0, 0}, {1, 2}, {1, 0}, {2, 2}, {2, 0}, {3, 2}, {3, 0},
+                   {0, 3}, {0, 1}, {1, 3}, {1, 1}, {2, 3}, {2, 1}, {3, 3}, {3, 1}};
+    const uint32_t word = philox_word(r->seed, r->offset / 4, i / 16, place[i % 16].word);
+    return word >> place[i % 16].byte * 8 & 0xFF;
+}
+
+uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
+{
+    switch (r->system) {
+    case REF_JAX:
+    case REF_JAX_LEGACY:
+        return jax_random_bits(r, i);
+    case REF_TENSORFLOW:
+        return tensorflow_number(r, i);
+    case REF_ONEDNN_3_6:
+    case REF_ONEDNN_3_11:
+    case REF_ONEDNN_3_11_NO_OFFSET:
+        return onednn_number(r, i);
+    case REF_TORCH_CUDA:
+        return torch_cuda_number(r, i);
+    case REF_TRITON:
+    case REF_INDUCTOR_GPU:
+    case REF_INDUCTOR_GPU_2_12:
+        return philox_word(r->seed, (uint32_t)i, 0, 0);
+    case REF_INDUCTOR_GPU_2_13:
+        return philox_word(r->seed, (uint32_t)i / 4, 0, i % 4);
+    case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
+        return philox_word((uint32_t)r->seed, (uint32_t)i, 0, 0);
+    case REF_CURAND:
+        return curand_number(r->seed, r->seed2, r->offset, i);
+    case REF_CURAND_HOST:
+        return curand_host_number(r, i);
+    case REF_NUMPY:
+        return numpy_number(r, i);
+    case REF_ONEMKL:
+        return philox_word((uint32_t)r->seed, i / 4, 0, i % 4);
+    case REF_FLASH_ATTENTION_2:
+        return flash_attention_number(r, i);
+    case REF_TRANSFORMER_ENGINE:
+        return transformer_engine_number(r, i);
+    case REF_ONNX_RUNTIME:
+        return onnx_runtime_number(r, i);
+    default:
+        return deepspeed_number(r, i);
+    }
+}
+
+/* ---- Decisions ---- */
+
+static int64_t as_signed(uint64_t word)
+{
+    return word < 0x80000000u ? (int64_t)word : (int64_t)word - INT64_C(0x100000000);
+}
+
+static int decide_jax(const ref_interop *r, uint64_t bits)
+{
+    const int cut = r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 6 : 1;
+    return mantissa(r->draws, bits >> cut) < in_dtype(r->draws, 1.0 - r->p);
+}
+
+static int decide_tensorflow(const ref_interop *r, uint64_t x)
+{
+    const uint64_t used = r->draws == REF_F64   ? UINT64_C(0xFFFFFFFFFFFFF)
+                          : r->draws == REF_F32 ? 0x7FFFFF
+                          : r->draws == REF_F16 ? 0x3FF
+                                                : 0x7F;
+    return mantissa(r->draws, x & used) >= in_dtype(r->draws, r->p);
+}
+
+static float triton_uniform(uint64_t x)
+{
+    const int64_t s = as_signed(x);
+    return (float)(s < 0 ? -s - 1 : s) * 4.6566127342e-10f;
+}
+
+/* Later versions of Inductor compare with p in the tensor's dtype. */
+static int decide_inductor(const ref_interop *r, float u, int is_later)
+{
+    const double p = r->dtype == REF_F64 ? r->p : (double)(float)r->p;
+    return r->p == 0 || (double)u > (is_later ? in_dtype(r->dtype, p) : p);
+}
+
+int ref_interop_decide(const ref_interop *r, uint64_t number)
+{
+    const uint32_t word = (uint32_t)number;
+    const float p = (float)r->p;
+    switch (r->system) {
+    case REF_JAX:
+    case REF_JAX_LEGACY:
+        return decide_jax(r, number);
+    case REF_TENSORFLOW:
+        return decide_tensorflow(r, number);
+    case REF_ONEDNN_3_6:
+    case REF_ONEDNN_3_11:
+    case REF_ONEDNN_3_11_NO_OFFSET:
+        return word > (double)UINT32_MAX * (double)p;
+    case REF_TORCH_CUDA: {
+        const double keep = r->dtype == REF_F64 ? 1.0 - r->p : (double)(float)(1.0 - r->p);
+        return r->p == 0 || (double)curand_uniform(word) < keep;
+    }
+    case REF_TRITON:
+        return triton_uniform(word) > p;
+    case REF_INDUCTOR_GPU:
+    case REF_INDUCTOR_GPU_2_12:
+    case REF_INDUCTOR_GPU_2_13:
+        return decide_inductor(r, triton_uniform(word), r->system != REF_INDUCTOR_GPU);
+    case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
+        return decide_inductor(r, (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f,
+                               r->system != REF_INDUCTOR_CPU);
+    case REF_NUMPY:
+        if (r->draws == REF_F64)
+            return (double)(number >> 11) * 0x1p-53 >= r->p;
+        return (float)(word >> 8) * 0x1p-24f >= p;
+    case REF_ONEMKL:
+        return (float)as_signed(word) * 0x1p-32f + 0.5f >= p;
+    case REF_FLASH_ATTENTION_2:
+        return (double)number <= floor((double)(1.0f - p) * 255.0);
+    case REF_TRANSFORMER_ENGINE:
+        return (double)number >= floor(256.0 * (double)p);
+    case REF_ONNX_RUNTIME:
+        return p == 0 || curand_uniform(word) < 1.0f - p;
+    default: /* cuRAND, its host API, DeepSpeed */
+        return curand_uniform(word) > p;
+    }
+}
+
+int ref_interop_keep(const ref_interop *r, uint64_t i)
+{
+    return ref_interop_decide(r, ref_interop_number(r, i));
+}
+
+double ref_interop_scale(const ref_interop *r)
+{
+    const float p = (float)r->p;
+    const double jax_keep = in_dtype(r->dtype, 1.0 - r->p);
+    if (r->p == 1)
+        return 0; /* nothing is kept */
+    switch (r->system) {
+    case REF_JAX:
+    case REF_JAX_LEGACY:
+        return in_dtype(r->dtype, 1.0 / jax_keep);
+    case REF_TENSORFLOW:
+        return in_dtype(r->dtype, 1.0 / (1.0 - r->p));
+    case REF_TORCH_CUDA:
+        return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(1.0f / (float)(1.0 - r->p));
+    case REF_INDUCTOR_GPU:
+    case REF_INDUCTOR_GPU_2_12:
+    case REF_INDUCTOR_GPU_2_13:
+    case REF_INDUCTOR_CPU:
+    case REF_INDUCTOR_CPU_2_12:
+        return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
+    case REF_DEEPSPEED:
+        return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;
+    case REF_NUMPY:
+        if (r->draws == REF_F64)
+            return 1.0 / (1.0 - r->p);
+        return p < 1 ? (double)(1.0f / (1.0f - p)) : 0;
+    default:
+        return p < 1 ? (double)(1.0f / (1.0f - p)) : 0;
+    }
+}

@@ -1,0 +1,63 @@
+/*
+ * The second half of the oracle: masks of other systems, decided element by element with the systems' own
+ * arithmetic in floating point. Written from the definitions in docs/interop.md; it shares nothing with src/.
+ */
+#ifndef REFERENCE_INTEROP_H
+#define REFERENCE_INTEROP_H
+
+#include <stdint.h>
+
+#include "oracle/reference.h"
+
+typedef enum ref_system {
+    REF_JAX,
+    REF_JAX_LEGACY,
+    REF_TENSORFLOW,
+    REF_ONEDNN_3_6,
+    REF_ONEDNN_3_11,
+    REF_ONEDNN_3_11_NO_OFFSET,
+    REF_TORCH_CUDA,
+    REF_TRITON,
+    REF_INDUCTOR_GPU,
+    REF_INDUCTOR_CPU,
+    REF_CURAND,
+    REF_CURAND_HOST,
+    REF_NUMPY,
+    REF_ONEMKL,
+    REF_FLASH_ATTENTION_2,
+    REF_TRANSFORMER_ENGINE,
+    REF_ONNX_RUNTIME,
+    REF_DEEPSPEED,
+    REF_INDUCTOR_GPU_2_12,
+    REF_INDUCTOR_GPU_2_13,
+    REF_INDUCTOR_CPU_2_12,
+    REF_SYSTEMS
+} ref_system;
+
+/* What a system was given; each reads of it what it knows. */
+typedef struct ref_interop {
+    ref_system system;
+    ref_dtype draws, dtype;
+    double p; /* of dropping; JAX gets 1 - p */
+    uint64_t seed, offset;
+    uint64_t seed2; /* TensorFlow's second seed, cuRAND's subsequence, upper half of NumPy's key */
+    uint64_t size;  /* all elements */
+    uint64_t threads, vector;
+    uint64_t rows, columns;
+    uint64_t counter[4]; /* NumPy */
+} ref_interop;
+
+/* The random number that decides on element i: 64, 32, 16 or 8 bits; and the decision on a number. */
+uint64_t ref_interop_number(const ref_interop *r, uint64_t i);
+int ref_interop_decide(const ref_interop *r, uint64_t number);
+int ref_interop_keep(const ref_interop *r, uint64_t i);
+
+/* What kept elements are multiplied by; 0 for p = 1. */
+double ref_interop_scale(const ref_interop *r);
+
+/* The generators, for known answers. */
+void ref_philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+void ref_philox4x64(const uint64_t counter[4], const uint64_t key[2], uint64_t out[4]);
+void ref_threefry2x32(const uint32_t counter[2], const uint32_t key[2], uint32_t out[2]);
+
+#endif
