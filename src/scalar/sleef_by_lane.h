@@ -9,34 +9,50 @@
 
 #define exp_f32 exp_f32 /* and all others */
 
-static inline vec_f32 sleef_each_f32(float (*function)(float), vec_f32 v)
+enum { SLEEF_EXP, SLEEF_ERF, SLEEF_TANH, SLEEF_LOG };
+
+static inline float sleef_one_f32(unsigned function, float x)
+{
+    switch (function) {
+    case SLEEF_EXP:
+        return SLEEF_SCALAR_F32(exp, u10)(x);
+    case SLEEF_ERF:
+        return SLEEF_SCALAR_F32(erf, u10)(x);
+    case SLEEF_TANH:
+        return SLEEF_SCALAR_F32(tanh, u10)(x);
+    default:
+        return SLEEF_SCALAR_F32(log, u35)(x);
+    }
+}
+
+static inline vec_f32 sleef_each_f32(unsigned function, vec_f32 v)
 {
     float lanes[LANES_b32];
     memcpy(lanes, &v, sizeof lanes);
     for (unsigned lane = 0; lane < LANES_b32; lane++)
-        lanes[lane] = function(lanes[lane]);
+        lanes[lane] = sleef_one_f32(function, lanes[lane]);
     memcpy(&v, lanes, sizeof lanes);
     return v;
 }
 
 static inline vec_f32 exp_f32(vec_f32 v)
 {
-    return sleef_each_f32(SLEEF_SCALAR_F32(exp, u10), v);
+    return sleef_each_f32(SLEEF_EXP, v);
 }
 
 static inline vec_f32 erf_f32(vec_f32 v)
 {
-    return sleef_each_f32(SLEEF_SCALAR_F32(erf, u10), v);
+    return sleef_each_f32(SLEEF_ERF, v);
 }
 
 static inline vec_f32 tanh_f32(vec_f32 v)
 {
-    return sleef_each_f32(SLEEF_SCALAR_F32(tanh, u10), v);
+    return sleef_each_f32(SLEEF_TANH, v);
 }
 
 static inline vec_f32 log_f32(vec_f32 v)
 {
-    return sleef_each_f32(SLEEF_SCALAR_F32(log, u35), v);
+    return sleef_each_f32(SLEEF_LOG, v);
 }
 
 static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
@@ -52,34 +68,48 @@ static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
     memcpy(cosine, cosines, sizeof cosines);
 }
 
-static inline vec_f64 sleef_each_f64(double (*function)(double), vec_f64 v)
+static inline double sleef_one_f64(unsigned function, double x)
+{
+    switch (function) {
+    case SLEEF_EXP:
+        return SLEEF_SCALAR_F64(exp, u10)(x);
+    case SLEEF_ERF:
+        return SLEEF_SCALAR_F64(erf, u10)(x);
+    case SLEEF_TANH:
+        return SLEEF_SCALAR_F64(tanh, u10)(x);
+    default:
+        return SLEEF_SCALAR_F64(log, u35)(x);
+    }
+}
+
+static inline vec_f64 sleef_each_f64(unsigned function, vec_f64 v)
 {
     double lanes[LANES_b64];
     memcpy(lanes, &v, sizeof lanes);
     for (unsigned lane = 0; lane < LANES_b64; lane++)
-        lanes[lane] = function(lanes[lane]);
+        lanes[lane] = sleef_one_f64(function, lanes[lane]);
     memcpy(&v, lanes, sizeof lanes);
     return v;
 }
 
 static inline vec_f64 exp_f64(vec_f64 v)
 {
-    return sleef_each_f64(SLEEF_SCALAR_F64(exp, u10), v);
+    return sleef_each_f64(SLEEF_EXP, v);
 }
 
 static inline vec_f64 erf_f64(vec_f64 v)
 {
-    return sleef_each_f64(SLEEF_SCALAR_F64(erf, u10), v);
+    return sleef_each_f64(SLEEF_ERF, v);
 }
 
 static inline vec_f64 tanh_f64(vec_f64 v)
 {
-    return sleef_each_f64(SLEEF_SCALAR_F64(tanh, u10), v);
+    return sleef_each_f64(SLEEF_TANH, v);
 }
 
 static inline vec_f64 log_f64(vec_f64 v)
 {
-    return sleef_each_f64(SLEEF_SCALAR_F64(log, u35), v);
+    return sleef_each_f64(SLEEF_LOG, v);
 }
 
 static inline void sincospi_f64(vec_f64 v, vec_f64 *sine, vec_f64 *cosine)

@@ -2,7 +2,6 @@
 #ifndef DROPWISE_VEC_SCALAR_H
 #define DROPWISE_VEC_SCALAR_H
 
-#define VEC_ONE_LANE
 #include "scalar/vec_words_scalar.h"
 #include "scalar/vec_bits_scalar.h"
 #include "scalar/vec_reals_scalar.h"

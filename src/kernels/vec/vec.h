@@ -104,9 +104,7 @@
  *
  * VEC_OVERLAPS is defined where kernels of kind draw_scale are worth having. Without vectors they would gain
  * nothing, and be large; on NEON, by llvm-mca's models, they take longer than drawing and scaling in turns
- * (on Neoverse N1 by a quarter), and none was measured. VEC_ONE_LANE is defined where bits are the scalar
- * tier's.
- */
+ * (on Neoverse N1 by a quarter), and none was measured.  */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H
 
@@ -185,15 +183,6 @@ enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
 #define VEC_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define VEC_UNROLL _Pragma("GCC unroll 64")
-#endif
-
-/* Likewise of a loop over the vectors of 64 elements: by eight where a vector is one of them. */
-#if !defined(VEC_ONE_LANE) || defined(VEC_SANITIZED)
-#define VEC_UNROLL_64 VEC_UNROLL
-#elif defined(__clang__)
-#define VEC_UNROLL_64 _Pragma("clang loop unroll_count(8)")
-#else
-#define VEC_UNROLL_64 _Pragma("GCC unroll 8")
 #endif
 
 #endif
