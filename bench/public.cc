@@ -178,6 +178,66 @@ void add_fused_steps(const Dtype &dtype, dropwise_isa isa, double p, size_t byte
     });
 }
 
+namespace {
+
+/* What a variant is called with. */
+struct VariantCall {
+    const dropwise_mask *mask;
+    dropwise_dtype dtype;
+    const dropwise_view *v;
+    const void *a, *b;
+    void *y, *y2;
+    const dropwise_concrete *concrete;
+};
+
+struct Variant {
+    std::string name;
+    size_t tensors;
+    dropwise_status (*run)(const VariantCall &call);
+};
+
+constexpr double SIGMA = 0.1;
+
+const Variant kVariants[] = {
+#define DROPWISE_VARIANT(NAME, function, inputs, outputs, nan, traits, arguments) \
+    {#function, (inputs) + (outputs), [](const VariantCall &call) { \
+         const auto [mask, dtype, v, a, b, y, y2, concrete] = call; \
+         const dropwise_stored *const stored = nullptr; \
+         double gradient, *const dlogit = &gradient; \
+         (void)a, (void)b, (void)y2, (void)concrete, (void)stored, (void)dlogit; \
+         return dropwise_##function arguments; \
+     }},
+#include "../tests/support/variants.inc"
+};
+
+/* Rows are named without what is common: alpha and alpha_backward, uniform. */
+std::string short_name(const std::string &name)
+{
+    const size_t forward = name.rfind("_forward");
+    return name.rfind("draw_", 0) == 0 ? name.substr(5) : name.substr(0, forward);
+}
+
+/* Plain dropout, and the usual steps, which are written for f32. */
+std::vector<Reference> variant_references(const std::string &name, const dropwise_mask &mask,
+                                          const Dtype &dtype, double p, size_t bytes)
+{
+    const auto number = dtype.number;
+    const size_t n = bytes / dtype.bytes;
+    const Reference plain = {
+        "plain", {[=] { dropwise_forward(&mask, number, 0, n, buffers().x, buffers().y, nullptr); }}};
+    if (name == "alpha")
+        return {plain};
+    if (name != "zoneout" && name != "gaussian" && name != "concrete")
+        return {};
+    if (number != DROPWISE_F32)
+        return {plain};
+    return {plain, name == "zoneout"    ? choice_reference(p, bytes)
+                   : name == "gaussian" ? gaussian_reference(bytes)
+                                        : concrete_reference(bytes)};
+}
+
+} // namespace
+
 void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
 {
     const uint64_t n = bytes / dtype.bytes;
@@ -188,47 +248,21 @@ void add_variants(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
         std::abort();
     const auto number = dtype.number;
     const std::string suffix = call_suffix(dtype, isa, p, bytes);
-    const auto x = [] { return buffers().x; };
-    const auto y = [] { return buffers().y; };
-    const auto x2 = [=] { return reinterpret_cast<char *>(buffers().x) + bytes + 192; };
-    const auto y2 = [=] { return reinterpret_cast<char *>(buffers().y) + bytes + 192; };
-    const Reference plain = {
-        "plain", {[=] { dropwise_forward(&mask, number, 0, n, buffers().x, buffers().y, nullptr); }}};
-    /* The usual steps are written for f32. */
-    const auto with = [=](const Reference &steps) {
-        return number == DROPWISE_F32 ? std::vector<Reference>{plain, steps} : std::vector<Reference>{plain};
-    };
-    add_call("alpha" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_alpha_forward(&mask, number, &view, x(), y(), nullptr); }, {plain});
-    add_call("alpha_backward" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_alpha_backward(&mask, number, &view, x(), y(), nullptr); });
-    add_call(
-        "zoneout" + suffix, isa, n, 3 * bytes,
-        [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), x2(), y(), nullptr); },
-        with(choice_reference(p, bytes)));
-    add_call("zoneout_inplace" + suffix, isa, n, 3 * bytes,
-             [=] { return dropwise_zoneout_forward(&mask, number, &view, x(), y(), y(), nullptr); });
-    add_call("zoneout_backward" + suffix, isa, n, 3 * bytes,
-             [=] { return dropwise_zoneout_backward(&mask, number, &view, x(), y(), y2(), nullptr); });
-    add_call("zoneout_infer" + suffix, isa, n, 3 * bytes,
-             [=] { return dropwise_zoneout_infer(&mask, number, &view, x(), x2(), y()); });
-    add_call("uniform" + suffix, isa, n, bytes,
-             [=] { return dropwise_draw_uniform(&mask, number, &view, y()); });
-    add_call("normal" + suffix, isa, n, bytes,
-             [=] { return dropwise_draw_normal(&mask, number, &view, y()); });
-    add_call(
-        "gaussian" + suffix, isa, n, 2 * bytes,
-        [=] { return dropwise_gaussian_forward(&mask, number, &view, x(), y()); },
-        with(gaussian_reference(bytes)));
-    add_call("gaussian_noise" + suffix, isa, n, 2 * bytes,
-             [=] { return dropwise_gaussian_noise(&mask, number, &view, 0.1, x(), y()); });
-    add_call(
-        "concrete" + suffix, isa, n, 2 * bytes,
-        [=] { return dropwise_concrete_forward(&mask, number, &view, &concrete, x(), y()); },
-        with(concrete_reference(bytes)));
-    add_call("concrete_backward" + suffix, isa, n, 3 * bytes, [=] {
-        double dlogit;
-        return dropwise_concrete_backward(&mask, number, &view, &concrete, x(), x2(), y(), &dlogit);
+    /* Second operands and results lie behind the first ones. */
+    const auto behind = [=](float *buffer) { return reinterpret_cast<char *>(buffer) + bytes + 192; };
+    for (const Variant &variant : kVariants) {
+        const std::string name = short_name(variant.name);
+        const auto run = variant.run;
+        add_call(
+            name + suffix, isa, n, variant.tensors * bytes,
+            [=] {
+                return run({&mask, number, &view, buffers().x, behind(buffers().x), buffers().y,
+                            behind(buffers().y), &concrete});
+            },
+            variant_references(name, mask, dtype, p, bytes));
+    }
+    add_call("zoneout_inplace" + suffix, isa, n, 3 * bytes, [=] {
+        return dropwise_zoneout_forward(&mask, number, &view, buffers().x, buffers().y, buffers().y, nullptr);
     });
 }
 

@@ -11,13 +11,15 @@ static inline void set_u64(dropwise_counters *c, unsigned w, uint64_t value)
 }
 
 /*
- * JAX's legacy order of 32-bit words: as many blocks as half of them, words far apart in both counter
- * words.
+ * Makes words w and w + 1 a 64-bit number that grows by `step` from block to block. Returns for how many
+ * blocks its upper half stays as it is.
  */
-static inline uint64_t legacy_words(const dropwise_interop *d)
+static inline uint64_t count_u64(dropwise_counters *c, unsigned w, uint64_t from, uint32_t step)
 {
-    const uint64_t per_word = 32 / drawn_bits(d);
-    return d->size / per_word + (d->size % per_word != 0);
+    c->first[w] = (uint32_t)from;
+    c->first[w + 1] = (uint32_t)(from >> 32);
+    c->step[w] = step;
+    return (uint64_t)(UINT32_MAX - (uint32_t)from) / step + 1;
 }
 
 /* The counters of a block; returns for how many blocks from it on the pattern holds. */

@@ -8,6 +8,7 @@
 #include "base/min.h"
 #include "interop/arrange.h"
 #include "interop/counters.h"
+#include "interop/layouts.h"
 #include "interop/plan.h"
 
 enum {
@@ -173,13 +174,12 @@ static void draw_rows(const layout_plan *p, const row_layout *rows, uint64_t fir
     }
 }
 
-static void draw_jax_legacy(layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
+static void draw_jax_legacy(const layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
 {
     const dropwise_interop *d = p->interop;
     const uint64_t words = legacy_words(d);
     const row_layout rows = {
-        .length = words / 2 + words % 2, .end = d->size, .rows = 2, .per_word = 32 / drawn_bits(d)};
-    p->words = p->kernels->words_threefry2x32_20_planes;
+        .length = words / 2 + words % 2, .end = d->size, .rows = 2, .per_word = 32 / jax_bits(d->draws)};
     memset(bits, 0, bytes_of_bits(n));
     draw_rows(p, &rows, first, n, bits);
 }
@@ -188,10 +188,9 @@ static void draw_jax_legacy(layout_plan *p, uint64_t first, size_t n, uint8_t *b
  * PyTorch's kernel for strided tensors: in each turn, a thread has four elements, as far apart as there are
  * threads.
  */
-static void draw_torch_strided(layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
+static void draw_torch_strided(const layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
 {
     const uint64_t threads = p->interop->threads;
-    p->words = p->kernels->words_philox4x32_10_planes;
     memset(bits, 0, bytes_of_bits(n));
     for (uint64_t turn = first / (4 * threads); turn <= (first + n - 1) / (4 * threads); turn++) {
         const row_layout rows = {.first = turn * 4 * threads,
@@ -289,13 +288,18 @@ static void draw_attention(const layout_plan *p, uint64_t first, size_t n, uint8
 void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_interop *interop, uint64_t first,
                            size_t n, uint8_t *bits)
 {
-    layout_plan p = dropwise_layout_plan_of(kernels, interop);
-    if (interop->layout == DROPWISE_LAYOUT_JAX_LEGACY && interop->draws != DROPWISE_F64)
+    const layout_plan p = dropwise_layout_plan_of(kernels, interop);
+    switch (p.arranged) {
+    case HALVES_OF_ALL:
         draw_jax_legacy(&p, first, n, bits);
-    else if (interop->layout == DROPWISE_LAYOUT_TORCH_CUDA && interop->vector == 1)
+        break;
+    case ROWS_OF_THREADS:
         draw_torch_strided(&p, first, n, bits);
-    else if (interop->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2)
+        break;
+    case IN_TILES:
         draw_attention(&p, first, n, bits);
-    else
+        break;
+    default:
         draw_in_order(&p, first, n, bits);
+    }
 }

@@ -20,6 +20,31 @@ static FP_ENV_BODY dropwise_status of_generator(dropwise_interop *interop, uint3
 
 /* ---- Triton and Inductor ---- */
 
+/* One word of each block. */
+static void first_words(layout_plan *p)
+{
+    p->words = p->kernels->words_philox4x32_10_first;
+    p->block_bytes = 4;
+    p->numbers = 1;
+}
+
+void dropwise_plan_folded_words(layout_plan *p)
+{
+    p->compare = p->kernels->compare_folded_u32;
+}
+
+void dropwise_plan_folded_first_words(layout_plan *p)
+{
+    first_words(p);
+    dropwise_plan_folded_words(p);
+}
+
+void dropwise_plan_masked_first_words(layout_plan *p)
+{
+    first_words(p);
+    p->how.shift = 1;
+}
+
 dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p)
 {
     const fp_env caller = fp_env_enter();
@@ -90,6 +115,16 @@ dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop *interop, dr
 
 /* ---- cuRAND and oneMKL ---- */
 
+void dropwise_plan_words(layout_plan *p)
+{
+    (void)p;
+}
+
+void dropwise_plan_flipped_words(layout_plan *p)
+{
+    p->how.flip = UINT32_C(1) << 31;
+}
+
 static FP_ENV_BODY dropwise_status interop_curand(dropwise_interop *interop, uint64_t seed,
                                                   uint64_t subsequence, uint64_t offset, double p)
 {
@@ -140,6 +175,13 @@ dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed
 }
 
 /* ---- NumPy ---- */
+
+void dropwise_plan_numpy(layout_plan *p)
+{
+    p->dwords = p->kernels->dwords_philox4x64_10;
+    p->block_bytes = 32;
+    p->numbers = p->interop->draws == DROPWISE_F64 ? 4 : 8;
+}
 
 /* One step of SeedSequence's hash. */
 static uint32_t seed_hash(uint32_t value, uint32_t *constant, uint32_t multiplier)

@@ -1,8 +1,49 @@
 /* Systems that compare integers as they are: oneDNN words, FlashAttention and TransformerEngine bytes. */
 #include "base/fp_env.h"
+#include "interop/counters.h"
 #include "interop/system.h"
 
 /* ---- oneDNN ---- */
+
+/* Elements from the fourfold of the block on count all four words. */
+static uint64_t count_all(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    (void)p;
+    for (uint32_t w = 0; w < 4; w++) {
+        c->first[w] = 4 * (uint32_t)block + w;
+        c->step[w] = 4;
+    }
+    return (UINT64_C(1) << 30) - block;
+}
+
+static uint64_t count_all_but_third(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    const uint64_t run = count_all(p, block, c);
+    c->first[2] -= 2;
+    return run;
+}
+
+static uint64_t count_fours(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    set_u64(c, 0, p->interop->counter[0]);
+    return count_u64(c, 2, 4 * block, 4);
+}
+
+void dropwise_plan_onednn_3_6(layout_plan *p)
+{
+    p->counters = count_all;
+}
+
+void dropwise_plan_onednn_3_11(layout_plan *p)
+{
+    p->counters = count_fours;
+}
+
+void dropwise_plan_onednn_3_11_no_offset(layout_plan *p)
+{
+    p->words = p->kernels->words_philox4x32_10_third;
+    p->counters = count_all_but_third;
+}
 
 static FP_ENV_BODY dropwise_status onednn(dropwise_interop *interop, uint32_t layout, uint64_t key, double p)
 {
@@ -50,6 +91,33 @@ dropwise_status dropwise_interop_onednn_3_11_no_offset(dropwise_interop *interop
 }
 
 /* ---- FlashAttention and TransformerEngine, which compare bytes ---- */
+
+static void bytes(layout_plan *p)
+{
+    p->compare = p->kernels->compare_u8;
+    p->numbers = 16;
+}
+
+/* Which counters blocks have is for the walk over tiles. */
+void dropwise_plan_flash_attention_2(layout_plan *p)
+{
+    bytes(p);
+    p->words = p->kernels->words_philox4x32_7;
+    p->arranged = IN_TILES;
+}
+
+static uint64_t count_high(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    set_u64(c, 0, p->interop->counter[0]);
+    return count_u64(c, 2, block, 1);
+}
+
+void dropwise_plan_transformer_engine(layout_plan *p)
+{
+    bytes(p);
+    p->counters = count_high;
+    p->arranged = BYTES_OF_16;
+}
 
 /* floor of x, 0 <= x < 2^31. */
 static double floor_of(double x)

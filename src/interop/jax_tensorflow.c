@@ -4,11 +4,68 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/fp_env.h"
+#include "interop/counters.h"
 #include "interop/system.h"
 #include "kernels/kernels.h"
 #include "tiers/dispatch.h"
 
 /* ---- JAX ---- */
+
+static uint64_t partitionable_run(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    (void)p;
+    c->first[0] = (uint32_t)(block >> 32);
+    c->first[1] = (uint32_t)block;
+    c->step[1] = 1;
+    return (UINT64_C(1) << 32) - (uint32_t)block;
+}
+
+static uint64_t legacy_run(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    const dropwise_interop *d = p->interop;
+    if (d->draws == DROPWISE_F64) {
+        c->first[0] = (uint32_t)block;
+        c->first[1] = (uint32_t)(d->size + block);
+        c->step[0] = c->step[1] = 1;
+        return d->size - block;
+    }
+    const uint64_t words = legacy_words(d), odd = words % 2, half = words / 2 + odd;
+    c->first[0] = (uint32_t)block;
+    c->first[1] = (uint32_t)(half + block);
+    c->step[0] = c->step[1] = 1;
+    if (odd && block == half - 1) {
+        c->first[1] = 0; /* JAX pads its list of counters with one 0 */
+        return 1;
+    }
+    return half - odd - block;
+}
+
+static void threefry(layout_plan *p)
+{
+    const bool dwords = p->interop->draws == DROPWISE_F64;
+    p->words = dwords ? p->kernels->words_threefry2x32_20_joined : p->kernels->words_threefry2x32_20_xor;
+    p->block_bytes = dwords ? 8 : 4;
+    p->numbers = 1;
+}
+
+/* Narrow numbers are moved to the top of a word. */
+void dropwise_plan_jax(layout_plan *p)
+{
+    const uint32_t bits = jax_bits(p->interop->draws);
+    threefry(p);
+    p->counters = partitionable_run;
+    p->how.shift = bits < 32 ? 32 - bits : 0;
+}
+
+void dropwise_plan_jax_legacy(layout_plan *p)
+{
+    threefry(p);
+    p->counters = legacy_run;
+    if (p->interop->draws != DROPWISE_F64) {
+        p->words = p->kernels->words_threefry2x32_20_planes;
+        p->arranged = HALVES_OF_ALL;
+    }
+}
 
 static void threefry_block(const dropwise_kernels *kernels, const uint32_t key[2], uint32_t word0,
                            uint32_t word1, uint32_t out[2])
@@ -120,6 +177,20 @@ dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uin
 
 /* ---- TensorFlow ---- */
 
+/* Bits of a number that become a fraction. */
+static unsigned fraction_bits(dropwise_dtype dtype)
+{
+    return dtype == DROPWISE_F64 ? 52 : dtype == DROPWISE_F32 ? 23 : dtype == DROPWISE_F16 ? 10 : 7;
+}
+
+void dropwise_plan_tensorflow(layout_plan *p)
+{
+    const dropwise_dtype draws = p->interop->draws;
+    const bool dwords = draws == DROPWISE_F64;
+    p->words = dwords ? p->kernels->words_philox4x32_10_swapped : p->kernels->words_philox4x32_10;
+    p->how.shift = (dwords ? 64 : 32) - fraction_bits(draws);
+}
+
 static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
                          uint32_t out[4])
 {
@@ -152,11 +223,7 @@ static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop,
     interop->counter[1] = pair(mixed[2], mixed[3]);
     interop->draws = dtype;
     interop->scale = scale;
-    const unsigned bits = dtype == DROPWISE_F64   ? 52
-                          : dtype == DROPWISE_F32 ? 23
-                          : dtype == DROPWISE_F16 ? 10
-                                                  : 7;
-    const rule r = {FRACTION, dtype == DROPWISE_F64 ? 64 : 32, bits, AT_LEAST,
+    const rule r = {FRACTION, dtype == DROPWISE_F64 ? 64 : 32, fraction_bits(dtype), AT_LEAST,
                     dropwise_rounded_to(dtype, rate)};
     dropwise_set_threshold(interop, &r);
     return DROPWISE_OK;

@@ -4,9 +4,62 @@
  */
 #include "base/fp_env.h"
 #include "base/min.h"
+#include "interop/counters.h"
 #include "interop/system.h"
 
 enum { TORCH_BLOCK = 256, TORCH_UNROLL = 4, DEEPSPEED_BLOCK = 512 };
+
+/*
+ * Kernels whose threads each have a subsequence of their own. A thread takes `group` blocks at a time, one
+ * after the other of its subsequence, for elements in a row; then the next thread's elements follow.
+ */
+static uint64_t thread_run(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    const dropwise_interop *d = p->interop;
+    const uint32_t group = d->vector > 4 ? d->vector / 4 : 1;
+    const uint32_t per_thread = p->subsequences;
+    const uint64_t turn = block / group / d->threads;
+    const uint64_t thread = block / group % d->threads;
+    const uint32_t in_group = (uint32_t)(block % group);
+    const uint64_t q = d->counter[0] + turn * group + p->later;
+    if (in_group != 0 || (uint32_t)q > UINT32_MAX - (group - 1)) {
+        set_u64(c, 2, thread * per_thread);
+        return min_u64(count_u64(c, 0, q + in_group, 1), group - in_group);
+    }
+    c->group = group;
+    set_u64(c, 0, q);
+    return min_u64(count_u64(c, 2, thread * per_thread, per_thread), d->threads - thread) * group;
+}
+
+void dropwise_plan_threads(layout_plan *p)
+{
+    p->counters = thread_run;
+}
+
+void dropwise_plan_torch_cuda(layout_plan *p)
+{
+    dropwise_plan_threads(p);
+    if (p->interop->vector == 1) {
+        p->words = p->kernels->words_philox4x32_10_planes;
+        p->arranged = ROWS_OF_THREADS;
+    } else if (p->interop->vector == 2) {
+        p->arranged = FIRST_TWO;
+    }
+}
+
+/* Subsequences are numbered by elements, of which a thread has four. */
+void dropwise_plan_onnx_runtime(layout_plan *p)
+{
+    dropwise_plan_threads(p);
+    p->subsequences = 4;
+}
+
+void dropwise_plan_deepspeed(layout_plan *p)
+{
+    dropwise_plan_threads(p);
+    if (p->interop->skip != 0)
+        p->arranged = SHIFTED;
+}
 
 static uint64_t quotient_up(uint64_t a, uint64_t b)
 {

@@ -31,6 +31,22 @@ static inline bool is_torch_vector(uint32_t vector)
     return vector == 1 || vector == 2 || vector == 4 || vector == 8 || vector == 16;
 }
 
+/* Bits of a number of JAX's. */
+static inline uint32_t jax_bits(dropwise_dtype draws)
+{
+    return draws == DROPWISE_F64 ? 64 : draws == DROPWISE_F16 ? 16 : draws == DROPWISE_BF16 ? 8 : 32;
+}
+
+/*
+ * JAX's legacy order of 32-bit words: as many blocks as half of them, words far apart in both counter
+ * words.
+ */
+static inline uint64_t legacy_words(const dropwise_interop *d)
+{
+    const uint64_t per_word = 32 / jax_bits(d->draws);
+    return d->size / per_word + (d->size % per_word != 0);
+}
+
 /* The most elements that JAX's legacy layout, and FlashAttention's, can number. */
 uint64_t dropwise_jax_legacy_limit(int32_t draws);
 uint64_t dropwise_attention_limit(uint64_t rows, uint64_t columns);

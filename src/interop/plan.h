@@ -9,46 +9,48 @@
 
 /* How the bits of the numbers of whole blocks become those of elements. */
 typedef enum arrangement {
-    IN_ORDER,   /* number j of a block decides on element j                       */
-    FIRST_TWO,  /* the last two of four numbers are not used                      */
-    SHIFTED,    /* numbers begin inside of a block and end in the next one's      */
-    BYTES_OF_16 /* the order of TransformerEngine                                 */
+    IN_ORDER,        /* number j of a block decides on element j                                    */
+    FIRST_TWO,       /* the last two of four numbers are not used                                   */
+    SHIFTED,         /* numbers begin inside of a block and end in the next one's                   */
+    BYTES_OF_16,     /* the order of TransformerEngine                                              */
+    HALVES_OF_ALL,   /* word w of a block decides on elements in half w of all: JAX's legacy order  */
+    ROWS_OF_THREADS, /* word w on one in row w of four, of as many elements as there are threads    */
+    IN_TILES         /* FlashAttention's                                                            */
 } arrangement;
 
+typedef struct layout_plan layout_plan;
+
+/*
+ * The counters of a block of a layout; returns for how many blocks from it on they grow by the same steps.
+ * Key and group are filled before, and all else is 0.
+ */
+typedef uint64_t counters_fn(const layout_plan *p, uint64_t block, dropwise_counters *c);
+
 /* A layout as the walk over its blocks wants it. */
-typedef struct layout_plan {
+struct layout_plan {
     const dropwise_interop *interop;
     const dropwise_kernels *kernels;
     dropwise_words_fn *words;
     dropwise_compare_fn *compare;
     dropwise_compare how;
+    counters_fn *counters;
     uint32_t block_bytes;
     uint32_t numbers;  /* of a block */
     uint32_t elements; /* that a block decides on */
     arrangement arranged;
-    uint64_t
-        later; /* blocks further on in a thread's subsequence: 1 for the second half of shifted numbers */
-} layout_plan;
+    uint32_t subsequences; /* from one thread to the next */
+    uint64_t later;        /* blocks further on in a thread's: 1 for the second half of shifted numbers */
+    dropwise_dwords_fn *dwords; /* instead of words, where they have 64 bits */
+};
 
-static inline bool is_jax(uint32_t layout)
-{
-    return layout == DROPWISE_LAYOUT_JAX || layout == DROPWISE_LAYOUT_JAX_LEGACY;
-}
-
-/* Bits of a number: those of its dtype, but JAX draws 8 for bf16. */
-static inline uint32_t drawn_bits(const dropwise_interop *d)
-{
-    switch (d->draws) {
-    case DROPWISE_F64:
-        return 64;
-    case DROPWISE_F16:
-        return is_jax(d->layout) ? 16 : 32;
-    case DROPWISE_BF16:
-        return is_jax(d->layout) ? 8 : 32;
-    default:
-        return 32;
-    }
-}
+/*
+ * What a plan has of its own, set beside the constructor. Before, its numbers are the words of
+ * Philox4x32-10, or pairs of them where the draw is f64, in order, and blocks are counted from the struct's
+ * counter on.
+ */
+#define DROPWISE_LAYOUT(number, LAYOUT, constructor, name, fields, plan, options, arguments) \
+    void dropwise_plan_##plan(layout_plan *p);
+#include "interop/layouts.inc"
 
 layout_plan dropwise_layout_plan_of(const dropwise_kernels *k, const dropwise_interop *d);
 

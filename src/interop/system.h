@@ -6,6 +6,7 @@
 #define DROPWISE_SYSTEM_H
 
 #include "interop/layouts.h"
+#include "interop/plan.h"
 #include "interop/threshold.h"
 
 static inline uint64_t pair(uint32_t low, uint32_t high)

@@ -132,7 +132,7 @@ static uint64_t jax_random_bits(const ref_interop *r, uint64_t i)
     uint32_t key[2], out[2];
     jax_key(r, key);
     const unsigned bits = jax_bits(r->draws);
-    if (r->system == REF_JAX) {
+    if (r->layout == DROPWISE_LAYOUT_JAX) {
         const uint32_t counter[2] = {(uint32_t)(i >> 32), (uint32_t)i};
         ref_threefry2x32(counter, key, out);
         if (bits == 64)
@@ -170,9 +170,9 @@ static uint64_t onednn_number(const ref_interop *r, uint64_t i)
     const uint32_t x = (uint32_t)i & ~3u, seed = (uint32_t)r->seed;
     const uint32_t both[2] = {seed, seed};
     uint32_t out[4];
-    if (r->system == REF_ONEDNN_3_11)
+    if (r->layout == DROPWISE_LAYOUT_ONEDNN_3_11)
         return philox_word(r->seed, r->offset, i & ~UINT64_C(3), i & 3);
-    if (r->system == REF_ONEDNN_3_6) {
+    if (r->layout == DROPWISE_LAYOUT_ONEDNN_3_6) {
         const uint32_t counter[4] = {x, x + 1, x + 2, x + 3};
         ref_philox4x32(10, counter, both, out);
         return out[i & 3];
@@ -262,40 +262,40 @@ static uint64_t transformer_engine_number(const ref_interop *r, uint64_t i)
 
 uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
-    switch (r->system) {
-    case REF_JAX:
-    case REF_JAX_LEGACY:
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_LEGACY:
         return jax_random_bits(r, i);
-    case REF_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW:
         return tensorflow_number(r, i);
-    case REF_ONEDNN_3_6:
-    case REF_ONEDNN_3_11:
-    case REF_ONEDNN_3_11_NO_OFFSET:
+    case DROPWISE_LAYOUT_ONEDNN_3_6:
+    case DROPWISE_LAYOUT_ONEDNN_3_11:
+    case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
         return onednn_number(r, i);
-    case REF_TORCH_CUDA:
+    case DROPWISE_LAYOUT_TORCH_CUDA:
         return torch_cuda_number(r, i);
-    case REF_TRITON:
-    case REF_INDUCTOR_GPU:
-    case REF_INDUCTOR_GPU_2_12:
+    case DROPWISE_LAYOUT_TRITON:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
         return philox_word(r->seed, (uint32_t)i, 0, 0);
-    case REF_INDUCTOR_GPU_2_13:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
         return philox_word(r->seed, (uint32_t)i / 4, 0, i % 4);
-    case REF_INDUCTOR_CPU:
-    case REF_INDUCTOR_CPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return philox_word((uint32_t)r->seed, (uint32_t)i, 0, 0);
-    case REF_CURAND:
+    case DROPWISE_LAYOUT_CURAND:
         return curand_number(r->seed, r->seed2, r->offset, i);
-    case REF_CURAND_HOST:
+    case DROPWISE_LAYOUT_CURAND_HOST:
         return curand_host_number(r, i);
-    case REF_NUMPY:
+    case DROPWISE_LAYOUT_NUMPY:
         return numpy_number(r, i);
-    case REF_ONEMKL:
+    case DROPWISE_LAYOUT_ONEMKL:
         return philox_word((uint32_t)r->seed, i / 4, 0, i % 4);
-    case REF_FLASH_ATTENTION_2:
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
         return flash_attention_number(r, i);
-    case REF_TRANSFORMER_ENGINE:
+    case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
         return transformer_engine_number(r, i);
-    case REF_ONNX_RUNTIME:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return onnx_runtime_number(r, i);
     default:
         return deepspeed_number(r, i);
@@ -341,41 +341,41 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
 {
     const uint32_t word = (uint32_t)number;
     const float p = (float)r->p;
-    switch (r->system) {
-    case REF_JAX:
-    case REF_JAX_LEGACY:
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_LEGACY:
         return decide_jax(r, number);
-    case REF_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW:
         return decide_tensorflow(r, number);
-    case REF_ONEDNN_3_6:
-    case REF_ONEDNN_3_11:
-    case REF_ONEDNN_3_11_NO_OFFSET:
+    case DROPWISE_LAYOUT_ONEDNN_3_6:
+    case DROPWISE_LAYOUT_ONEDNN_3_11:
+    case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
         return word > (double)UINT32_MAX * (double)p;
-    case REF_TORCH_CUDA: {
+    case DROPWISE_LAYOUT_TORCH_CUDA: {
         const double keep = r->dtype == REF_F64 ? 1.0 - r->p : (double)(float)(1.0 - r->p);
         return r->p == 0 || (double)curand_uniform(word) < keep;
     }
-    case REF_TRITON:
+    case DROPWISE_LAYOUT_TRITON:
         return triton_uniform(word) > p;
-    case REF_INDUCTOR_GPU:
-    case REF_INDUCTOR_GPU_2_12:
-    case REF_INDUCTOR_GPU_2_13:
-        return decide_inductor(r, triton_uniform(word), r->system != REF_INDUCTOR_GPU);
-    case REF_INDUCTOR_CPU:
-    case REF_INDUCTOR_CPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
+        return decide_inductor(r, triton_uniform(word), r->layout != DROPWISE_LAYOUT_INDUCTOR_GPU);
+    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return decide_inductor(r, (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f,
-                               r->system != REF_INDUCTOR_CPU);
-    case REF_NUMPY:
+                               r->layout != DROPWISE_LAYOUT_INDUCTOR_CPU);
+    case DROPWISE_LAYOUT_NUMPY:
         if (r->draws == REF_F64)
             return (double)(number >> 11) * 0x1p-53 >= r->p;
         return (float)(word >> 8) * 0x1p-24f >= p;
-    case REF_ONEMKL:
+    case DROPWISE_LAYOUT_ONEMKL:
         return (float)as_signed(word) * 0x1p-32f + 0.5f >= p;
-    case REF_FLASH_ATTENTION_2:
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
         return (double)number <= floor((double)(1.0f - p) * 255.0);
-    case REF_TRANSFORMER_ENGINE:
+    case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
         return (double)number >= floor(256.0 * (double)p);
-    case REF_ONNX_RUNTIME:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return p == 0 || curand_uniform(word) < 1.0f - p;
     default: /* cuRAND, its host API, DeepSpeed */
         return curand_uniform(word) > p;
@@ -393,23 +393,23 @@ double ref_interop_scale(const ref_interop *r)
     const double jax_keep = in_dtype(r->dtype, 1.0 - r->p);
     if (r->p == 1)
         return 0; /* nothing is kept */
-    switch (r->system) {
-    case REF_JAX:
-    case REF_JAX_LEGACY:
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_LEGACY:
         return in_dtype(r->dtype, 1.0 / jax_keep);
-    case REF_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW:
         return in_dtype(r->dtype, 1.0 / (1.0 - r->p));
-    case REF_TORCH_CUDA:
+    case DROPWISE_LAYOUT_TORCH_CUDA:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(1.0f / (float)(1.0 - r->p));
-    case REF_INDUCTOR_GPU:
-    case REF_INDUCTOR_GPU_2_12:
-    case REF_INDUCTOR_GPU_2_13:
-    case REF_INDUCTOR_CPU:
-    case REF_INDUCTOR_CPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_GPU_2_13:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
-    case REF_DEEPSPEED:
+    case DROPWISE_LAYOUT_DEEPSPEED:
         return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;
-    case REF_NUMPY:
+    case DROPWISE_LAYOUT_NUMPY:
         if (r->draws == REF_F64)
             return 1.0 / (1.0 - r->p);
         return p < 1 ? (double)(1.0f / (1.0f - p)) : 0;
@@ -417,3 +417,82 @@ double ref_interop_scale(const ref_interop *r)
         return p < 1 ? (double)(1.0f / (1.0f - p)) : 0;
     }
 }
+
+/* ---- What systems may be given ---- */
+
+#define SEED UINT64_C(0x0123456789ABCDEF)
+#define CUDA_LIKE .draws = REF_F32, .dtype = REF_F32, .seed = SEED
+
+/* Sizes make turns of threads, odd halves and partial tiles meet the ranges of test_interop.c. */
+const ref_interop ref_interop_cases[] = {
+    {DROPWISE_LAYOUT_JAX, .draws = REF_F32, .dtype = REF_F32, .seed = SEED},
+    {DROPWISE_LAYOUT_JAX, .draws = REF_F64, .dtype = REF_F64, .seed = SEED},
+    {DROPWISE_LAYOUT_JAX, .draws = REF_F16, .dtype = REF_F16, .seed = SEED},
+    {DROPWISE_LAYOUT_JAX, .draws = REF_BF16, .dtype = REF_BF16, .seed = 42},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = 6000},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F32, .dtype = REF_BF16, .seed = 1701, .size = 4097},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = UINT32_MAX - 1},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F64, .dtype = REF_F64, .seed = SEED, .size = 5001},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F16, .dtype = REF_F16, .seed = SEED, .size = 5001},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F16, .dtype = REF_F16, .seed = 7, .size = 5003},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_BF16, .dtype = REF_BF16, .seed = SEED, .size = 5002},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_BF16, .dtype = REF_BF16, .seed = 9, .size = 7},
+    {DROPWISE_LAYOUT_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = 9, .size = 1},
+    {DROPWISE_LAYOUT_TENSORFLOW, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = UINT64_MAX - 4},
+    {DROPWISE_LAYOUT_TENSORFLOW, .draws = REF_F64, .dtype = REF_F64, .seed = 1, .seed2 = 2},
+    {DROPWISE_LAYOUT_TENSORFLOW, .draws = REF_F16, .dtype = REF_F16, .seed = 1, .seed2 = SEED},
+    {DROPWISE_LAYOUT_TENSORFLOW, .draws = REF_BF16, .dtype = REF_BF16, .seed = UINT64_MAX, .seed2 = 0},
+    {DROPWISE_LAYOUT_ONEDNN_3_6, .seed = UINT32_MAX},
+    {DROPWISE_LAYOUT_ONEDNN_3_11, .seed = SEED, .offset = UINT64_C(0xFEDCBA9876543210)},
+    {DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET, .seed = 12345},
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 512, .vector = 4},
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = UINT64_C(1) << 40, .threads = 256, .vector = 4,
+     .offset = 28},
+    {DROPWISE_LAYOUT_TORCH_CUDA, .dtype = REF_F16, .seed = 3, .size = 6000, .threads = 256, .vector = 8,
+     .offset = 44},
+    {DROPWISE_LAYOUT_TORCH_CUDA, .dtype = REF_BF16, .seed = 3, .size = 6000, .threads = 256, .vector = 16},
+    {DROPWISE_LAYOUT_TORCH_CUDA, .dtype = REF_F64, .seed = 3, .size = 6000, .threads = 768, .vector = 2,
+     .offset = 4},
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = 5999, .threads = 512, .vector = 1},
+    {DROPWISE_LAYOUT_TORCH_CUDA, .dtype = REF_F64, .seed = 5, .size = 5999, .threads = 65536, .vector = 1,
+     .offset = 8},
+    /* Offsets at which the counters' lower halves end. */
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 16,
+     .offset = 0x3FFFFFFF8},
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 8, .offset = 0x3FFFFFFFC},
+    {DROPWISE_LAYOUT_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 1, .offset = 0x3FFFFFFFC},
+    {DROPWISE_LAYOUT_TRITON, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU, .dtype = REF_F64, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU, .dtype = REF_BF16, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU, .dtype = REF_F64, .seed = SEED},
+    {DROPWISE_LAYOUT_CURAND, .seed = SEED, .seed2 = UINT64_C(0x100000001), .offset = 0x3FFFFF003},
+    {DROPWISE_LAYOUT_CURAND, .seed = 0, .offset = 2},
+    {DROPWISE_LAYOUT_CURAND_HOST, .seed = SEED, .offset = 0},
+    {DROPWISE_LAYOUT_CURAND_HOST, .seed = 1234, .offset = 65536 * 4 - 3001},
+    {DROPWISE_LAYOUT_NUMPY, .draws = REF_F64, .seed = SEED, .seed2 = 77},
+    {DROPWISE_LAYOUT_NUMPY, .draws = REF_F32, .seed = SEED, .seed2 = 77},
+    {DROPWISE_LAYOUT_NUMPY, .draws = REF_F32,
+     .counter = {UINT64_MAX - 300, UINT64_MAX, UINT64_MAX, UINT64_MAX}},
+    {DROPWISE_LAYOUT_NUMPY, .draws = REF_F64, .counter = {UINT64_MAX - 1, 5, 6, 7}},
+    {DROPWISE_LAYOUT_ONEMKL, .seed = 0xCAFEF00D},
+    {DROPWISE_LAYOUT_FLASH_ATTENTION_2, .seed = SEED, .offset = 4096, .rows = 40, .columns = 70},
+    {DROPWISE_LAYOUT_FLASH_ATTENTION_2, .seed = 0, .offset = 0xFFFFFFC2, .rows = 17, .columns = 33},
+    {DROPWISE_LAYOUT_FLASH_ATTENTION_2, .seed = 1, .offset = UINT64_MAX, .rows = 2, .columns = 3000},
+    {DROPWISE_LAYOUT_FLASH_ATTENTION_2, .seed = 1, .offset = 0, .rows = 1000, .columns = 1},
+    {DROPWISE_LAYOUT_TRANSFORMER_ENGINE, .seed = SEED, .offset = 0},
+    {DROPWISE_LAYOUT_TRANSFORMER_ENGINE, .seed = 0, .offset = UINT64_C(0x8000000004)},
+    {DROPWISE_LAYOUT_ONNX_RUNTIME, .seed = SEED, .size = 5999, .threads = 256, .offset = 12},
+    {DROPWISE_LAYOUT_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512},
+    {DROPWISE_LAYOUT_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 5},
+    {DROPWISE_LAYOUT_DEEPSPEED, .seed = 42, .size = 6000, .threads = 1024, .offset = 6},
+    {DROPWISE_LAYOUT_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 0x3FFFFFFFF},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, .dtype = REF_BF16, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
+    {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
+};
+
+const size_t ref_interop_n_cases = sizeof ref_interop_cases / sizeof ref_interop_cases[0];

@@ -5,38 +5,15 @@
 #ifndef REFERENCE_INTEROP_H
 #define REFERENCE_INTEROP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "dropwise_interop.h" /* for the numbers of layouts */
 #include "oracle/reference.h"
-
-typedef enum ref_system {
-    REF_JAX,
-    REF_JAX_LEGACY,
-    REF_TENSORFLOW,
-    REF_ONEDNN_3_6,
-    REF_ONEDNN_3_11,
-    REF_ONEDNN_3_11_NO_OFFSET,
-    REF_TORCH_CUDA,
-    REF_TRITON,
-    REF_INDUCTOR_GPU,
-    REF_INDUCTOR_CPU,
-    REF_CURAND,
-    REF_CURAND_HOST,
-    REF_NUMPY,
-    REF_ONEMKL,
-    REF_FLASH_ATTENTION_2,
-    REF_TRANSFORMER_ENGINE,
-    REF_ONNX_RUNTIME,
-    REF_DEEPSPEED,
-    REF_INDUCTOR_GPU_2_12,
-    REF_INDUCTOR_GPU_2_13,
-    REF_INDUCTOR_CPU_2_12,
-    REF_SYSTEMS
-} ref_system;
 
 /* What a system was given; each reads of it what it knows. */
 typedef struct ref_interop {
-    ref_system system;
+    uint32_t layout; /* DROPWISE_LAYOUT_... */
     ref_dtype draws, dtype;
     double p; /* of dropping; JAX gets 1 - p */
     uint64_t seed, offset;
@@ -54,6 +31,10 @@ int ref_interop_keep(const ref_interop *r, uint64_t i);
 
 /* What kept elements are multiplied by; 0 for p = 1. */
 double ref_interop_scale(const ref_interop *r);
+
+/* What the tests give to systems; p is 0 in all. */
+extern const ref_interop ref_interop_cases[];
+extern const size_t ref_interop_n_cases;
 
 /* The generators, for known answers. */
 void ref_philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

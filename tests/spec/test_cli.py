@@ -6,6 +6,7 @@ The expected masks come from a Philox of this file's own.
 import fcntl
 import io
 import os
+import re
 import resource
 import select
 import shutil
@@ -178,24 +179,20 @@ def test_layouts():
         row = [line.split() for line in rows if not line.startswith("#")][-1]
     check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
 
-    needs = {"jax": {}, "jax-legacy": {"size": 999}, "tf": {"stream": 2}, "onednn-3.6": {},
-             "onednn-3.11": {"offset": 3}, "onednn-3.11-no-offset": {},
-             "torch-cuda": {"size": 999, "threads": 256, "vector": 1}, "triton": {},
-             "inductor-gpu-2.11": {}, "inductor-gpu-2.12": {}, "inductor-gpu-2.13": {},
-             "inductor-cpu-2.11": {}, "inductor-cpu-2.12": {}, "curand": {}, "curand-host": {},
-             "numpy": {}, "onemkl": {},
-             "flash-attention-2": {"rows": 30, "columns": 30}, "transformer-engine": {},
-             "onnx-runtime": {"size": 999, "threads": 256}, "deepspeed": {"size": 1000, "threads": 512}}
-    takes = {"jax": ["dtype"], "jax-legacy": ["dtype"], "tf": ["dtype"], "numpy": ["dtype"],
-             "inductor-gpu-2.11": ["dtype"], "inductor-gpu-2.12": ["dtype"], "inductor-gpu-2.13": ["dtype"],
-             "inductor-cpu-2.11": ["dtype"], "inductor-cpu-2.12": ["dtype"],
-             "torch-cuda": ["dtype", "offset"], "curand": ["stream", "offset"], "curand-host": ["offset"],
-             "flash-attention-2": ["offset"], "transformer-engine": ["offset"], "onnx-runtime": ["offset"],
-             "deepspeed": ["offset"]}
+    # The list in the manual, which the program has to keep to: a name, options, and [options] that it takes.
     values = {"stream": 8, "dtype": "f64", "size": 1000, "threads": 256, "vector": 1, "offset": 8, "rows": 30,
               "columns": 30}
+    with open(os.path.join(data, "..", "..", "tools", "dropwise.1")) as manual:
+        listed = manual.read().replace("\\-", "-").split("Layouts, and the options")[1]
+    needs, takes = {}, {}
+    for line in listed.split(".nf\n")[1].split(".fi\n")[0].splitlines():
+        layout = line.split()[0]
+        takes[layout] = re.findall(r"\[--([a-z]+)", line)
+        needs[layout] = {option: values[option] for option in re.findall(r"(?<!\[)--([a-z]+)", line)}
+    check(f"the manual lists {len(needs)} layouts", len(needs) > 20)
     unknown = run(*mask("cudnn", 1, 0.5, 8))
-    check("an unknown layout is wrong usage", unknown.returncode == 2)
+    known = unknown.stderr.decode().split("--layout takes ")[1].split(", not ")[0].split(", ")
+    check(f"the program knows {known}", sorted(known) == sorted(needs) and unknown.returncode == 2)
     for layout, versions in (("inductor-gpu", ("2.11", "2.12", "2.13")), ("inductor-cpu", ("2.11", "2.12")),
                              ("onednn", ("3.6", "3.11"))):
         result = run(*mask(layout, 1, 0.5, 8))
@@ -207,13 +204,12 @@ def test_layouts():
         check(f"{layout}: {result.stderr.decode()!r}", result.returncode == 0)
         ones = result.stdout.count(b"1")
         check(f"{layout}: {ones} of 900 are kept", len(result.stdout) == 901 and 350 < ones < 550)
-        check(f"an unknown layout lists {layout}", f" {layout}," in unknown.stderr.decode())
         for option, value in values.items():
             given = {**needed, option: value}
             if option in needed:
                 del given[option]
                 check_usage(f"{layout} without --{option}", *mask(layout, 5, 0.5, 9, **given))
-            elif option in takes.get(layout, []):
+            elif option in takes[layout]:
                 check(f"{layout} with --{option}", run(*mask(layout, 5, 0.5, 9, **given)).returncode == 0)
             else:
                 check_usage(f"{layout} with --{option}", *mask(layout, 5, 0.5, 9, **given))

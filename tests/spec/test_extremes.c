@@ -7,7 +7,7 @@
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
-#include "dropwise_variants.h"
+#include "support/variants.h"
 
 enum { ROWS = 3, COLUMNS = 20, N = ROWS * COLUMNS };
 
@@ -16,7 +16,6 @@ static uint8_t stored_bits[256];
 static dropwise_mask mask;
 static dropwise_dropblock block;
 static dropwise_softmax softmax;
-static dropwise_concrete concrete;
 
 /* ---- Functions of a view ---- */
 
@@ -64,41 +63,6 @@ static dropwise_status attention_grad(const dropwise_view *v)
     return dropwise_softmax_backward(&mask, DROPWISE_F32, v, &softmax, x, a, y, NULL);
 }
 
-static dropwise_status alpha(const dropwise_view *v)
-{
-    return dropwise_alpha_forward(&mask, DROPWISE_F32, v, x, y, NULL);
-}
-
-static dropwise_status zoneout(const dropwise_view *v)
-{
-    return dropwise_zoneout_forward(&mask, DROPWISE_F32, v, x, a, y, NULL);
-}
-
-static dropwise_status zoneout_grad(const dropwise_view *v)
-{
-    return dropwise_zoneout_backward(&mask, DROPWISE_F32, v, x, y, y + N, NULL);
-}
-
-static dropwise_status zoneout_mean(const dropwise_view *v)
-{
-    return dropwise_zoneout_infer(&mask, DROPWISE_F32, v, x, a, y);
-}
-
-static dropwise_status uniform(const dropwise_view *v)
-{
-    return dropwise_draw_uniform(&mask, DROPWISE_F32, v, y);
-}
-
-static dropwise_status gaussian(const dropwise_view *v)
-{
-    return dropwise_gaussian_forward(&mask, DROPWISE_F32, v, x, y);
-}
-
-static dropwise_status concrete_grad(const dropwise_view *v)
-{
-    return dropwise_concrete_backward(&mask, DROPWISE_F32, v, &concrete, x, a, y, (double *)(void *)(y + N));
-}
-
 static dropwise_status blocks(const dropwise_view *v)
 {
     return dropwise_dropblock_forward(&mask, DROPWISE_F32, &block, v, x, y, y + N);
@@ -116,32 +80,42 @@ static dropwise_status blocks_scaled(const dropwise_view *v)
 
 typedef struct function {
     const char *name;
-    dropwise_status (*call)(const dropwise_view *v);
+    dropwise_status (*call)(const dropwise_view *v); /* NULL: variant number `op` */
+    what op;
     bool by_rows, math, without_x;
 } function;
 
-static const function functions[] = {
-    {"forward", forward, false, false, false},
-    {"backward by stored bits", backward_stored, false, false, false},
-    {"residual", residual, true, false, false},
-    {"gradient of residual", residual_grad, true, false, false},
-    {"relu", relu, true, false, false},
-    {"gradient of relu", relu_grad, true, false, false},
-    {"softmax", attention, true, true, false},
-    {"gradient of softmax", attention_grad, true, true, false},
-    {"alpha", alpha, true, false, false},
-    {"zoneout", zoneout, true, false, false},
-    {"gradient of zoneout", zoneout_grad, true, false, false},
-    {"zoneout at inference", zoneout_mean, true, false, false},
-    {"uniform", uniform, true, false, true},
-    {"gaussian", gaussian, true, true, false},
-    {"gradient of concrete", concrete_grad, true, true, false},
-    {"dropblock", blocks, false, false, false},
-    {"gradient of dropblock", blocks_grad, false, false, false},
-    {"dropblock by scale", blocks_scaled, false, false, false},
+static const function others[] = {
+    {"forward", forward, 0, false, false, false},
+    {"backward by stored bits", backward_stored, 0, false, false, false},
+    {"residual", residual, 0, true, false, false},
+    {"gradient of residual", residual_grad, 0, true, false, false},
+    {"relu", relu, 0, true, false, false},
+    {"gradient of relu", relu_grad, 0, true, false, false},
+    {"softmax", attention, 0, true, true, false},
+    {"gradient of softmax", attention_grad, 0, true, true, false},
+    {"dropblock", blocks, 0, false, false, false},
+    {"gradient of dropblock", blocks_grad, 0, false, false, false},
+    {"dropblock by scale", blocks_scaled, 0, false, false, false},
 };
 
-enum { N_FUNCTIONS = sizeof functions / sizeof functions[0] };
+enum { N_OTHERS = sizeof others / sizeof others[0], N_FUNCTIONS = N_OTHERS + N_OPERATIONS };
+
+static function functions[N_FUNCTIONS];
+
+static void list_functions(void)
+{
+    memcpy(functions, others, sizeof others);
+    for (what op = 0; op < N_OPERATIONS; op++)
+        functions[N_OTHERS + op] =
+            (function){operations[op].name,       NULL, op, true, (operations[op].traits & NEEDS_MATH) != 0,
+                       operations[op].inputs == 0};
+}
+
+static dropwise_status call(const function *f, const dropwise_view *v)
+{
+    return f->call != NULL ? f->call(v) : run(f->op, &mask, DROPWISE_F32, v, x, a, y, y + N, NULL);
+}
 
 static const int64_t extremes[] = {INT64_MIN,     INT64_MIN + 1, INT64_MAX,     INT64_MAX - 1, INT64_MIN / 2,
                                    INT64_MAX / 2, INT64_MIN / 4, INT64_MAX / 4, INT64_MIN / 8, INT64_MAX / 3};
@@ -159,13 +133,13 @@ static int setup(void **state)
         stored_bits[i] = (uint8_t)(37 * i);
     for (int i = 0; i < 4 * N; i++)
         untouched[i] = -77;
+    list_functions();
     memset(&block, 0, sizeof block);
     block.struct_size = sizeof block;
     block.seeds = DROPWISE_SEEDS_ANYWHERE;
     for (int d = 0; d < DROPWISE_MAX_RANK; d++)
         block.size[d] = 1;
-    if (dropwise_softmax_init(&softmax, 0.5) != DROPWISE_OK ||
-        dropwise_concrete_init(&concrete, 0.3, 0.1) != DROPWISE_OK)
+    if (dropwise_softmax_init(&softmax, 0.5) != DROPWISE_OK)
         return 1;
     return dropwise_mask_init(&mask, 0.25, 1, 2);
 }
@@ -187,7 +161,7 @@ static bool applies(const function *f)
 static void assert_refused(const function *f, const dropwise_view *view, const char *field, int64_t value)
 {
     memcpy(y, untouched, sizeof y);
-    if (f->call(view) == DROPWISE_OK)
+    if (call(f, view) == DROPWISE_OK)
         fail_msg("%s takes %s = %lld", f->name, field, (long long)value);
     assert_same_bytes(y, untouched, sizeof y, "%s: %s = %lld", f->name, field, (long long)value);
 }
@@ -229,13 +203,13 @@ static void check_not_walked(const function *f, uint32_t d, int64_t value)
     const dropwise_view good = good_view(true);
     memcpy(expected, untouched, sizeof expected);
     memcpy(y, untouched, sizeof y);
-    assert_int_equal(f->call(&good), DROPWISE_OK);
+    assert_int_equal(call(f, &good), DROPWISE_OK);
     memcpy(expected, y, sizeof y);
     for (int which = 0; which < 3; which++) {
         dropwise_view view = good;
         (which == 0 ? view.x_stride : which == 1 ? view.y_stride : view.mask_stride)[d] = value;
         memcpy(y, untouched, sizeof y);
-        assert_int_equal(f->call(&view), DROPWISE_OK);
+        assert_int_equal(call(f, &view), DROPWISE_OK);
         assert_same_bytes(y, expected, sizeof y, "%s: stride %lld of dimension %u, which has size 1", f->name,
                           (long long)value, d);
     }
@@ -264,8 +238,10 @@ static void rows_of_one_element_are_merged_whatever_their_strides(void **state)
     const uint64_t size[] = {6, 1};
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         const function *f = &functions[i];
-        if (!applies(f) || (f->call != alpha && f->call != gaussian && f->call != uniform && f->call != relu))
-            continue; /* the others have more than x and y */
+        const operation *o = &operations[f->op];
+        const bool has_more = f->call == NULL ? o->inputs > 1 || o->outputs > 1 : f->call != relu;
+        if (!applies(f) || has_more) /* than x and y */
+            continue;
         static float expected[4 * N];
         dropwise_view view;
         assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
@@ -276,7 +252,7 @@ static void rows_of_one_element_are_merged_whatever_their_strides(void **state)
             one.size[0] = 1;
             one.first += (uint64_t)row;
             memcpy(y, untouched, sizeof y);
-            assert_int_equal(f->call(&one), DROPWISE_OK);
+            assert_int_equal(call(f, &one), DROPWISE_OK);
             expected[5 * row] = y[0];
         }
         view.y_stride[0] = 5;
@@ -284,7 +260,7 @@ static void rows_of_one_element_are_merged_whatever_their_strides(void **state)
             view.x_stride[1] = 0;
             view.y_stride[1] = last;
             memcpy(y, untouched, sizeof y);
-            assert_int_equal(f->call(&view), DROPWISE_OK);
+            assert_int_equal(call(f, &view), DROPWISE_OK);
             assert_same_bytes(y, expected, sizeof y, "%s: rows of one element, last stride %d", f->name,
                               last);
         }

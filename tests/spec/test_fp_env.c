@@ -13,13 +13,16 @@
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
-#include "dropwise_variants.h"
 #include "support/interop_make.h"
-#include "libdropwise_map.h"
+#include "support/variants.h"
 
-/* This file, and the one that makes masks of other systems. */
-#include "calls_of_make.h"
-#include "calls_of_test.h"
+#include "calls_of_test.h" /* the text of this file */
+#include "declared.h"      /* and of the public headers */
+#include "declared_dropblock.h"
+#include "declared_dropconnect.h"
+#include "declared_fused.h"
+#include "declared_interop.h"
+#include "declared_variants.h"
 
 /* ---- Environments ---- */
 
@@ -278,39 +281,24 @@ static void variants(void)
 {
     const dropwise_mask mask = mask_p(0.3);
     const dropwise_view view = rows_view();
-    said(dropwise_alpha_forward(&mask, dtype, &view, in(0), elements(), NULL));
-    said(dropwise_alpha_backward(&mask, dtype, &view, in(0), elements(), NULL));
-    said(dropwise_zoneout_forward(&mask, dtype, &view, in(0), in(1), elements(), NULL));
-    void *dh = elements();
-    said(dropwise_zoneout_backward(&mask, dtype, &view, in(0), dh, elements(), NULL));
-    said(dropwise_zoneout_infer(&mask, dtype, &view, in(0), in(1), elements()));
-}
-
-static void noises(void)
-{
-    const dropwise_mask mask = mask_p(0.3);
-    const dropwise_view view = rows_view();
-    said(dropwise_draw_uniform(&mask, dtype, &view, elements()));
-    said(dropwise_draw_normal(&mask, dtype, &view, elements()));
-    said(dropwise_gaussian_forward(&mask, dtype, &view, in(0), elements()));
-    said(dropwise_gaussian_backward(&mask, dtype, &view, in(1), elements()));
-    said(dropwise_gaussian_noise(&mask, dtype, &view, 0.7, in(0), elements()));
+    for (what op = 0; op < N_OPERATIONS; op++) {
+        void *y = elements();
+        last_dlogit = 0;
+        said(run(op, &mask, dtype, &view, in(0), in(1), y, elements(), NULL));
+        memcpy(room(sizeof last_dlogit), &last_dlogit, sizeof last_dlogit);
+    }
 }
 
 static void concretes(void)
 {
-    const dropwise_mask mask = mask_p(0.3);
-    const dropwise_view view = rows_view();
     dropwise_concrete concrete;
     said(dropwise_concrete_init(&concrete, -0.7, 0.3));
     concrete.weight_regularizer = 1e-3;
     concrete.dropout_regularizer = 1e-2;
     concrete.features = 77;
-    double results[5] = {0};
+    double results[4] = {0};
     said(dropwise_concrete_probability(&concrete, &results[0]));
-    said(dropwise_concrete_forward(&mask, dtype, &view, &concrete, in(0), elements()));
-    said(dropwise_concrete_backward(&mask, dtype, &view, &concrete, in(0), in(1), elements(), &results[1]));
-    said(dropwise_concrete_regularizer(&concrete, dtype, N, in(0), &results[2], &results[3], &results[4]));
+    said(dropwise_concrete_regularizer(&concrete, dtype, N, in(0), &results[1], &results[2], &results[3]));
     memcpy(room(sizeof results), results, sizeof results);
 }
 
@@ -352,9 +340,9 @@ static void dropblocks(void)
 static void interops(void)
 {
     static const double rates[] = {0.5 + 0x1p-25, 0.6, 0.7, 2.0 / 3.0}; /* 1 - p is exact, as it is ours */
-    for (int system = 0; system < REF_SYSTEMS; system++)
+    for (uint32_t layout = 1; layout < DROPWISE_LAYOUT_COUNT; layout++)
         for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-            const ref_interop r = {.system = (ref_system)system,
+            const ref_interop r = {.layout = layout,
                                    .seed = 7,
                                    .seed2 = 9,
                                    .p = rates[i],
@@ -409,69 +397,64 @@ static void words(void)
     said(dropwise_isa_select(dropwise_isa_active()));
 }
 
-/* Some calls, and the names of all, without the prefix. */
 typedef struct calls {
     void (*run)(void);
-    const char *names;
+    const char *name;
 } calls;
 
 static const calls all_calls[] = {
-    {masks, "mask_init draw_bits draw_bytes keeps"},
-    {dropout, "forward backward infer"},
-    {views, "draw_view convert_stored forward_view backward_view view_init view_share view_noise_shape "
-            "view_shard view_pack"},
-    {fused, "residual_forward residual_backward activation_forward activation_backward softmax_init "
-            "softmax_forward softmax_backward"},
-    {variants, "alpha_forward alpha_backward zoneout_forward zoneout_backward zoneout_infer"},
-    {noises, "draw_uniform draw_normal gaussian_forward gaussian_backward gaussian_noise"},
-    {concretes, "concrete_init concrete_probability concrete_forward concrete_backward concrete_regularizer"},
-    {dropconnects, "dropconnect_init dropconnect_forward dropconnect_backward dropconnect_moments "
-                   "dropconnect_sample"},
-    {dropblocks, "dropblock_init dropblock_gamma dropblock_entries dropblock_draw dropblock_apply "
-                 "dropblock_forward dropblock_backward"},
-    {interops, "interop_bits interop_mask interop_forward interop_jax interop_jax_legacy interop_tensorflow "
-               "interop_onednn_3_6 interop_onednn_3_11 interop_onednn_3_11_no_offset interop_torch_cuda "
-               "interop_triton interop_inductor_gpu interop_inductor_gpu_2_12 interop_inductor_gpu_2_13 "
-               "interop_inductor_cpu interop_inductor_cpu_2_12 interop_curand interop_curand_host "
-               "interop_numpy interop_onemkl interop_flash_attention_2 interop_transformer_engine "
-               "interop_onnx_runtime interop_deepspeed"},
-    {launches, "jax_key jax_fold_in jax_split jax_split_legacy numpy_key torch_cuda_launch "
-               "onnx_runtime_launch deepspeed_launch"},
-    {words, "status_string version generator_name layout_name isa_name isa_check isa_select isa_active "
-            "isa_reason aes_name aes_reason cpu_features cpu_feature_name"},
+    {masks, "masks"},
+    {dropout, "dropout"},
+    {views, "views"},
+    {fused, "fused steps"},
+    {variants, "variants"},
+    {concretes, "concrete dropout"},
+    {dropconnects, "DropConnect"},
+    {dropblocks, "DropBlock"},
+    {interops, "masks of other systems"},
+    {launches, "keys and launches"},
+    {words, "words"},
 };
 
 enum { N_CALLS = sizeof all_calls / sizeof all_calls[0] };
 
-static bool is_listed(const char *name, size_t length)
+/* What lists call: every layout's constructor, every variant. */
+static const char *const called_by_lists[] = {
+#define DROPWISE_LAYOUT(number, LAYOUT, constructor, name, fields, plan, options, arguments) \
+    "dropwise_interop_" #constructor "(",
+#include "interop/layouts.inc"
+#define DROPWISE_VARIANT(NAME, function, inputs, outputs, nan, traits, arguments) "dropwise_" #function "(",
+#include "support/variants.inc"
+};
+
+/* A function's name, with the parenthesis behind it. */
+static bool is_called(const char *call)
 {
-    for (size_t i = 0; i < N_CALLS; i++)
-        for (const char *at = all_calls[i].names; at != NULL; at = strchr(at, ' ')) {
-            at += *at == ' ';
-            if (strncmp(at, name, length) == 0 && (at[length] == ' ' || at[length] == '\0'))
-                return true;
-        }
-    return false;
+    for (size_t i = 0; i < sizeof called_by_lists / sizeof called_by_lists[0]; i++)
+        if (strcmp(called_by_lists[i], call) == 0)
+            return true;
+    return strstr(calls_of_test, call) != NULL;
 }
 
-static bool is_called(const char *name, size_t length)
-{
-    char call[100];
-    snprintf(call, sizeof call, "dropwise_%.*s(", (int)length, name);
-    return strstr(calls_of_test, call) != NULL || strstr(calls_of_make, call) != NULL;
-}
-
-static void every_exported_function_is_called_here(void **state)
+static void every_declared_function_is_called_here(void **state)
 {
     (void)state;
-    static const char prefix[] = "        dropwise_";
+    static const char prefix[] = "\nDROPWISE_API";
+    const char *const headers[] = {declared,       declared_dropblock, declared_dropconnect,
+                                   declared_fused, declared_interop,   declared_variants};
     size_t found = 0;
-    for (const char *at = strstr(libdropwise_map, prefix); at != NULL; at = strstr(at, prefix), found++) {
-        at += strlen(prefix);
-        const size_t length = (size_t)(strchr(at, ';') - at);
-        if (!is_listed(at, length) || !is_called(at, length))
-            fail_msg("dropwise_%.*s is in no list of this program, or not called", (int)length, at);
-    }
+    for (size_t h = 0; h < sizeof headers / sizeof headers[0]; h++)
+        for (const char *at = strstr(headers[h], prefix); at != NULL; at = strstr(at, prefix), found++) {
+            char call[100];
+            at += strlen(prefix);
+            const size_t end = strcspn(at, "(");
+            size_t name = end;
+            while (at[name - 1] != ' ' && at[name - 1] != '*')
+                name--;
+            snprintf(call, sizeof call, "%.*s", (int)(end + 1 - name), at + name);
+            if (!is_called(call))
+                fail_msg("%s) is not called in this program", call);
+        }
     assert_true(found > 80);
 }
 
@@ -485,7 +468,7 @@ static int begin(void **state)
     return 0;
 }
 
-static void run(const calls *c)
+static void make(const calls *c)
 {
     memset(written, 0xA5, sizeof written);
     n_written = 0;
@@ -497,14 +480,14 @@ static void check_environment(const calls *c, const environment *e, const uint8_
     const dropwise_isa isa = dropwise_isa_active();
     set_environment(e);
     const registers before = read_registers();
-    run(c);
+    make(c);
     const registers after = read_registers();
     set_default();
-    assert_same_bytes(written, expected, sizeof written, "%s: %s, %s, calls like %s", dropwise_isa_name(isa),
-                      e->name, dtype_name(tested), c->names);
+    assert_same_bytes(written, expected, sizeof written, "%s: %s, %s, calls of %s", dropwise_isa_name(isa),
+                      e->name, dtype_name(tested), c->name);
     if (after.control != before.control || after.flags != before.flags)
-        fail_msg("%s: %s, %s, calls like %s: control %#llx became %#llx, flags %#llx became %#llx",
-                 dropwise_isa_name(isa), e->name, dtype_name(tested), c->names,
+        fail_msg("%s: %s, %s, calls of %s: control %#llx became %#llx, flags %#llx became %#llx",
+                 dropwise_isa_name(isa), e->name, dtype_name(tested), c->name,
                  (unsigned long long)before.control, (unsigned long long)after.control,
                  (unsigned long long)before.flags, (unsigned long long)after.flags);
 }
@@ -516,13 +499,13 @@ static void check_calls(const calls *c)
     const dropwise_isa isa = dropwise_isa_active();
     set_default();
     assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
-    run(c);
+    make(c);
     memcpy(by_scalar, written, sizeof by_scalar);
     assert_int_equal(dropwise_isa_select(isa), DROPWISE_OK);
-    run(c);
+    make(c);
     memcpy(expected, written, sizeof expected);
-    assert_same_bytes(expected, by_scalar, sizeof expected, "%s differs from scalar: %s, calls like %s",
-                      dropwise_isa_name(isa), dtype_name(tested), c->names);
+    assert_same_bytes(expected, by_scalar, sizeof expected, "%s differs from scalar: %s, calls of %s",
+                      dropwise_isa_name(isa), dtype_name(tested), c->name);
     for (size_t e = 0; e < sizeof environments / sizeof environments[0]; e++)
         check_environment(c, &environments[e], expected);
 }
@@ -616,14 +599,14 @@ static void a_call_keeps_to_the_tier_it_began_with(void **state)
                 continue;
             static uint8_t expected[LIMIT];
             assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
-            run(&all_calls[i]);
+            make(&all_calls[i]);
             memcpy(expected, written, sizeof expected);
             chosen = &choosing;
             atomic_store(&dropwise_active_kernels, chosen);
-            run(&all_calls[i]);
+            make(&all_calls[i]);
             chosen = NULL;
-            assert_same_bytes(written, expected, sizeof written, "%s, calls like %s", dtype_name(tested),
-                              all_calls[i].names);
+            assert_same_bytes(written, expected, sizeof written, "%s, calls of %s", dtype_name(tested),
+                              all_calls[i].name);
         }
     }
     /* Long rows, which go by ways of their own. */
@@ -643,7 +626,7 @@ static void a_call_keeps_to_the_tier_it_began_with(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_exported_function_is_called_here),
+        cmocka_unit_test(every_declared_function_is_called_here),
         cmocka_unit_test_setup(in_any_environment_calls_give_the_same_bytes_on_all_tiers_and_leave_it, begin),
         cmocka_unit_test_setup(a_call_keeps_to_the_tier_it_began_with, begin),
     };

@@ -14,91 +14,23 @@
 #include "onednn_masks.h"
 #include "torch_philox.h"
 
-/* The numbers of systems stand in the same order in both. */
 static const char *name_of(const ref_interop *r)
 {
-    return dropwise_layout_name((uint32_t)r->system + 1);
+    return dropwise_layout_name(r->layout);
 }
 
 #define SEED UINT64_C(0x0123456789ABCDEF)
-#define CUDA_LIKE .draws = REF_F32, .dtype = REF_F32, .seed = SEED
 
-/* Sizes make turns of threads, odd halves and partial tiles meet the ranges of check_ranges. */
-static const ref_interop cases[] = {
-    {REF_JAX, .draws = REF_F32, .dtype = REF_F32, .seed = SEED},
-    {REF_JAX, .draws = REF_F64, .dtype = REF_F64, .seed = SEED},
-    {REF_JAX, .draws = REF_F16, .dtype = REF_F16, .seed = SEED},
-    {REF_JAX, .draws = REF_BF16, .dtype = REF_BF16, .seed = 42},
-    {REF_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = 6000},
-    {REF_JAX_LEGACY, .draws = REF_F32, .dtype = REF_BF16, .seed = 1701, .size = 4097},
-    {REF_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = UINT32_MAX - 1},
-    {REF_JAX_LEGACY, .draws = REF_F64, .dtype = REF_F64, .seed = SEED, .size = 5001},
-    {REF_JAX_LEGACY, .draws = REF_F16, .dtype = REF_F16, .seed = SEED, .size = 5001},
-    {REF_JAX_LEGACY, .draws = REF_F16, .dtype = REF_F16, .seed = 7, .size = 5003},
-    {REF_JAX_LEGACY, .draws = REF_BF16, .dtype = REF_BF16, .seed = SEED, .size = 5002},
-    {REF_JAX_LEGACY, .draws = REF_BF16, .dtype = REF_BF16, .seed = 9, .size = 7},
-    {REF_JAX_LEGACY, .draws = REF_F32, .dtype = REF_F32, .seed = 9, .size = 1},
-    {REF_TENSORFLOW, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = UINT64_MAX - 4},
-    {REF_TENSORFLOW, .draws = REF_F64, .dtype = REF_F64, .seed = 1, .seed2 = 2},
-    {REF_TENSORFLOW, .draws = REF_F16, .dtype = REF_F16, .seed = 1, .seed2 = SEED},
-    {REF_TENSORFLOW, .draws = REF_BF16, .dtype = REF_BF16, .seed = UINT64_MAX, .seed2 = 0},
-    {REF_ONEDNN_3_6, .seed = UINT32_MAX},
-    {REF_ONEDNN_3_11, .seed = SEED, .offset = UINT64_C(0xFEDCBA9876543210)},
-    {REF_ONEDNN_3_11_NO_OFFSET, .seed = 12345},
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 512, .vector = 4},
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = UINT64_C(1) << 40, .threads = 256, .vector = 4, .offset = 28},
-    {REF_TORCH_CUDA, .dtype = REF_F16, .seed = 3, .size = 6000, .threads = 256, .vector = 8, .offset = 44},
-    {REF_TORCH_CUDA, .dtype = REF_BF16, .seed = 3, .size = 6000, .threads = 256, .vector = 16},
-    {REF_TORCH_CUDA, .dtype = REF_F64, .seed = 3, .size = 6000, .threads = 768, .vector = 2, .offset = 4},
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = 5999, .threads = 512, .vector = 1},
-    {REF_TORCH_CUDA, .dtype = REF_F64, .seed = 5, .size = 5999, .threads = 65536, .vector = 1, .offset = 8},
-    /* Offsets at which the counters' lower halves end. */
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 16, .offset = 0x3FFFFFFF8},
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 8, .offset = 0x3FFFFFFFC},
-    {REF_TORCH_CUDA, CUDA_LIKE, .size = 6000, .threads = 256, .vector = 1, .offset = 0x3FFFFFFFC},
-    {REF_TRITON, .seed = SEED},
-    {REF_INDUCTOR_GPU, .seed = SEED},
-    {REF_INDUCTOR_GPU, .dtype = REF_F64, .seed = SEED},
-    {REF_INDUCTOR_CPU, .dtype = REF_BF16, .seed = SEED},
-    {REF_INDUCTOR_CPU, .dtype = REF_F64, .seed = SEED},
-    {REF_CURAND, .seed = SEED, .seed2 = UINT64_C(0x100000001), .offset = 0x3FFFFF003},
-    {REF_CURAND, .seed = 0, .offset = 2},
-    {REF_CURAND_HOST, .seed = SEED, .offset = 0},
-    {REF_CURAND_HOST, .seed = 1234, .offset = 65536 * 4 - 3001},
-    {REF_NUMPY, .draws = REF_F64, .seed = SEED, .seed2 = 77},
-    {REF_NUMPY, .draws = REF_F32, .seed = SEED, .seed2 = 77},
-    {REF_NUMPY, .draws = REF_F32, .counter = {UINT64_MAX - 300, UINT64_MAX, UINT64_MAX, UINT64_MAX}},
-    {REF_NUMPY, .draws = REF_F64, .counter = {UINT64_MAX - 1, 5, 6, 7}},
-    {REF_ONEMKL, .seed = 0xCAFEF00D},
-    {REF_FLASH_ATTENTION_2, .seed = SEED, .offset = 4096, .rows = 40, .columns = 70},
-    {REF_FLASH_ATTENTION_2, .seed = 0, .offset = 0xFFFFFFC2, .rows = 17, .columns = 33},
-    {REF_FLASH_ATTENTION_2, .seed = 1, .offset = UINT64_MAX, .rows = 2, .columns = 3000},
-    {REF_FLASH_ATTENTION_2, .seed = 1, .offset = 0, .rows = 1000, .columns = 1},
-    {REF_TRANSFORMER_ENGINE, .seed = SEED, .offset = 0},
-    {REF_TRANSFORMER_ENGINE, .seed = 0, .offset = UINT64_C(0x8000000004)},
-    {REF_ONNX_RUNTIME, .seed = SEED, .size = 5999, .threads = 256, .offset = 12},
-    {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512},
-    {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 5},
-    {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 1024, .offset = 6},
-    {REF_DEEPSPEED, .seed = 42, .size = 6000, .threads = 512, .offset = 0x3FFFFFFFF},
-    {REF_INDUCTOR_GPU_2_12, .dtype = REF_F16, .seed = SEED},
-    {REF_INDUCTOR_GPU_2_13, .seed = SEED},
-    {REF_INDUCTOR_GPU_2_13, .dtype = REF_BF16, .seed = SEED},
-    {REF_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
-    {REF_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
-    {REF_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
-};
-
-enum { N_CASES = sizeof cases / sizeof cases[0], WINDOW = 6000 };
+enum { WINDOW = 6000 };
 
 static const double probabilities[] = {0.5, 0.1, 0.9, 1.0 / 3, 0, 1};
 
 /* p = 1 is forbidden by some systems, of which two round it to f32 before. */
 static bool is_forbidden(const ref_interop *r)
 {
-    if (r->system == REF_FLASH_ATTENTION_2 || r->system == REF_TRANSFORMER_ENGINE)
+    if (r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 || r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE)
         return (float)r->p == 1;
-    return r->system == REF_TENSORFLOW && r->p == 1;
+    return r->layout == DROPWISE_LAYOUT_TENSORFLOW && r->p == 1;
 }
 
 /* ---- The oracle ---- */
@@ -135,7 +67,7 @@ static void check_window(const ref_interop *r, size_t number, const dropwise_int
                 check_range(interop, name_of(r), number, base, starts[s], sizes[i], arena);
 }
 
-/* Of the system whose number is the state. */
+/* Of the layout whose number is the state. */
 static void masks_on_any_range_are_the_oracles(void **state)
 {
     static const uint64_t bases[] = {0,
@@ -147,12 +79,13 @@ static void masks_on_any_range_are_the_oracles(void **state)
                                      (UINT64_C(1) << 34) - 2999,
                                      (UINT64_C(1) << 38) - 3003,
                                      (UINT64_C(1) << 60) - WINDOW};
-    const ref_system *system = *state;
+    const uint32_t *layout = *state;
     size_t windows = 0;
     guard_arena arena = guard_new(WINDOW);
-    for (size_t c = 0; c < N_CASES; c++) {
-        for (size_t b = 0; cases[c].system == *system && b < sizeof bases / sizeof bases[0]; b++) {
-            ref_interop r = cases[c];
+    for (size_t c = 0; c < ref_interop_n_cases; c++) {
+        for (size_t b = 0; ref_interop_cases[c].layout == *layout && b < sizeof bases / sizeof bases[0];
+             b++) {
+            ref_interop r = ref_interop_cases[c];
             r.p = probabilities[(b + c) % 6];
             dropwise_interop interop;
             if (is_forbidden(&r))
@@ -173,15 +106,15 @@ static void masks_on_any_range_are_the_oracles(void **state)
 /* The number that the library calls v, as the system has it: the inverse of the transform. */
 static uint64_t number_of(const ref_interop *r, uint64_t v)
 {
-    switch (r->system) {
-    case REF_JAX:
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_JAX:
         return r->draws == REF_F16 ? v >> 16 : r->draws == REF_BF16 ? v >> 24 : v;
-    case REF_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW:
         return v >> (r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 22 : 25);
-    case REF_INDUCTOR_CPU:
-    case REF_INDUCTOR_CPU_2_12:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU:
+    case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return v >> 1;
-    case REF_ONEMKL:
+    case DROPWISE_LAYOUT_ONEMKL:
         return v ^ 0x80000000u;
     default:
         return v;
@@ -191,8 +124,8 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
 /* Versions of torch.compile that compare with p in the tensor's dtype. */
 static bool rounds_p_to_dtype(const ref_interop *r)
 {
-    return r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13 ||
-           r->system == REF_INDUCTOR_CPU_2_12;
+    return r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13 ||
+           r->layout == DROPWISE_LAYOUT_INDUCTOR_CPU_2_12;
 }
 
 /* The next v that has another number. */
@@ -206,11 +139,13 @@ static uint64_t next_of(const ref_interop *r, uint64_t v)
 
 static bool is_top(const ref_interop *r, uint64_t v)
 {
-    const bool is_bytes = r->system == REF_FLASH_ATTENTION_2 || r->system == REF_TRANSFORMER_ENGINE ||
-                          (r->system == REF_JAX_LEGACY && r->draws == REF_BF16);
-    const bool is_folded = r->system == REF_TRITON || r->system == REF_INDUCTOR_GPU ||
-                           r->system == REF_INDUCTOR_GPU_2_12 || r->system == REF_INDUCTOR_GPU_2_13;
-    const bool is_half = r->system == REF_JAX_LEGACY && r->draws == REF_F16;
+    const bool is_bytes = r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
+                          r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
+                          (r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_BF16);
+    const bool is_folded = r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
+                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 ||
+                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
+    const bool is_half = r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
                  : is_folded         ? 0x7FFFFFFF
@@ -224,9 +159,9 @@ static void a_threshold_lies_where_the_systems_own_comparison_turns(void **state
     static const double ps[] = {0,    1e-9, 0x1p-33, 0x1p-32,   1e-7,     0x1p-24,     0x1p-23,
                                 1e-4, 0.1,  1.0 / 3, 0.4999999, 0.5,      0.50000003,  0.6,
                                 0.75, 0.9,  0.99,    0.9999,    1 - 1e-7, 1 - 0x1p-30, 1};
-    for (size_t c = 0; c < N_CASES; c++) {
+    for (size_t c = 0; c < ref_interop_n_cases; c++) {
         for (size_t i = 0; i < sizeof ps / sizeof ps[0]; i++) {
-            ref_interop r = cases[c];
+            ref_interop r = ref_interop_cases[c];
             r.p = ps[i];
             dropwise_interop interop;
             const dropwise_status status = make_interop(&r, &interop);
@@ -240,7 +175,7 @@ static void a_threshold_lies_where_the_systems_own_comparison_turns(void **state
                 continue;
             }
             assert_int_equal(status, DROPWISE_OK);
-            assert_int_equal(interop.layout, (uint32_t)r.system + 1);
+            assert_int_equal(interop.layout, r.layout);
             assert_memory_equal(&interop.scale, &scale, sizeof scale);
             const int last = ref_interop_decide(&r, number_of(&r, interop.last));
             if (last == (int)interop.drops)
@@ -276,15 +211,16 @@ static void systems_that_compare_bytes_keep_and_scale_at_the_documented_bias(voi
 static void keep_is_1_minus_p_but_for_the_steps_of_what_a_system_compares(void **state)
 {
     (void)state;
-    for (size_t c = 0; c < N_CASES; c++) {
-        ref_interop r = cases[c];
+    for (size_t c = 0; c < ref_interop_n_cases; c++) {
+        ref_interop r = ref_interop_cases[c];
         dropwise_interop interop;
         for (size_t i = 0; i < 6; i++) {
             r.p = probabilities[i];
             if (make_interop(&r, &interop) != DROPWISE_OK)
                 continue;
             const ref_dtype compared = rounds_p_to_dtype(&r) ? r.dtype : r.draws;
-            const bool is_bytes = r.system == REF_FLASH_ATTENTION_2 || r.system == REF_TRANSFORMER_ENGINE;
+            const bool is_bytes = r.layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
+                                  r.layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE;
             const double off = is_bytes || compared == REF_BF16 ? 1.0 / 64
                                : compared == REF_F16            ? 1.0 / 1024
                                                                 : 1e-6;
@@ -380,7 +316,8 @@ static void jax_legacy_draws_what_its_tests_publish(void **state)
     uint32_t key[2];
     assert_int_equal(dropwise_jax_key(1701, key), DROPWISE_OK);
     for (size_t e = 0; e < 4; e++) {
-        const ref_interop r = {REF_JAX_LEGACY, .draws = expected[e].draws, .seed = 1701, .size = 3};
+        const ref_interop r = {DROPWISE_LAYOUT_JAX_LEGACY, .draws = expected[e].draws, .seed = 1701,
+                               .size = 3};
         for (uint64_t i = 0; i < 3; i++) {
             const double u = expected[e].numbers[i] * expected[e].unit;
             assert_true((double)ref_interop_number(&r, i) * expected[e].unit == u);
@@ -680,12 +617,12 @@ static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(voi
     (void)state;
     enum { N = 5000 };
     static uint8_t x[8 * N], y[8 * N], expected[8 * N], apart[8 * N], bits[N / 8], wanted[N / 8], keep[N];
-    for (size_t c = 0; c < N_CASES; c += 3) {
+    for (size_t c = 0; c < ref_interop_n_cases; c += 3) {
         for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
-            ref_interop r = cases[c];
+            ref_interop r = ref_interop_cases[c];
             r.p = 0.3;
             r.dtype = dtype < REF_F8_E4M3 ? dtype : REF_F32; /* systems know no narrower ones */
-            if (r.system == REF_TENSORFLOW)
+            if (r.layout == DROPWISE_LAYOUT_TENSORFLOW)
                 r.draws = r.dtype;
             dropwise_interop interop;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
@@ -839,8 +776,8 @@ static void launches_refuse_bad_arguments_and_write_nothing(void **state)
 static void every_system_refuses_bad_arguments_and_structs_and_writes_nothing(void **state)
 {
     (void)state;
-    for (size_t c = 0; c < N_CASES; c++) {
-        ref_interop r = cases[c];
+    for (size_t c = 0; c < ref_interop_n_cases; c++) {
+        ref_interop r = ref_interop_cases[c];
         dropwise_interop interop, before;
         memset(&interop, 0x5A, sizeof interop);
         before = interop;
@@ -859,21 +796,21 @@ static void every_system_refuses_bad_arguments_and_structs_and_writes_nothing(vo
             assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.threads = threads;
             r.offset = offset + 2;
-            if (r.system != REF_DEEPSPEED)
+            if (r.layout != DROPWISE_LAYOUT_DEEPSPEED)
                 assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.offset = offset;
-            r.size = r.system == REF_TORCH_CUDA ? UINT64_C(1) << 61 : UINT64_C(1) << 31;
+            r.size = r.layout == DROPWISE_LAYOUT_TORCH_CUDA ? UINT64_C(1) << 61 : UINT64_C(1) << 31;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.size = size + 1;
-            if (r.system == REF_DEEPSPEED || vector > 1)
+            if (r.layout == DROPWISE_LAYOUT_DEEPSPEED || vector > 1)
                 assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.size = size;
             r.vector = 3;
-            if (r.system == REF_TORCH_CUDA)
+            if (r.layout == DROPWISE_LAYOUT_TORCH_CUDA)
                 assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.vector = vector;
         }
-        if (r.system == REF_FLASH_ATTENTION_2) {
+        if (r.layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2) {
             r.rows = 0;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_ERROR_PARAMETER);
             r.rows = UINT64_C(1) << 31;
@@ -950,7 +887,7 @@ static void every_system_refuses_bad_arguments_and_structs_and_writes_nothing(vo
             default:
                 bad_one.threads = r.threads != 0 ? 0 : bad_one.threads;
                 bad_one.rows = 0;
-                if (r.threads == 0 && r.system != REF_FLASH_ATTENTION_2)
+                if (r.threads == 0 && r.layout != DROPWISE_LAYOUT_FLASH_ATTENTION_2)
                     bad_one.skip = UINT64_C(1) << 61;
             }
             assert_int_equal(dropwise_interop_bits(&bad_one, 0, 1, bits), expected[change]);
@@ -1095,8 +1032,8 @@ static void structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused(voi
     const dropwise_isa isa = dropwise_isa_active();
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++)
         fill_awkward(dtype, x[dtype], ODD_N, dtype);
-    for (size_t c = 0; c < N_CASES; c += quick() ? 3 : 1) {
-        ref_interop r = cases[c];
+    for (size_t c = 0; c < ref_interop_n_cases; c += quick() ? 3 : 1) {
+        ref_interop r = ref_interop_cases[c];
         dropwise_interop good;
         r.p = 0.3;
         assert_int_equal(make_interop(&r, &good), DROPWISE_OK);
@@ -1316,16 +1253,17 @@ int main(void)
         cmocka_unit_test(every_layout_has_its_name),
     };
     enum { N_OTHERS = sizeof others / sizeof others[0] };
-    static char names[REF_SYSTEMS][100];
-    static ref_system systems[REF_SYSTEMS];
-    static struct CMUnitTest tests[REF_SYSTEMS + N_OTHERS];
-    for (int s = 0; s < REF_SYSTEMS; s++) {
-        systems[s] = (ref_system)s;
-        snprintf(names[s], sizeof names[s], "masks_of_%s_on_any_range_are_the_oracles",
-                 dropwise_layout_name((uint32_t)s + 1));
-        tests[s] = (struct CMUnitTest){
-            .name = names[s], .test_func = masks_on_any_range_are_the_oracles, .initial_state = &systems[s]};
+    enum { N_LAYOUTS = DROPWISE_LAYOUT_COUNT - 1 };
+    static char names[N_LAYOUTS][100];
+    static uint32_t layouts[N_LAYOUTS];
+    static struct CMUnitTest tests[N_LAYOUTS + N_OTHERS];
+    for (uint32_t i = 0; i < N_LAYOUTS; i++) {
+        layouts[i] = i + 1;
+        snprintf(names[i], sizeof names[i], "masks_of_%s_on_any_range_are_the_oracles",
+                 dropwise_layout_name(layouts[i]));
+        tests[i] = (struct CMUnitTest){
+            .name = names[i], .test_func = masks_on_any_range_are_the_oracles, .initial_state = &layouts[i]};
     }
-    memcpy(tests + REF_SYSTEMS, others, sizeof others);
+    memcpy(tests + N_LAYOUTS, others, sizeof others);
     return run_on_each_tier(tests, NULL, NULL);
 }

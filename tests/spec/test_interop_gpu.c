@@ -216,8 +216,9 @@ static ref_interop torch_cuda(ref_dtype d, uint64_t n, double p, uint64_t seed, 
         dropwise_torch_cuda_launch(dtype_number(d), n, sm_count, threads_per_sm, &threads, &vector, &step),
         DROPWISE_OK);
     assert_int_equal(p == 0 || p == 1 ? 0 : step, wanted_step);
-    return (ref_interop){REF_TORCH_CUDA, .dtype = d,         .p = p,          .seed = seed, .offset = offset,
-                         .size = n,      .threads = threads, .vector = vector};
+    return (ref_interop){
+        DROPWISE_LAYOUT_TORCH_CUDA, .dtype = d,      .p = p, .seed = seed, .offset = offset, .size = n,
+        .threads = threads,         .vector = vector};
 }
 
 static void torch_cuda_row(const row *r)
@@ -259,8 +260,12 @@ static void pytorchs_masks_outputs_and_gradients_on_a_gpu_are_drawn_again(void *
 static void flash_attention_row(const row *r)
 {
     const uint64_t heads = whole(r, 4) * whole(r, 5);
-    const ref_interop given = {REF_FLASH_ATTENTION_2,  .p = real(r, 8),     .seed = whole(r, 9),
-                               .offset = whole(r, 10), .rows = whole(r, 6), .columns = whole(r, 7)};
+    const ref_interop given = {DROPWISE_LAYOUT_FLASH_ATTENTION_2,
+                               .p = real(r, 8),
+                               .seed = whole(r, 9),
+                               .offset = whole(r, 10),
+                               .rows = whole(r, 6),
+                               .columns = whole(r, 7)};
     assert_int_equal(whole(r, 11), 32 * heads);
     assert_int_equal(whole(r, 12), heads * given.rows * given.columns);
     is_causal = whole(r, 3) != 0;
@@ -274,7 +279,7 @@ static void flash_attentions_masks_are_drawn_again(void **state)
     check_file(flash_attention_masks, flash_attention_row, 10);
 }
 
-static ref_system inductor;
+static uint32_t inductor;
 
 static void inductor_row(const row *r)
 {
@@ -292,7 +297,8 @@ static void inductor_row(const row *r)
 
 static void interpreted_row(const row *r)
 {
-    const ref_interop given = {is(r, 3, "pointwise") ? REF_INDUCTOR_GPU_2_13 : REF_INDUCTOR_GPU_2_12,
+    const ref_interop given = {is(r, 3, "pointwise") ? DROPWISE_LAYOUT_INDUCTOR_GPU_2_13
+                                                     : DROPWISE_LAYOUT_INDUCTOR_GPU_2_12,
                                .dtype = dtype(r, 1), .p = real(r, 2), .seed = whole(r, 4)};
     check_mask(r, &given, 0, 5);
 }
@@ -300,21 +306,21 @@ static void interpreted_row(const row *r)
 static void torch_compiles_masks_on_a_gpu_are_drawn_again(void **state)
 {
     (void)state;
-    inductor = REF_INDUCTOR_GPU;
+    inductor = DROPWISE_LAYOUT_INDUCTOR_GPU;
     check_file(inductor_gpu_masks, inductor_row, 49);
 }
 
 static void torch_compiles_masks_on_a_cpu_are_drawn_again(void **state)
 {
     (void)state;
-    inductor = REF_INDUCTOR_CPU;
+    inductor = DROPWISE_LAYOUT_INDUCTOR_CPU;
     check_file(inductor_cpu_masks, inductor_row, 49);
 }
 
 static void torch_compiles_masks_on_a_cpu_since_2_12_are_drawn_again(void **state)
 {
     (void)state;
-    inductor = REF_INDUCTOR_CPU_2_12;
+    inductor = DROPWISE_LAYOUT_INDUCTOR_CPU_2_12;
     check_file(inductor_cpu_2_12_masks, inductor_row, 61);
 }
 
@@ -354,7 +360,7 @@ static void triton_row(const row *r)
         read_values(r, REF_F32, 2, values[REF_F32]);
         return;
     }
-    ref_interop given = {REF_TRITON, .dtype = REF_F32};
+    ref_interop given = {DROPWISE_LAYOUT_TRITON, .dtype = REF_F32};
     if (is(r, 0, "mask")) {
         given.seed = whole(r, 2);
         given.p = real(r, 4);
@@ -405,7 +411,8 @@ static void jax_row(const row *r)
         read_values(r, dtype(r, 1), 2, values[dtype(r, 1)]);
         return;
     }
-    ref_interop given = {is(r, 1, "jax-legacy") ? REF_JAX_LEGACY : REF_JAX, .dtype = REF_F32};
+    ref_interop given = {is(r, 1, "jax-legacy") ? DROPWISE_LAYOUT_JAX_LEGACY : DROPWISE_LAYOUT_JAX,
+                         .dtype = REF_F32};
     if (is(r, 0, "mask")) {
         given.seed = whole(r, 2) << 32 | whole(r, 3);
         given.draws = dtype(r, 4);
@@ -434,7 +441,8 @@ static void jaxs_keys_masks_and_outputs_are_drawn_again(void **state)
 static void curand_row(const row *r)
 {
     if (is(r, 0, "device")) {
-        ref_interop given = {REF_CURAND, .seed = whole(r, 1), .seed2 = whole(r, 2), .offset = whole(r, 3)};
+        ref_interop given = {DROPWISE_LAYOUT_CURAND, .seed = whole(r, 1), .seed2 = whole(r, 2),
+                             .offset = whole(r, 3)};
         for (uint64_t i = 0; i < 8; i++) {
             const uint32_t bits = (uint32_t)hexadecimal(r, 12 + i);
             float u;
@@ -447,7 +455,7 @@ static void curand_row(const row *r)
         }
         return;
     }
-    ref_interop given = {REF_CURAND_HOST, .seed = whole(r, 2), .offset = whole(r, 3)};
+    ref_interop given = {DROPWISE_LAYOUT_CURAND_HOST, .seed = whole(r, 2), .offset = whole(r, 3)};
     if (is(r, 0, "mask")) {
         given.p = real(r, 4);
         check_mask(r, &given, 0, 5);

@@ -6,107 +6,21 @@
 #include <math.h>
 
 #include "tiers/dispatch.h"
-#include "dropwise_variants.h"
 #include "support/tensors.h"
+#include "support/variants.h"
 
 /* ---- All functions alike ---- */
-
-typedef enum what {
-    ALPHA_FORWARD,
-    ALPHA_BACKWARD,
-    ZONEOUT_FORWARD,
-    ZONEOUT_BACKWARD,
-    ZONEOUT_INFER,
-    DRAW_UNIFORM,
-    DRAW_NORMAL,
-    GAUSSIAN_FORWARD,
-    GAUSSIAN_BACKWARD,
-    GAUSSIAN_NOISE,
-    CONCRETE_FORWARD,
-    CONCRETE_BACKWARD,
-    N_OPERATIONS
-} what;
-
-typedef enum family { ALPHA, ZONEOUT, NUMBERS, GAUSSIAN, CONCRETE } family;
-
-/* What becomes of a NaN: it moves with all its bits, some NaN comes of one that is kept, or the quiet one. */
-typedef enum nan_rule { NAN_MOVES, NAN_OF_KEPT, NAN_QUIET } nan_rule;
-
-/* May have a stored mask, which it writes, or else READS; needs SLEEF's functions; refuses p = 1. */
-enum { STORES = 1, READS = 2, NEEDS_MATH = 4, NEEDS_VARIANCE = 8 };
-
-typedef struct operation {
-    const char *name;
-    family family;
-    int inputs, outputs; /* the first input by x_stride, all others by y_stride */
-    nan_rule nan;
-    int traits;
-} operation;
-
-static const operation operations[N_OPERATIONS] = {
-    [ALPHA_FORWARD] = {"alpha_forward", ALPHA, 1, 1, NAN_OF_KEPT, STORES},
-    [ALPHA_BACKWARD] = {"alpha_backward", ALPHA, 1, 1, NAN_OF_KEPT, STORES | READS},
-    [ZONEOUT_FORWARD] = {"zoneout_forward", ZONEOUT, 2, 1, NAN_MOVES, STORES},
-    [ZONEOUT_BACKWARD] = {"zoneout_backward", ZONEOUT, 1, 2, NAN_MOVES, STORES | READS},
-    [ZONEOUT_INFER] = {"zoneout_infer", ZONEOUT, 2, 1, NAN_QUIET, 0},
-    [DRAW_UNIFORM] = {"draw_uniform", NUMBERS, 0, 1, NAN_QUIET, 0},
-    [DRAW_NORMAL] = {"draw_normal", NUMBERS, 0, 1, NAN_QUIET, NEEDS_MATH},
-    [GAUSSIAN_FORWARD] = {"gaussian_forward", GAUSSIAN, 1, 1, NAN_QUIET, NEEDS_MATH | NEEDS_VARIANCE},
-    [GAUSSIAN_BACKWARD] = {"gaussian_backward", GAUSSIAN, 1, 1, NAN_QUIET, NEEDS_MATH | NEEDS_VARIANCE},
-    [GAUSSIAN_NOISE] = {"gaussian_noise", GAUSSIAN, 1, 1, NAN_QUIET, NEEDS_MATH},
-    [CONCRETE_FORWARD] = {"concrete_forward", CONCRETE, 1, 1, NAN_QUIET, NEEDS_MATH},
-    [CONCRETE_BACKWARD] = {"concrete_backward", CONCRETE, 2, 1, NAN_QUIET, NEEDS_MATH},
-};
 
 static bool has(what op, int trait)
 {
     return (operations[op].traits & trait) != 0;
 }
 
-#define SIGMA 0.3
-#define LOGIT (-0.8)
-#define TEMPERATURE (2.0 / 3)
-
 static dropwise_concrete concrete_of(double logit, double temperature)
 {
     dropwise_concrete concrete;
     assert_int_equal(dropwise_concrete_init(&concrete, logit, temperature), DROPWISE_OK);
     return concrete;
-}
-
-/* The gradient of the last call of dropwise_concrete_backward. */
-static double dlogit;
-
-static dropwise_status run(what op, const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *v,
-                           const void *a, const void *b, void *y, void *y2, const dropwise_stored *stored)
-{
-    const dropwise_concrete concrete = concrete_of(LOGIT, TEMPERATURE);
-    switch (op) {
-    case ALPHA_FORWARD:
-        return dropwise_alpha_forward(mask, dtype, v, a, y, stored);
-    case ALPHA_BACKWARD:
-        return dropwise_alpha_backward(mask, dtype, v, a, y, stored);
-    case ZONEOUT_FORWARD:
-        return dropwise_zoneout_forward(mask, dtype, v, a, b, y, stored);
-    case ZONEOUT_BACKWARD:
-        return dropwise_zoneout_backward(mask, dtype, v, a, y, y2, stored);
-    case ZONEOUT_INFER:
-        return dropwise_zoneout_infer(mask, dtype, v, a, b, y);
-    case DRAW_UNIFORM:
-        return dropwise_draw_uniform(mask, dtype, v, y);
-    case DRAW_NORMAL:
-        return dropwise_draw_normal(mask, dtype, v, y);
-    case GAUSSIAN_FORWARD:
-        return dropwise_gaussian_forward(mask, dtype, v, a, y);
-    case GAUSSIAN_BACKWARD:
-        return dropwise_gaussian_backward(mask, dtype, v, a, y);
-    case GAUSSIAN_NOISE:
-        return dropwise_gaussian_noise(mask, dtype, v, SIGMA, a, y);
-    case CONCRETE_FORWARD:
-        return dropwise_concrete_forward(mask, dtype, v, &concrete, a, y);
-    default:
-        return dropwise_concrete_backward(mask, dtype, v, &concrete, a, b, y, &dlogit);
-    }
 }
 
 static bool can_run(what op, double p)
@@ -262,7 +176,7 @@ static void call_op_like_scalar(what op, const dropwise_view *v, ref_dtype dtype
     const size_t used = MAX_N * ref_bytes(dtype);
     const result results[] = {{operations[op].name, tensor[Y], used},
                               {operations[op].name, tensor[Y2], used},
-                              {"the gradient to the logit", &dlogit, sizeof dlogit}};
+                              {"the gradient to the logit", &last_dlogit, sizeof last_dlogit}};
     call_like_scalar(call, &c, results, 3);
 }
 
@@ -309,9 +223,9 @@ static void check_dlogit(ref_dtype dtype)
     for (int half = 8; half > 0; half /= 2)
         for (int k = 0; k < half; k++)
             sum[k] += sum[k + half];
-    if (!(fabs(dlogit - sum[0]) <= size))
+    if (!(fabs(last_dlogit - sum[0]) <= size))
         fail_msg("%s: the gradient to the logit is %.17g, expected %.17g within %g", dtype_name(dtype),
-                 dlogit, sum[0], size);
+                 last_dlogit, sum[0], size);
 }
 
 /* Besides the common views: mask indices at strides 2 and -1 along rows, one decision for all, rows of 1. */
@@ -339,59 +253,28 @@ static void make_more_views(void)
     assert_int_equal(n, N_MORE);
 }
 
-static void check_family(family f)
+/* Of the operation that is the state. */
+static void results_agree_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
 {
     static const double probabilities[] = {0.1, 0.5, 0.0, 1.0};
+    const what op = *(const what *)*state;
+    if (has(op, NEEDS_MATH))
+        needs_math();
     make_views();
     make_more_views();
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
         fill_inputs(dtype);
         for (size_t v = 0; v < N_VIEWS + N_MORE; v++) {
             const dropwise_view *view = v < N_VIEWS ? &views[v] : &more_views[v - N_VIEWS];
-            for (what op = 0; op < N_OPERATIONS; op++) {
-                const double p = probabilities[(v + (size_t)op / 2) % 4];
-                if (operations[op].family != f || !can_run(op, p) ||
-                    (quick() && (v + (size_t)op + dtype) % 5 != 0))
-                    continue;
-                lay_out(view, p);
-                run_and_check(op, view, dtype, p);
-                if (op == CONCRETE_BACKWARD)
-                    check_dlogit(dtype);
-            }
+            const double p = probabilities[(v + (size_t)op / 2) % 4];
+            if (!can_run(op, p) || (quick() && (v + (size_t)op + dtype) % 5 != 0))
+                continue;
+            lay_out(view, p);
+            run_and_check(op, view, dtype, p);
+            if (op == CONCRETE_BACKWARD)
+                check_dlogit(dtype);
         }
     }
-}
-
-static void alpha_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
-{
-    (void)state;
-    check_family(ALPHA);
-}
-
-static void zoneout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
-{
-    (void)state;
-    check_family(ZONEOUT);
-}
-
-static void uniform_and_normal_numbers_agree_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
-{
-    (void)state;
-    check_family(NUMBERS);
-}
-
-static void gaussian_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
-{
-    (void)state;
-    needs_math();
-    check_family(GAUSSIAN);
-}
-
-static void concrete_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers(void **state)
-{
-    (void)state;
-    needs_math();
-    check_family(CONCRETE);
 }
 
 /* ---- Awkward numbers ---- */
@@ -460,9 +343,7 @@ static void gaussian_dropout_is_made_of_the_numbers_of_draw_normal(void **state)
         const double q = (double)mask.keep_threshold * 0x1p-40;
         const double sigma = computed(dtype, sqrt((1 - q) / q)), fixed = computed(dtype, SIGMA);
         assert_int_equal(dropwise_draw_normal(&mask, dtype_number(dtype), &v, tensor[B]), DROPWISE_OK);
-        for (what op = 0; op < N_OPERATIONS; op++) {
-            if (operations[op].family != GAUSSIAN)
-                continue;
+        for (what op = GAUSSIAN_FORWARD; op <= GAUSSIAN_NOISE; op++) {
             assert_int_equal(run(op, &mask, dtype_number(dtype), &v, tensor[A], NULL, tensor[Y], NULL, NULL),
                              DROPWISE_OK);
             for (int64_t i = 0; i < N; i++) {
@@ -509,13 +390,13 @@ static void a_range_cut_anywhere_gives_the_same_bits(void **state)
             assert_int_equal(run(op, &mask, DROPWISE_F32, &v, a, b, y, y2, NULL), DROPWISE_OK);
             memcpy(whole[0], y, 4 * n);
             memcpy(whole[1], y2, 4 * n);
-            const double of_whole = dlogit;
+            const double of_whole = last_dlogit;
             memset(y, 0x5C, 4 * n);
             const uint64_t cut = n * 3 / 7;
             v.size[0] = cut;
             if (cut != 0)
                 assert_int_equal(run(op, &mask, DROPWISE_F32, &v, a, b, y, y2, NULL), DROPWISE_OK);
-            const double of_first = cut != 0 ? dlogit : 0;
+            const double of_first = cut != 0 ? last_dlogit : 0;
             v.size[0] = n - cut;
             v.first += cut;
             assert_int_equal(
@@ -526,7 +407,7 @@ static void a_range_cut_anywhere_gives_the_same_bits(void **state)
             assert_same_bytes(y2, whole[1], 4 * n, "%s: %llu in two calls, second output",
                               operations[op].name, (unsigned long long)n);
             if (op == CONCRETE_BACKWARD)
-                assert_true(fabs(of_first + dlogit - of_whole) <= 1e-5 * (double)n);
+                assert_true(fabs(of_first + last_dlogit - of_whole) <= 1e-5 * (double)n);
             for (int k = 0; k < 4; k++)
                 assert_true(guard_intact(&arenas[k]));
             guard_readonly(&arenas[0], false);
@@ -558,11 +439,11 @@ static void the_order_of_a_sum_does_not_depend_on_gaps_between_rows(void **state
     const dropwise_mask mask = mask_of(0.4);
     dropwise_view v = view_of(2, size, 0);
     assert_int_equal(run(CONCRETE_BACKWARD, &mask, DROPWISE_F64, &v, dy, x, dx, NULL, NULL), DROPWISE_OK);
-    const double together = dlogit;
+    const double together = last_dlogit;
     v.x_stride[0] = v.y_stride[0] = STEP;
     assert_int_equal(run(CONCRETE_BACKWARD, &mask, DROPWISE_F64, &v, dy_apart, x_apart, dx, NULL, NULL),
                      DROPWISE_OK);
-    assert_same_bytes(&dlogit, &together, sizeof dlogit, "the sum of rows apart");
+    assert_same_bytes(&last_dlogit, &together, sizeof last_dlogit, "the sum of rows apart");
 }
 
 /* A shard of a tensor draws what the whole draws there, for masks of every kind. */
@@ -954,11 +835,11 @@ static void assert_run_refused(what op, const dropwise_mask *mask, dropwise_dtyp
                                const dropwise_view *v, const void *a, const void *b, void *y, void *y2,
                                const dropwise_stored *stored, dropwise_status status)
 {
-    dlogit = 77;
+    last_dlogit = 77;
     const dropwise_status actual = run(op, mask, dtype, v, a, b, y, y2, stored);
     if (actual != status)
         fail_msg("%s: status %d, expected %d", operations[op].name, actual, status);
-    assert_true(dlogit == 77);
+    assert_true(last_dlogit == 77);
     assert_untouched();
 }
 
@@ -1028,11 +909,11 @@ static void no_rows_need_no_pointers(void **state)
     (void)state;
     dropwise_view v = good;
     v.size[0] = 0;
-    dlogit = 5;
+    last_dlogit = 5;
     for (what op = 0; op < N_OPERATIONS; op++)
         if (can_run(op, 0.5))
             assert_int_equal(run(op, &good_mask, f32, &v, NULL, NULL, NULL, NULL, NULL), DROPWISE_OK);
-    assert_true(!has_math() || dlogit == 0); /* a sum of nothing */
+    assert_true(!has_math() || last_dlogit == 0); /* a sum of nothing */
 }
 
 static void gaussian_dropout_refuses_a_sigma_that_is_no_number(void **state)
@@ -1158,12 +1039,7 @@ static void variants_without_their_functions_are_a_status(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alpha_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers),
-        cmocka_unit_test(zoneout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers),
-        cmocka_unit_test(uniform_and_normal_numbers_agree_with_the_oracle_in_the_same_bits_on_all_tiers),
-        cmocka_unit_test(gaussian_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers),
-        cmocka_unit_test(concrete_dropout_agrees_with_the_oracle_in_the_same_bits_on_all_tiers),
+    static const struct CMUnitTest others[] = {
         cmocka_unit_test(nan_moves_as_it_is_or_becomes_the_quiet_one_and_is_none_where_dropped),
         cmocka_unit_test(gaussian_dropout_is_made_of_the_numbers_of_draw_normal),
         cmocka_unit_test(a_range_cut_anywhere_gives_the_same_bits),
@@ -1187,5 +1063,19 @@ int main(void)
         WITH_GOOD_ONES(concrete_dropout_refuses_sums_that_are_missing_or_overlap),
         WITH_GOOD_ONES(variants_without_their_functions_are_a_status),
     };
+    enum { N_OTHERS = sizeof others / sizeof others[0] };
+    static char names[N_OPERATIONS][100];
+    static what states[N_OPERATIONS];
+    static struct CMUnitTest tests[N_OPERATIONS + N_OTHERS];
+    for (what op = 0; op < N_OPERATIONS; op++) {
+        states[op] = op;
+        snprintf(names[op], sizeof names[op], "%s_agrees_with_the_oracle_in_the_same_bits_on_all_tiers",
+                 operations[op].name);
+        tests[op] =
+            (struct CMUnitTest){.name = names[op],
+                                .test_func = results_agree_with_the_oracle_in_the_same_bits_on_all_tiers,
+                                .initial_state = &states[op]};
+    }
+    memcpy(tests + N_OPERATIONS, others, sizeof others);
     return run_on_each_tier(tests, NULL, NULL);
 }
