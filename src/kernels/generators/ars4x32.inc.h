@@ -77,11 +77,17 @@ VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, unsig
 }
 
 /* The listed counters have high words of their own; the schedule's is 0. */
-VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *counters, uint8_t *out)
+VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *counters, unsigned n_vectors,
+                                  uint8_t *out)
 {
-    aes_vec v = aes_load_counters(counters);
-    rounds_ars4x32(keys, 1, &v);
-    aes_store(out, v);
+    aes_vec v[4];
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        v[u] = aes_load_counters(counters + u * AES_LANES);
+    rounds_ars4x32(keys, n_vectors, v);
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        aes_store(out + u * AES_LANES * 16, v[u]);
 }
 
 #define GENERATOR ars4x32

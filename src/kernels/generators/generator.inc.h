@@ -12,7 +12,8 @@
  *   blocks_NAME(keys, low, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
  *                                        words low, low + 1, ..., overlapped with `work`, all of it
- *   blocks_at_NAME(keys, counters, out)  one vector of blocks whose counters are listed
+ *   blocks_at_NAME(keys, counters, n_vectors, out)
+ *                                        n_vectors, 1 or 4, of blocks whose counters are listed
  */
 #include "kernels/template.h"
 
@@ -20,6 +21,8 @@
 #define WHOLE (OP_G(UNROLL) * OP_G(VECTOR_BLOCKS))
 #define SMALL (OP_G(VECTOR_BLOCKS) < 4 ? 4 : OP_G(VECTOR_BLOCKS))
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
+/* Vectors of blocks whose counters are listed, to hide latencies where a vector is one block. */
+#define LISTED (OP_G(VECTOR_BLOCKS) == 1 ? 4 : 1)
 /* Blocks that are drawn while elements are scaled. */
 #define OVERLAPPED_BLOCKS (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
 
@@ -57,14 +60,14 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
     uint8_t *out = bytes;
     OP_G(schedule) keys;
     OP_G(make_schedule)(key, 0, &keys);
-    size_t done = 0;
-    for (; done < n_blocks; done += OP_G(VECTOR_BLOCKS)) {
-        uint64_t last_counters[OP_G(VECTOR_BLOCKS)] = {0};
-        uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
-        const bool whole = n_blocks - done >= OP_G(VECTOR_BLOCKS);
+    for (size_t done = 0; done < n_blocks; done += LISTED * OP_G(VECTOR_BLOCKS)) {
+        uint64_t last_counters[LISTED * OP_G(VECTOR_BLOCKS)] = {0};
+        uint8_t last[LISTED * OP_G(VECTOR_BLOCKS) * 16];
+        const bool whole = n_blocks - done >= LISTED * OP_G(VECTOR_BLOCKS);
         if (!whole)
             memcpy(last_counters, counters + done, (n_blocks - done) * sizeof *counters);
-        OP_G(blocks_at)(&keys, whole ? counters + done : last_counters, whole ? out + done * 16 : last);
+        OP_G(blocks_at)(&keys, whole ? counters + done : last_counters, LISTED,
+                        whole ? out + done * 16 : last);
         if (!whole)
             memcpy(out + done * 16, last, (n_blocks - done) * 16);
     }
@@ -112,11 +115,16 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
                          equal == NULL ? NULL : equal + done, NULL);
     for (; LARGE > 4 && done < n_words; done += SMALL / 4) {
         uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
-        const size_t n = n_words - done < SMALL / 4 ? n_words - done : SMALL / 4;
         OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below, last_equal, NULL);
-        memcpy(below + done, last_below, n * sizeof *below);
-        if (equal != NULL)
-            memcpy(equal + done, last_equal, n * sizeof *equal);
+        /* Word by word: a call of memcpy for a word or two takes as long as to draw them. */
+        VEC_UNROLL
+        for (size_t w = 0; w < SMALL / 4; w++) {
+            if (w >= n_words - done)
+                break;
+            below[done + w] = last_below[w];
+            if (equal != NULL)
+                equal[done + w] = last_equal[w];
+        }
     }
 }
 
@@ -141,4 +149,5 @@ _Static_assert(OVERLAPPED_BLOCKS % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLA
 #undef WHOLE
 #undef SMALL
 #undef LARGE
+#undef LISTED
 #undef GENERATOR

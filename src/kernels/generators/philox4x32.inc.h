@@ -77,14 +77,26 @@ VEC_INLINE void OP_G(blocks)(const OP_G(schedule) *keys, uint32_t low, unsigned 
                           vword_set1(keys->k1[ROUNDS - 1]));
 }
 
-VEC_INLINE void OP_G(blocks_at)(const OP_G(schedule) *keys, const uint64_t *counters, uint8_t *out)
+VEC_INLINE void OP_G(blocks_at)(const OP_G(schedule) *keys, const uint64_t *counters, unsigned n_vectors,
+                                uint8_t *out)
 {
-    philox_state s = {.c2 = vword_set1(keys->stream[0]), .c3 = vword_set1(keys->stream[1])};
-    vword_load_counters(counters, &s.c0, &s.c1);
+    philox_state s[4];
     VEC_UNROLL
-    for (unsigned r = 0; r < ROUNDS - 1; r++)
-        s = philox_round(s, vword_set1(keys->k0[r]), vword_set1(keys->k1[r]));
-    philox_last_round(out, s, vword_set1(keys->k0[ROUNDS - 1]), vword_set1(keys->k1[ROUNDS - 1]));
+    for (unsigned u = 0; u < n_vectors; u++) {
+        s[u].c2 = vword_set1(keys->stream[0]);
+        s[u].c3 = vword_set1(keys->stream[1]);
+        vword_load_counters(counters + u * VWORD_LANES, &s[u].c0, &s[u].c1);
+    }
+    VEC_UNROLL
+    for (unsigned r = 0; r < ROUNDS - 1; r++) {
+        VEC_UNROLL
+        for (unsigned u = 0; u < n_vectors; u++)
+            s[u] = philox_round(s[u], vword_set1(keys->k0[r]), vword_set1(keys->k1[r]));
+    }
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        philox_last_round(out + u * VWORD_LANES * 16, s[u], vword_set1(keys->k0[ROUNDS - 1]),
+                          vword_set1(keys->k1[ROUNDS - 1]));
 }
 
 #undef ROUNDS

@@ -104,14 +104,19 @@ VEC_INLINE void blocks_threefry4x32_20(const schedule_threefry4x32_20 *keys, uin
 }
 
 VEC_INLINE void blocks_at_threefry4x32_20(const schedule_threefry4x32_20 *keys, const uint64_t *counters,
-                                          uint8_t *out)
+                                          unsigned n_vectors, uint8_t *out)
 {
-    state_threefry4x32_20 s;
-    s.x[2] = set_b32(keys->stream[0]);
-    s.x[3] = set_b32(keys->stream[1]);
-    load_counters_b32(counters, &s.x[0], &s.x[1]);
-    rounds_threefry4x32_20(keys, 1, &s, NULL);
-    store_blocks_b32(out, s.x[0], s.x[1], s.x[2], s.x[3]);
+    state_threefry4x32_20 s[4];
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++) {
+        s[u].x[2] = set_b32(keys->stream[0]);
+        s[u].x[3] = set_b32(keys->stream[1]);
+        load_counters_b32(counters + u * LANES_b32, &s[u].x[0], &s[u].x[1]);
+    }
+    rounds_threefry4x32_20(keys, n_vectors, s, NULL);
+    VEC_UNROLL
+    for (unsigned u = 0; u < n_vectors; u++)
+        store_blocks_b32(out + u * LANES_b32 * 16, s[u].x[0], s[u].x[1], s[u].x[2], s[u].x[3]);
 }
 
 #include "kernels/generators/generator.inc.h"
