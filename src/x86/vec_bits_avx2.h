@@ -72,6 +72,27 @@ static inline __m256i kept_b64(uint64_t bits, unsigned lane)
     return _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
+#define keep_b8 keep_b8
+static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b8(bits, lane));
+}
+
+static inline vec_b16 keep_b16(vec_b16 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b16(bits, lane));
+}
+
+static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b32(bits, lane));
+}
+
+static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
+{
+    return _mm256_and_si256(v, kept_b64(bits, lane));
+}
+
 /* Blends and masked loads look at the top bit of a lane: its bit of the word need only be shifted there. */
 static inline __m256i bits_to_top_b32(uint64_t bits, unsigned lane)
 {
