@@ -65,7 +65,7 @@ static const option_spec apply_options[] = {
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
     {"dtype", "D", false,
-     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, f8_e5m2, both also with _sat, ..."},
+     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, ...; an unknown name lists all"},
     GENERATOR,
     ISA,
 };
@@ -361,10 +361,9 @@ static int run_apply(const command *self, const option_values *given)
     const char *name = value_of(self, given, "dtype");
     dropwise_dtype dtype = 0;
     if (name != NULL && !parse_dtype(name, &dtype)) {
-        fprintf(stderr,
-                "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
-                "f8_e5m2_sat, not '%s'\n",
-                name);
+        fprintf(stderr, "dropwise: --dtype takes ");
+        print_dtypes(stderr);
+        fprintf(stderr, ", not '%s'\n", name);
         return EXIT_USAGE;
     }
     return apply_file(&mask, first, dtype, given->operand[0], given->operand[1]);
