@@ -1,6 +1,6 @@
 /*
- * Random123's known answers on every tier, through the kernels, and those that a seed can be the key of through
- * the public API too. Those of ARS are in test_ars.c.
+ * Random123's known answers on every tier, through the kernels, and those that a seed can be the key of
+ * through the public API too. Those of ARS are in test_ars.c.
  */
 #include "kernels/known_answers.h"
 #include "tiers/dispatch.h"
