@@ -26,7 +26,7 @@ enum { CHUNK = 1 << 18 };
 #define STREAM {"stream", "T", true, "number of the mask under this seed"}
 #define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
 #define GENERATOR \
-    {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, threefry4x32-20 or ars4x32-7"}
+    {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, ...; an unknown name lists all"}
 #define ISA {"isa", "I", false, "tier: scalar, neon, avx2 or avx512 (default: the best)"}
 /* clang-format on */
 

@@ -105,8 +105,20 @@ static void every_generator_has_its_name(void **state)
     (void)state;
     for (size_t g = 0; g < N_GENERATORS; g++)
         assert_string_equal(dropwise_generator_name(generators[g].number), generators[g].name);
-    assert_null(dropwise_generator_name(0));
-    assert_null(dropwise_generator_name(N_GENERATORS + 1));
+}
+
+static void there_is_no_generator_below_the_first_or_past_the_last(void **state)
+{
+    (void)state;
+    static const uint32_t others[] = {0, N_GENERATORS + 1, UINT32_MAX};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ref_mask reference;
+        uint8_t bits;
+        dropwise_mask mask = mask_of(&generators[0], 0.5, &reference);
+        mask.generator = others[i];
+        assert_int_equal(dropwise_draw_bits(&mask, 0, 8, &bits), DROPWISE_ERROR_GENERATOR);
+        assert_null(dropwise_generator_name(others[i]));
+    }
 }
 
 int main(void)
@@ -117,6 +129,7 @@ int main(void)
 #include "oracle/generators.inc"
         cmocka_unit_test(elements_at_a_stride_are_the_oracles_for_each_generator),
         cmocka_unit_test(every_generator_has_its_name),
+        cmocka_unit_test(there_is_no_generator_below_the_first_or_past_the_last),
     };
     return run_on_each_tier(tests, NULL, NULL);
 }
