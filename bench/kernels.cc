@@ -365,10 +365,11 @@ void add_generator(const std::string &name, const std::string &isa_name, const d
 void add_kernels(const dropwise_kernels *kernels)
 {
     const std::string isa_name = dropwise_isa_name(kernels->isa);
-#define DROPWISE_GENERATOR(name, template) add_generator(#name, isa_name, kernels->name);
+#define DROPWISE_GENERATOR(number, name, user_name, template) add_generator(#name, isa_name, kernels->name);
+#define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) \
+    add_generator(#name, isa_name, dropwise_ars_of(kernels)->generator);
 #define DROPWISE_KERNEL(kind, name, template) \
     if (kernels->name != nullptr) \
         add_kernel("kernel/" #name "/" + isa_name, kernels->name);
 #include "kernels/kernels.inc"
-    add_generator("ars4x32", isa_name, dropwise_ars_of(kernels)->generator);
 }

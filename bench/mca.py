@@ -50,14 +50,16 @@ def find_tools():
 
 
 def read_kernels(regex):
-    text = (ROOT / "src/kernels/kernels.inc").read_text()
-    # ARS is not in kernels.inc: its instructions do not depend on the tier.
-    generators = ["ars4x32"] + re.findall(r"^DROPWISE_GENERATOR\((\w+),", text, re.M)
+    text, of_generators, of_dtypes = ((ROOT / "src/kernels" / f"{name}.inc").read_text()
+                                      for name in ("kernels", "generators", "dtypes"))
+    generators = re.findall(r"^DROPWISE_GENERATOR\w*\(\w+, (\w+),", of_generators, re.M)
     kinds = ("generate", "generate_at", "prepare", "draw")
     rows = [(kind, f"{kind}_{name}") for name in generators for kind in kinds]
     rows += [("draw_scale", f"draw_scale_{name}_{dtype}")
              for name in generators for dtype in ("f64", "f32", "f16", "bf16")]
     rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+),", text, re.M)
+    rows += sorted({(kind, f"{kind}_{name}")
+                    for kind, name in re.findall(r"\b(widen|narrow)_(\w+)[,)]", of_dtypes)})
     if regex:
         return [(kind, name) for kind, name in rows if re.search(regex, name)]
     return [(kind, name) for kind, name in rows if kind in HOT_KINDS or HOT_NAMES.match(name)]

@@ -64,7 +64,7 @@ std::vector<Ours> vector_tiers()
 std::vector<Ours> all_generators(dropwise_isa isa)
 {
     std::vector<Ours> generators = {{isa, DROPWISE_PHILOX4X32_10}};
-    for (uint32_t generator : kOtherGenerators)
+    for (uint32_t generator : other_generators())
         generators.push_back({isa, generator});
     return generators;
 }

@@ -87,7 +87,7 @@ void add_generators(dropwise_isa isa, double p, size_t bytes)
 {
     const Dtype &dtype = kDtypes[0];
     const size_t n = bytes / dtype.bytes;
-    for (uint32_t generator : kOtherGenerators) {
+    for (uint32_t generator : other_generators()) {
         const dropwise_mask mask = make_mask(p, generator);
         const std::string operation = std::string("forward_") + dropwise_generator_name(generator);
         add_call(
@@ -450,7 +450,7 @@ void add_dropconnect(dropwise_isa isa, double p, size_t bytes)
         };
         const Connect c(make_mask(p), rows, samples);
         add_forward("dropconnect", c);
-        for (uint32_t generator : kOtherGenerators)
+        for (uint32_t generator : other_generators())
             add_forward(std::string("dropconnect_") + dropwise_generator_name(generator),
                         Connect(make_mask(p, generator), rows, samples));
         add_call("dropconnect_dx" + suffix, isa, n, samples * bytes, [=] {

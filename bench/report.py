@@ -9,6 +9,7 @@ are written there.
 import collections
 import json
 import os
+import pathlib
 import re
 import sys
 
@@ -137,7 +138,8 @@ def print_peers(run):
             print(f"\n{name.split('/')[1]}: {error}.")
 
 
-GENERATORS = ["philox4x32-10", "philox4x32-7", "threefry4x32-20", "ars4x32-7"]
+LIST_OF_GENERATORS = pathlib.Path(__file__).resolve().parent.parent / "src/kernels/generators.inc"
+GENERATORS = re.findall(r'^DROPWISE_GENERATOR\w*\(.*"(.*)"', LIST_OF_GENERATORS.read_text(), re.M)
 
 
 def print_generators_beside_libxsmm(run):

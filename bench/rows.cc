@@ -174,6 +174,14 @@ void add_missing(const std::string &name, const std::string &why)
                                  [=](benchmark::State &state) { state.SkipWithError(why.c_str()); });
 }
 
+std::vector<uint32_t> other_generators()
+{
+    std::vector<uint32_t> others;
+    for (uint32_t g = DROPWISE_PHILOX4X32_10 + 1; dropwise_generator_name(g) != nullptr; g++)
+        others.push_back(g);
+    return others;
+}
+
 std::string bytes_suffix(size_t bytes)
 {
     return "/bytes:" + std::to_string(bytes);

@@ -69,8 +69,8 @@ const Dtype kDtypes[] = {{"f32", DROPWISE_F32, 4},         {"f64", DROPWISE_F64,
                          {"f16", DROPWISE_F16, 2},         {"bf16", DROPWISE_BF16, 2},
                          {"f8_e4m3", DROPWISE_F8_E4M3, 1}, {"f8_e5m2_sat", DROPWISE_F8_E5M2_SAT, 1}};
 
-/* All but the default one. */
-const uint32_t kOtherGenerators[] = {DROPWISE_PHILOX4X32_7, DROPWISE_THREEFRY4X32_20, DROPWISE_ARS4X32_7};
+/* All generators but the default one. */
+std::vector<uint32_t> other_generators();
 
 constexpr uint64_t kFirst = 12345678;
 

@@ -177,7 +177,7 @@ typedef struct dropwise_mask {
 DROPWISE_API dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
                                                 uint64_t stream);
 
-/* "philox4x32-10", "philox4x32-7", "threefry4x32-20", "ars4x32-7"; NULL for a number that is no generator. */
+/* "philox4x32-10" and so on; NULL for a number that is no generator. */
 DROPWISE_API const char *dropwise_generator_name(uint32_t generator);
 
 /* ---- Drawing ------------------------------------------------------------------------------ */

@@ -26,7 +26,7 @@ enum { CHUNK = 1 << 18 };
 #define STREAM {"stream", "T", true, "number of the mask under this seed"}
 #define PROBABILITY {"p", "P", true, "probability of being dropped, 0 to 1"}
 #define GENERATOR \
-    {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, threefry4x32-20 or ars4x32-7"}
+    {"generator", "G", false, "philox4x32-10 (default), philox4x32-7, ...; an unknown name lists all"}
 #define ISA {"isa", "I", false, "tier: scalar, neon, rvv, avx2 or avx512 (default: the best)"}
 /* clang-format on */
 
@@ -65,7 +65,7 @@ static const option_spec apply_options[] = {
     {"first", "F", false, "element of the mask that meets the first one of the file (default 0)"},
     {"scaling", "X", false, "inverted (default): kept times 1/(1-p); standard: kept as it is"},
     {"dtype", "D", false,
-     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, f8_e5m2, both also with _sat, ..."},
+     "what elements are if the file says V2, u1, ...: bf16, f8_e4m3, ...; an unknown name lists all"},
     GENERATOR,
     ISA,
 };
@@ -361,10 +361,9 @@ static int run_apply(const command *self, const option_values *given)
     const char *name = value_of(self, given, "dtype");
     dropwise_dtype dtype = 0;
     if (name != NULL && !parse_dtype(name, &dtype)) {
-        fprintf(stderr,
-                "dropwise: --dtype takes f64, f32, f16, bf16, f8_e4m3, f8_e4m3_sat, f8_e5m2 or "
-                "f8_e5m2_sat, not '%s'\n",
-                name);
+        fprintf(stderr, "dropwise: --dtype takes ");
+        print_dtypes(stderr);
+        fprintf(stderr, ", not '%s'\n", name);
         return EXIT_USAGE;
     }
     return apply_file(&mask, first, dtype, given->operand[0], given->operand[1]);

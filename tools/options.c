@@ -103,21 +103,27 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [DROPWISE_F32] = {"f32", 4},         [DROPWISE_F64] = {"f64", 8},
-    [DROPWISE_F16] = {"f16", 2},         [DROPWISE_BF16] = {"bf16", 2},
-    [DROPWISE_F8_E4M3] = {"f8_e4m3", 1}, [DROPWISE_F8_E4M3_SAT] = {"f8_e4m3_sat", 1},
-    [DROPWISE_F8_E5M2] = {"f8_e5m2", 1}, [DROPWISE_F8_E5M2_SAT] = {"f8_e5m2_sat", 1},
+#define DROPWISE_DTYPE(number, name, bits) [DROPWISE_##number] = {#name, (bits) / 8},
+#include "kernels/dtypes.inc"
 };
+
+enum { DTYPES_END = sizeof dtypes / sizeof dtypes[0] };
 
 bool parse_dtype(const char *text, dropwise_dtype *out)
 {
-    for (dropwise_dtype d = DROPWISE_F32; d <= DROPWISE_F8_E5M2_SAT; d++) {
+    for (dropwise_dtype d = 1; d < DTYPES_END; d++) {
         if (strcmp(dtypes[d].name, text) == 0) {
             *out = d;
             return true;
         }
     }
     return false;
+}
+
+void print_dtypes(FILE *out)
+{
+    for (dropwise_dtype d = 1; d < DTYPES_END; d++)
+        fprintf(out, "%s%s", d == 1 ? "" : ", ", dtypes[d].name);
 }
 
 size_t dtype_bytes(dropwise_dtype dtype)

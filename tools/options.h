@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "dropwise.h"
 
@@ -46,6 +47,9 @@ bool parse_seed(const char *text, unsigned bits, uint64_t *out);
 
 /* The name of a dtype, as f32, bf16 or f8_e4m3. */
 bool parse_dtype(const char *text, dropwise_dtype *out);
+
+/* All of these names, with commas between them. */
+void print_dtypes(FILE *out);
 
 /* Bytes of an element. */
 size_t dtype_bytes(dropwise_dtype dtype);

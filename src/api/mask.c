@@ -42,14 +42,12 @@ dropwise_status dropwise_mask_init(dropwise_mask *mask, double p, uint64_t seed,
 const char *dropwise_generator_name(uint32_t generator)
 {
     switch (generator) {
-    case DROPWISE_PHILOX4X32_10:
-        return "philox4x32-10";
-    case DROPWISE_PHILOX4X32_7:
-        return "philox4x32-7";
-    case DROPWISE_THREEFRY4X32_20:
-        return "threefry4x32-20";
-    case DROPWISE_ARS4X32_7:
-        return "ars4x32-7";
+#define DROPWISE_GENERATOR(number, name, user_name, template) \
+    case DROPWISE_##number: \
+        return user_name;
+#define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) \
+    DROPWISE_GENERATOR(number, name, user_name, template)
+#include "kernels/generators.inc"
     default:
         return NULL;
     }

@@ -20,18 +20,10 @@ typedef struct dropwise_dtype_kernels {
 static inline size_t dropwise_dtype_bytes(dropwise_dtype dtype)
 {
     switch (dtype) {
-    case DROPWISE_F64:
-        return 8;
-    case DROPWISE_F32:
-        return 4;
-    case DROPWISE_F16:
-    case DROPWISE_BF16:
-        return 2;
-    case DROPWISE_F8_E4M3:
-    case DROPWISE_F8_E4M3_SAT:
-    case DROPWISE_F8_E5M2:
-    case DROPWISE_F8_E5M2_SAT:
-        return 1;
+#define DROPWISE_DTYPE(number, name, bits) \
+    case DROPWISE_##number: \
+        return (bits) / 8;
+#include "kernels/dtypes.inc"
     default:
         return 0;
     }

@@ -6,8 +6,6 @@
 
 #include "dropwise.h"
 
-dropwise_status dropwise_check_mask(const dropwise_mask *mask);
-
 /* n elements of a size in bytes, which no object in C can exceed. */
 dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes);
 

@@ -22,17 +22,51 @@ typedef struct tie_batch {
     uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
 } tie_batch;
 
+/* The list of generators is dropwise.h's: from 1 on, in the order of the numbers. */
+enum {
+    NO_GENERATOR,
+#define DROPWISE_GENERATOR(number, name, user_name, template) ROW_##number,
+#define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) ROW_##number,
+#include "kernels/generators.inc"
+    GENERATORS_END
+};
+#define IS_LISTED(number) \
+    _Static_assert(DROPWISE_##number == (int)ROW_##number, \
+                   "a generator is listed at the place of its number");
+#define DROPWISE_GENERATOR(number, name, user_name, template) IS_LISTED(number)
+#define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) IS_LISTED(number)
+#include "kernels/generators.inc"
+
+dropwise_status dropwise_check_mask(const dropwise_mask *mask)
+{
+    if (mask == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (mask->struct_size != sizeof *mask)
+        return DROPWISE_ERROR_STRUCT_SIZE;
+    for (size_t i = 0; i < sizeof mask->reserved / sizeof mask->reserved[0]; i++)
+        if (mask->reserved[i] != 0)
+            return DROPWISE_ERROR_RESERVED;
+    if (mask->generator <= NO_GENERATOR || mask->generator >= GENERATORS_END)
+        return DROPWISE_ERROR_GENERATOR;
+    if (mask->keep_threshold > DROPWISE_KEEP_ONE)
+        return DROPWISE_ERROR_KEEP_THRESHOLD;
+    if (mask->scaling != DROPWISE_SCALING_INVERTED && mask->scaling != DROPWISE_SCALING_STANDARD)
+        return DROPWISE_ERROR_SCALING;
+    return DROPWISE_OK;
+}
+
 static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
     switch (generator) {
-    case DROPWISE_PHILOX4X32_7:
-        return kernels->philox4x32_7;
-    case DROPWISE_THREEFRY4X32_20:
-        return kernels->threefry4x32_20;
-    case DROPWISE_ARS4X32_7:
+#define DROPWISE_GENERATOR(number, name, user_name, template) \
+    case DROPWISE_##number: \
+        return kernels->name;
+#define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) \
+    case DROPWISE_##number: \
         return dropwise_ars_of(kernels)->generator;
+#include "kernels/generators.inc"
     default:
-        return kernels->philox4x32_10;
+        return (dropwise_generator){.draw = NULL};
     }
 }
 

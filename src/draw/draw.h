@@ -26,6 +26,9 @@ enum { DRAW_CHUNK = 16384 };
  */
 enum { DRAW_STEP = 512 };
 
+/* What is wrong with a mask that a caller made, or DROPWISE_OK. */
+dropwise_status dropwise_check_mask(const dropwise_mask *mask);
+
 /* p = 0 or 1: no number needs to be drawn. */
 static inline bool dropwise_is_constant(uint64_t keep_threshold)
 {

@@ -29,31 +29,6 @@
 
 #include "kernels/elements/clear.inc.h"
 #include "kernels/elements/small_floats.inc.h"
-
-#define DTYPE f16
-#define BYTES 2
-#include "kernels/elements/convert.inc.h"
-
-#define DTYPE bf16
-#define BYTES 2
-#include "kernels/elements/convert.inc.h"
-
-#define DTYPE f8_e4m3
-#define BYTES 1
-#include "kernels/elements/convert.inc.h"
-
-#define DTYPE f8_e4m3_sat
-#define BYTES 1
-#define NARROWS
-#include "kernels/elements/convert.inc.h"
-
-#define DTYPE f8_e5m2
-#define BYTES 1
-#include "kernels/elements/convert.inc.h"
-
-#define DTYPE f8_e5m2_sat
-#define BYTES 1
-#define NARROWS
 #include "kernels/elements/convert.inc.h"
 
 /* ---- Bits ---- */
@@ -128,17 +103,9 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 
 #include "kernels/generators/overlap.inc.h"
 #include "kernels/generators/philox_round.inc.h"
-
-#define GENERATOR philox4x32_10
-#define ROUNDS 10
-#include "kernels/generators/philox4x32.inc.h"
-
-#define GENERATOR philox4x32_7
-#define ROUNDS 7
-#include "kernels/generators/philox4x32.inc.h"
-
-#define GENERATOR threefry4x32_20
-#include "kernels/generators/threefry4x32.inc.h"
+#define GENERATOR_TEMPLATES
+#include "kernels/generators.inc"
+#undef GENERATOR_TEMPLATES
 
 /* ---- Foreign: random numbers of other systems, and what makes bits of them ---- */
 

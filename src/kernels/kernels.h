@@ -272,7 +272,7 @@ typedef struct dropwise_kernels {
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
     uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
     void (*nt_fence)(void);
-#define DROPWISE_GENERATOR(name, template) dropwise_generator name;
+#define DROPWISE_GENERATOR(number, name, user_name, template) dropwise_generator name;
 #define DROPWISE_KERNEL(kind, name, template) dropwise_##kind##_fn *name;
 #include "kernels/kernels.inc"
 } dropwise_kernels;

@@ -4,7 +4,6 @@
  *
  *   GENERATOR  philox4x32_10, ...: whose blocks are drawn
  *   ELEMENT    f64, f32, f16, bf16: what is scaled; b64, b32, b16, b8: what is copied
- *   DTYPE      f16, bf16, f8_e4m3, ...: what is converted to f32 and back
  *   REAL       f32 or f64: what is computed in; NUMBER is that type in C
  *   WIDTH      b8, b16, b32 or b64: how elements are moved
  *
@@ -20,7 +19,6 @@
 
 #define OP_G(name) CONCAT(name, GENERATOR)
 #define OP_E(name) CONCAT(name, ELEMENT)
-#define OP_D(name) CONCAT(name, DTYPE)
 #define OP_R(name) CONCAT(name, REAL)
 #define OP_W(name) CONCAT(name, WIDTH)
 #define OP_GE(name) CONCAT(OP_G(name), ELEMENT)

@@ -5,10 +5,8 @@
 static ref_generator generator_of(const char *name)
 {
     static const char *const names[REF_GENERATORS] = {
-        [REF_PHILOX4X32_10] = "philox4x32_10",
-        [REF_PHILOX4X32_7] = "philox4x32_7",
-        [REF_THREEFRY4X32_20] = "threefry4x32_20",
-        [REF_ARS4X32_7] = "ars4x32",
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) [REF_##number] = #name,
+#include "oracle/generators.inc"
     };
     for (ref_generator g = 0; g < REF_GENERATORS; g++)
         if (strcmp(name, names[g]) == 0)

@@ -128,14 +128,15 @@ void ref_generate(ref_generator generator, uint64_t seed, uint64_t stream, uint6
     const uint32_t key[4] = {(uint32_t)seed, (uint32_t)(seed >> 32), 0, 0};
     uint32_t c[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), (uint32_t)stream,
                      (uint32_t)(stream >> 32)};
-    if (generator == REF_PHILOX4X32_10)
-        philox(10, key, c);
-    else if (generator == REF_PHILOX4X32_7)
-        philox(7, key, c);
-    else if (generator == REF_THREEFRY4X32_20)
-        threefry(20, key, c);
-    else
-        ars(7, key, c);
+    switch (generator) {
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) \
+    case REF_##number: \
+        cipher(rounds, key, c); \
+        break;
+#include "oracle/generators.inc"
+    case REF_GENERATORS:
+        break;
+    }
     for (int i = 0; i < 16; i++)
         out[i] = (uint8_t)(c[i / 4] >> (8 * (i % 4)));
 }
@@ -205,7 +206,11 @@ double ref_standard_scale(const ref_mask *mask)
 
 size_t ref_bytes(ref_dtype dtype)
 {
-    return dtype == REF_F64 ? 8 : dtype == REF_F32 ? 4 : dtype == REF_F16 || dtype == REF_BF16 ? 2 : 1;
+    static const size_t bytes_of[] = {
+#define REF_DTYPE(number, name, bytes) [REF_##number] = bytes,
+#include "oracle/dtypes.inc"
+    };
+    return bytes_of[dtype];
 }
 
 /* A binary format narrower than f32: a sign bit, then a code, of which the upper bits are an exponent. */
@@ -220,12 +225,8 @@ typedef struct small_float {
 } small_float;
 
 static const small_float narrow_formats[REF_DTYPES] = {
-    [REF_F16] = {0x8000, 10, -14, 0x7BFF, 0x7C00, 0x7C00, 0x7E00},
-    [REF_BF16] = {0x8000, 7, -126, 0x7F7F, 0x7F80, 0x7F80, 0x7FC0},
-    [REF_F8_E4M3] = {0x80, 3, -6, 0x7E, 0x7F, 0, 0x7F},
-    [REF_F8_E4M3_SAT] = {0x80, 3, -6, 0x7E, 0x7E, 0, 0x7F},
-    [REF_F8_E5M2] = {0x80, 2, -14, 0x7B, 0x7C, 0x7C, 0x7E},
-    [REF_F8_E5M2_SAT] = {0x80, 2, -14, 0x7B, 0x7B, 0x7C, 0x7E},
+#define REF_SMALL_FLOAT(number, name, bytes, ...) [REF_##number] = {1u << (8 * (bytes)-1), __VA_ARGS__},
+#include "oracle/dtypes.inc"
 };
 
 static double finite_value(const small_float *f, unsigned code)

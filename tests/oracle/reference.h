@@ -9,10 +9,8 @@
 #include <stdint.h>
 
 typedef enum ref_generator {
-    REF_PHILOX4X32_10,
-    REF_PHILOX4X32_7,
-    REF_THREEFRY4X32_20,
-    REF_ARS4X32_7,
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) REF_##number,
+#include "oracle/generators.inc"
     REF_GENERATORS
 } ref_generator;
 
@@ -48,14 +46,8 @@ double ref_inverted_scale(const ref_mask *mask);
 double ref_standard_scale(const ref_mask *mask);
 
 typedef enum ref_dtype {
-    REF_F32,
-    REF_F64,
-    REF_F16,
-    REF_BF16,
-    REF_F8_E4M3,
-    REF_F8_E4M3_SAT,
-    REF_F8_E5M2,
-    REF_F8_E5M2_SAT,
+#define REF_DTYPE(number, name, bytes) REF_##number,
+#include "oracle/dtypes.inc"
     REF_DTYPES
 } ref_dtype;
 

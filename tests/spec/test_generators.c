@@ -11,10 +11,10 @@ static const struct generator {
     uint32_t number;
     ref_generator reference;
     const char *name;
-} generators[] = {{DROPWISE_PHILOX4X32_10, REF_PHILOX4X32_10, "philox4x32-10"},
-                  {DROPWISE_PHILOX4X32_7, REF_PHILOX4X32_7, "philox4x32-7"},
-                  {DROPWISE_THREEFRY4X32_20, REF_THREEFRY4X32_20, "threefry4x32-20"},
-                  {DROPWISE_ARS4X32_7, REF_ARS4X32_7, "ars4x32-7"}};
+} generators[] = {
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) {DROPWISE_##number, REF_##number, user_name},
+#include "oracle/generators.inc"
+};
 
 enum { N_GENERATORS = sizeof generators / sizeof generators[0] };
 
@@ -78,35 +78,20 @@ static void check_strided(const struct generator *g)
 
 static void check_ranges(const struct generator *g)
 {
+    if (g->number == DROPWISE_ARS4X32_7)
+        printf("%s by %s\n", g->name, dropwise_aes_name());
     for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++)
         for (size_t p = 0; p < sizeof probabilities / sizeof probabilities[0]; p++)
             check_case(g, probabilities[p], firsts[f]);
 }
 
-static void philox4x32_10_draws_the_oracles_masks_and_bytes(void **state)
-{
-    (void)state;
-    check_ranges(&generators[0]);
-}
-
-static void philox4x32_7_draws_the_oracles_masks_and_bytes(void **state)
-{
-    (void)state;
-    check_ranges(&generators[1]);
-}
-
-static void threefry4x32_20_draws_the_oracles_masks_and_bytes(void **state)
-{
-    (void)state;
-    check_ranges(&generators[2]);
-}
-
-static void ars4x32_7_draws_the_oracles_masks_and_bytes(void **state)
-{
-    (void)state;
-    printf("ars4x32-7 by %s\n", dropwise_aes_name());
-    check_ranges(&generators[3]);
-}
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) \
+    static void name##_draws_the_oracles_masks_and_bytes(void **state) \
+    { \
+        (void)state; \
+        check_ranges(&generators[REF_##number]); \
+    }
+#include "oracle/generators.inc"
 
 static void elements_at_a_stride_are_the_oracles_for_each_generator(void **state)
 {
@@ -120,19 +105,31 @@ static void every_generator_has_its_name(void **state)
     (void)state;
     for (size_t g = 0; g < N_GENERATORS; g++)
         assert_string_equal(dropwise_generator_name(generators[g].number), generators[g].name);
-    assert_null(dropwise_generator_name(0));
-    assert_null(dropwise_generator_name(N_GENERATORS + 1));
+}
+
+static void there_is_no_generator_below_the_first_or_past_the_last(void **state)
+{
+    (void)state;
+    static const uint32_t others[] = {0, N_GENERATORS + 1, UINT32_MAX};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ref_mask reference;
+        uint8_t bits;
+        dropwise_mask mask = mask_of(&generators[0], 0.5, &reference);
+        mask.generator = others[i];
+        assert_int_equal(dropwise_draw_bits(&mask, 0, 8, &bits), DROPWISE_ERROR_GENERATOR);
+        assert_null(dropwise_generator_name(others[i]));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox4x32_10_draws_the_oracles_masks_and_bytes),
-        cmocka_unit_test(philox4x32_7_draws_the_oracles_masks_and_bytes),
-        cmocka_unit_test(threefry4x32_20_draws_the_oracles_masks_and_bytes),
-        cmocka_unit_test(ars4x32_7_draws_the_oracles_masks_and_bytes),
+#define REF_GENERATOR(number, name, user_name, cipher, rounds) \
+    cmocka_unit_test(name##_draws_the_oracles_masks_and_bytes),
+#include "oracle/generators.inc"
         cmocka_unit_test(elements_at_a_stride_are_the_oracles_for_each_generator),
         cmocka_unit_test(every_generator_has_its_name),
+        cmocka_unit_test(there_is_no_generator_below_the_first_or_past_the_last),
     };
     return run_on_each_tier(tests, NULL, NULL);
 }

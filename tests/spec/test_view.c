@@ -85,9 +85,6 @@ static uint64_t row_bytes(uint32_t form, ref_dtype dtype, uint64_t row_length)
 static void scaled_entry(ref_dtype dtype, double scale, unsigned char *entry)
 {
     const uint8_t kept = 1;
-    const unsigned ones[REF_DTYPES] = {
-        [REF_F16] = 0x3C00,       [REF_BF16] = 0x3F80,  [REF_F8_E4M3] = 0x38,
-        [REF_F8_E4M3_SAT] = 0x38, [REF_F8_E5M2] = 0x3C, [REF_F8_E5M2_SAT] = 0x3C};
     const double one = 1;
     const float one_f32 = 1;
     if (dtype == REF_F64) {
@@ -95,10 +92,10 @@ static void scaled_entry(ref_dtype dtype, double scale, unsigned char *entry)
     } else if (dtype == REF_F32) {
         memcpy(entry, &one_f32, 4);
     } else if (ref_bytes(dtype) == 2) {
-        const uint16_t v = (uint16_t)ones[dtype];
+        const uint16_t v = (uint16_t)ref_narrow(dtype, one_f32);
         memcpy(entry, &v, 2);
     } else {
-        *entry = (unsigned char)ones[dtype];
+        *entry = (unsigned char)ref_narrow(dtype, one_f32);
     }
     ref_apply(dtype, &kept, 1, entry, entry, &scale);
 }

@@ -162,20 +162,28 @@ uint32_t get_le32(const void *p)
     return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
+enum {
+#define DROPWISE_DTYPE(number, name, bits) IS_LISTED_##number,
+#include "kernels/dtypes.inc"
+    LISTED_DTYPES
+};
+_Static_assert(LISTED_DTYPES == (int)REF_DTYPES, "the library has the oracle's dtypes");
+
 dropwise_dtype dtype_number(ref_dtype dtype)
 {
     static const dropwise_dtype numbers[REF_DTYPES] = {
-        [REF_F32] = DROPWISE_F32,         [REF_F64] = DROPWISE_F64,
-        [REF_F16] = DROPWISE_F16,         [REF_BF16] = DROPWISE_BF16,
-        [REF_F8_E4M3] = DROPWISE_F8_E4M3, [REF_F8_E4M3_SAT] = DROPWISE_F8_E4M3_SAT,
-        [REF_F8_E5M2] = DROPWISE_F8_E5M2, [REF_F8_E5M2_SAT] = DROPWISE_F8_E5M2_SAT};
+#define REF_DTYPE(number, name, bytes) [REF_##number] = DROPWISE_##number,
+#include "oracle/dtypes.inc"
+    };
     return numbers[dtype];
 }
 
 const char *dtype_name(ref_dtype dtype)
 {
-    static const char *const names[REF_DTYPES] = {"f32",     "f64",         "f16",     "bf16",
-                                                  "f8_e4m3", "f8_e4m3_sat", "f8_e5m2", "f8_e5m2_sat"};
+    static const char *const names[REF_DTYPES] = {
+#define REF_DTYPE(number, name, bytes) [REF_##number] = #name,
+#include "oracle/dtypes.inc"
+    };
     return names[dtype];
 }
 

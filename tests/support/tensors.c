@@ -52,10 +52,12 @@ void put(ref_dtype dtype, uint8_t *p, int64_t i, double v)
 }
 
 const dtype_precision precision[REF_DTYPES] = {
-    [REF_F64] = {.unit = 0x1p-53, .tiny = 0x1p-1000},  [REF_F32] = {.unit = 0x1p-24, .tiny = 0x1p-126},
-    [REF_F16] = {.unit = 0x1p-11, .tiny = 0x1p-24},    [REF_BF16] = {.unit = 0x1p-8, .tiny = 0x1p-126},
-    [REF_F8_E4M3] = {.unit = 0x1p-4, .tiny = 0x1p-9},  [REF_F8_E4M3_SAT] = {.unit = 0x1p-4, .tiny = 0x1p-9},
-    [REF_F8_E5M2] = {.unit = 0x1p-3, .tiny = 0x1p-16}, [REF_F8_E5M2_SAT] = {.unit = 0x1p-3, .tiny = 0x1p-16},
+    [REF_F64] = {.unit = 0x1p-53, .tiny = 0x1p-1000},
+    [REF_F32] = {.unit = 0x1p-24, .tiny = 0x1p-126},
+#define TINY(exponent) ((exponent) < -63 ? 0x1p-126 : 1.0 / (double)(UINT64_C(1) << (-(exponent)&63)))
+#define REF_SMALL_FLOAT(number, name, bytes, fraction_bits, min_exponent, ...) \
+    [REF_##number] = {.unit = 0.5 / (1 << (fraction_bits)), .tiny = TINY((min_exponent) - (fraction_bits))},
+#include "oracle/dtypes.inc"
 };
 
 void fill(ref_dtype dtype, uint8_t *p, int64_t n, uint64_t seed)

@@ -24,15 +24,6 @@ typedef struct small_float {
 /* IEEE 754 binary16. */
 static const small_float format_f16 = {10, 16, 112, 0x3F000000, 0x7BFF, 0x7C00, 0x7C01, 0x7E00};
 
-/*
- * The two formats of "OCP 8-bit Floating Point Specification (OFP8)", revision 1.0, 2023, each in its
- * non-saturating and in its saturating mode. E4M3 has no infinities and one NaN.
- */
-static const small_float format_f8_e4m3 = {3, 8, 120, 0x46800000, 0x7E, 0x7F, 0x7F, 0x7F};
-static const small_float format_f8_e4m3_sat = {3, 8, 120, 0x46800000, 0x7E, 0x7E, 0x7F, 0x7F};
-static const small_float format_f8_e5m2 = {2, 8, 112, 0x43000000, 0x7B, 0x7C, 0x7D, 0x7E};
-static const small_float format_f8_e5m2_sat = {2, 8, 112, 0x43000000, 0x7B, 0x7B, 0x7D, 0x7E};
-
 /* Exact. A NaN becomes quiet and keeps its payload. */
 VEC_INLINE vec_f32 widen(small_float f, vec_b32 v)
 {
@@ -96,34 +87,31 @@ static inline void store_bf16(uint8_t *p, vec_f32 v)
     store_u16(p, code_of_bf16(v));
 }
 
-static inline vec_f32 load_f8_e4m3(const uint8_t *p)
+VEC_INLINE vec_f32 load_small_float(small_float f, const uint8_t *p)
 {
-    return widen(format_f8_e4m3, load_u8(p));
+    return widen(f, f.bits == 8 ? load_u8(p) : load_u16(p));
 }
 
-static inline void store_f8_e4m3(uint8_t *p, vec_f32 v)
+VEC_INLINE void store_small_float(small_float f, uint8_t *p, vec_f32 v)
 {
-    store_u8(p, narrow(format_f8_e4m3, v));
+    if (f.bits == 8)
+        store_u8(p, narrow(f, v));
+    else
+        store_u16(p, narrow(f, v));
 }
 
-static inline void store_f8_e4m3_sat(uint8_t *p, vec_f32 v)
-{
-    store_u8(p, narrow(format_f8_e4m3_sat, v));
-}
-
-static inline vec_f32 load_f8_e5m2(const uint8_t *p)
-{
-    return widen(format_f8_e5m2, load_u8(p));
-}
-
-static inline void store_f8_e5m2(uint8_t *p, vec_f32 v)
-{
-    store_u8(p, narrow(format_f8_e5m2, v));
-}
-
-static inline void store_f8_e5m2_sat(uint8_t *p, vec_f32 v)
-{
-    store_u8(p, narrow(format_f8_e5m2_sat, v));
-}
+#define DROPWISE_SATURATING(number, name, bits, widens, narrows, ...) \
+    static const small_float format_##name = {__VA_ARGS__}; \
+    static inline void store_##name(uint8_t *p, vec_f32 v) \
+    { \
+        store_small_float(format_##name, p, v); \
+    }
+#define DROPWISE_SMALL_FLOAT(number, name, bits, widens, narrows, ...) \
+    DROPWISE_SATURATING(number, name, bits, widens, narrows, __VA_ARGS__) \
+    static inline vec_f32 load_##name(const uint8_t *p) \
+    { \
+        return load_small_float(format_##name, p); \
+    }
+#include "kernels/dtypes.inc"
 
 #endif
