@@ -179,6 +179,10 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     size_t len = min_size(chunk_len, n);
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
+    if (len == n && !large) { /* a small call: nothing is left to draw beside it */
+        dropwise_apply_bits(plan, bits, n, call->x, call->y);
+        return;
+    }
 
     const size_t step = large ? DRAW_STEP : CACHED_STEP;
     const bool near = !large && n * element_bytes <= NEAR_BYTES;

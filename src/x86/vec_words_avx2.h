@@ -121,6 +121,12 @@ static inline vdword vdword_counters(uint64_t base)
     return _mm256_add_epi64(vdword_set1(base), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
+#define vdword_add vdword_add
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return _mm256_add_epi64(a, b);
+}
+
 #define vdword_xor3 vdword_xor3
 static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
 {

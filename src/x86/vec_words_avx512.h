@@ -146,6 +146,12 @@ static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c,
     _mm512_storeu_si512(p + 192, _mm512_shuffle_i64x2(blocks46, blocks57, 0xEE));
 }
 
+#define vdword_add vdword_add
+static inline vdword vdword_add(vdword a, vdword b)
+{
+    return _mm512_add_epi64(a, b);
+}
+
 #define vdword_xor3 vdword_xor3
 static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
 {

@@ -44,10 +44,11 @@ void put(ref_dtype dtype, uint8_t *p, int64_t i, double v)
         memcpy(e, &v, 8);
     } else if (dtype == REF_F32) {
         memcpy(e, &f32, 4);
-    } else {
+    } else if (ref_bytes(dtype) == 2) {
         const uint16_t u16 = (uint16_t)ref_narrow(dtype, f32);
-        const uint8_t u8 = (uint8_t)u16;
-        memcpy(e, ref_bytes(dtype) == 2 ? (const void *)&u16 : &u8, ref_bytes(dtype));
+        memcpy(e, &u16, 2);
+    } else {
+        *e = (uint8_t)ref_narrow(dtype, f32);
     }
 }
 

@@ -119,10 +119,13 @@ static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c,
 }
 #endif
 
+/* Not for vectors of x86, whose type has signed lanes: a sum beyond them is undefined. */
+#ifndef vdword_add
 static inline vdword vdword_add(vdword a, vdword b)
 {
     return a + b;
 }
+#endif
 
 #ifndef vdword_xor3
 static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
