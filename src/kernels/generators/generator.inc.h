@@ -119,10 +119,9 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
         /* Word by word: a call of memcpy for a word or two takes as long as to draw them. */
         VEC_UNROLL
         for (size_t w = 0; w < SMALL / 4; w++) {
-            if (w >= n_words - done)
-                break;
-            below[done + w] = last_below[w];
-            if (equal != NULL)
+            if (w < n_words - done)
+                below[done + w] = last_below[w];
+            if (w < n_words - done && equal != NULL)
                 equal[done + w] = last_equal[w];
         }
     }
