@@ -28,7 +28,7 @@ static void is_missing(void **state)
     fail_msg("DROPWISE_TEST_REQUIRE lists it");
 }
 
-/* The target that tests run for now. */
+/* The target that the tests are running for. */
 static void (*choose_target)(size_t i);
 static size_t chosen;
 

@@ -1,7 +1,7 @@
 /*
  * Kernels of kinds erode and count: packed bits that become 0 because others are, and those that are 1.
  *
- * Included by each kernels_<isa>.c after its vector header, of which it uses vec_b32 as a string of bits.
+ * Included by all_kernels.inc.h; of the vector header it uses vec_b32 as a string of bits.
  *
  * Bits move by whole bytes, which is a matter of where they are loaded from, and by 0 to 7 bits besides. The
  * latter crosses the lanes of a vector: what a lane misses is taken from a load that lies one byte aside.
@@ -37,22 +37,22 @@ static void erode_down(void *bits, size_t n, size_t distance, const void *fence)
 {
     uint8_t *b = bits;
     const uint8_t *spared = fence;
-    const size_t ahead = distance / 8;
+    const size_t offset = distance / 8;
     const int shift = (int)(distance % 8);
     size_t done = 0;
     for (; LANES_b32 > 1 && n - done >= sizeof(vec_b32); done += sizeof(vec_b32)) {
         uint8_t *at = b + done;
         const vec_b32 moved =
-            or_b32(shr_b32(load_b32(at + ahead), shift), shl_b32(load_b32(at + ahead + 1), 8 - shift));
+            or_b32(shr_b32(load_b32(at + offset), shift), shl_b32(load_b32(at + offset + 1), 8 - shift));
         store_b32(at, and_b32(load_b32(at), or_b32(moved, load_b32(spared + done))));
     }
     for (; n - done >= 8; done += 8) {
         uint8_t *at = b + done;
-        const uint64_t moved = load_le64(at + ahead) >> shift | load_le64(at + ahead + 1) << (8 - shift);
+        const uint64_t moved = load_le64(at + offset) >> shift | load_le64(at + offset + 1) << (8 - shift);
         store_le64(at, load_le64(at) & (moved | load_le64(spared + done)));
     }
     for (; done < n; done++) {
-        const uint8_t *from = b + done + ahead;
+        const uint8_t *from = b + done + offset;
         b[done] &= (uint8_t)(from[0] >> shift | from[1] << (8 - shift) | spared[done]);
     }
 }

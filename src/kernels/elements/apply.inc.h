@@ -59,7 +59,7 @@ VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t
     }
 }
 
-/* Asks for the lines that vectors `from` to `to` reach in a while. */
+/* Prefetches the lines that vectors `from` to `to` reach in a while. */
 VEC_INLINE void OP_E(prefetch)(bool nontemporal, unsigned from, unsigned to, const uint8_t *x,
                                const uint8_t *y)
 {

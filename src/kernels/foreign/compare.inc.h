@@ -1,7 +1,7 @@
 /*
  * Kernels of kind compare: the random numbers of other systems' mask layouts to keep bits.
  *
- * Included by each kernels_<isa>.c after its vector header. A number is transformed, so that what the system
+ * Included by all_kernels.inc.h. A number is transformed, so that what the system
  * computes of it grows with it, and then compared as an integer.
  */
 
