@@ -40,7 +40,8 @@ void add_kernel(const std::string &name, dropwise_prepare_fn *prepare, dropwise_
             uint64_t *words = reinterpret_cast<uint64_t *>(buffers().y);
             dropwise_schedule schedule;
             prepare(&kKey, 0, &schedule);
-            draw(&schedule, 1000, bytes / 64, 230, words, words + bytes / 64);
+            const dropwise_threshold threshold = {230, words, words + bytes / 64};
+            draw(&schedule, 1000, bytes / 64, &threshold);
         });
 }
 
@@ -339,11 +340,29 @@ void add_draw_scale(const std::string &name, const dropwise_generator &generator
         const size_t n = bytes / element;
         add_row(name + bytes_suffix(bytes), n, 2 * bytes + n / 8, [=] {
             static std::vector<uint64_t> words(2 * (256 * kKiB / 2 / 64));
-            const dropwise_scaled scaled = {buffers().bits, bytes_at(buffers().x), bytes_at(buffers().y),
-                                            scale_for(element), DROPWISE_NEAR};
+            const dropwise_threshold threshold = {230, words.data(), words.data() + n / 64};
+            const dropwise_elements elements = {buffers().x, buffers().y, scale_for(element)};
             dropwise_schedule schedule;
             generator.prepare(&kKey, 0, &schedule);
-            draw_scale(&schedule, 1000, n / 64, 230, words.data(), words.data() + n / 64, &scaled);
+            draw_scale(&schedule, 1000, n / 64, &threshold, buffers().bits, &elements);
+        });
+    }
+}
+
+void add_forward(const std::string &name, const dropwise_generator &generator, dropwise_forward_fn *forward)
+{
+    if (forward == nullptr)
+        return;
+    const size_t element = element_bytes(name.substr(0, name.rfind('/')));
+    for (size_t bytes : {4 * kKiB, 256 * kKiB}) {
+        const size_t n = bytes / element;
+        add_row(name + bytes_suffix(bytes), n, 2 * bytes, [=] {
+            static std::vector<uint64_t> equal(256 * kKiB / 2 / 64);
+            const dropwise_threshold threshold = {230, nullptr, equal.data()};
+            const dropwise_elements elements = {buffers().x, buffers().y, scale_for(element)};
+            dropwise_schedule schedule;
+            generator.prepare(&kKey, 0, &schedule);
+            forward(&schedule, 1000, n / 64, &threshold, &elements);
         });
     }
 }
@@ -354,6 +373,10 @@ void add_generator(const std::string &name, const std::string &isa_name, const d
     add_kernel("kernel/generate_" + end, generator.generate);
     add_kernel("kernel/generate_at_" + end, generator.generate_at);
     add_kernel("kernel/draw_" + end, generator.prepare, generator.draw);
+    add_forward("kernel/forward_" + name + "_f64/" + isa_name, generator, generator.forward_f64);
+    add_forward("kernel/forward_" + name + "_f32/" + isa_name, generator, generator.forward_f32);
+    add_forward("kernel/forward_" + name + "_f16/" + isa_name, generator, generator.forward_f16);
+    add_forward("kernel/forward_" + name + "_bf16/" + isa_name, generator, generator.forward_bf16);
     add_draw_scale(merged + "_f64/" + isa_name, generator, generator.draw_scale_f64);
     add_draw_scale(merged + "_f32/" + isa_name, generator, generator.draw_scale_f32);
     add_draw_scale(merged + "_f16/" + isa_name, generator, generator.draw_scale_f16);

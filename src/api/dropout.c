@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "apply/dtype.h"
+#include "apply/forward.h"
 #include "base/check.h"
 #include "base/fp_env.h"
 #include "base/min.h"
@@ -61,10 +62,10 @@ dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint64_t first_bl
 
     const draw_plan plan = dropwise_draw_plan(dropwise_active(), mask);
     const size_t whole = n / STREAM_BLOCK_BYTES;
-    plan.generator.generate(&plan.key, first_block, whole, bytes);
+    plan.generator->generate(&plan.key, first_block, whole, bytes);
     if (n % STREAM_BLOCK_BYTES != 0) {
         uint8_t block[STREAM_BLOCK_BYTES];
-        plan.generator.generate(&plan.key, first_block + whole, 1, block);
+        plan.generator->generate(&plan.key, first_block + whole, 1, block);
         memcpy((uint8_t *)bytes + whole * STREAM_BLOCK_BYTES, block, n % STREAM_BLOCK_BYTES);
     }
     return DROPWISE_OK;
@@ -102,7 +103,8 @@ static FP_ENV_BODY dropwise_status forward(const dropwise_mask *mask, dropwise_d
     if (status != DROPWISE_OK || n == 0)
         return status;
     if (!dropwise_is_constant(mask->keep_threshold)) {
-        apply_call_of(mask, dtype, first, n, x, y, bits, NULL);
+        if (!dropwise_forward_few(dropwise_active(), mask, dtype, first, n, x, y, bits))
+            apply_call_of(mask, dtype, first, n, x, y, bits, NULL);
         return DROPWISE_OK;
     }
     if (mask->keep_threshold == 0)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "apply/forward.h"
 #include "base/min.h"
 #include "draw/stream.h"
 
@@ -10,9 +11,6 @@
  * not stay in them, and a store that is not nontemporal reads its line from memory first.
  */
 enum { NONTEMPORAL_FROM_BYTES = 4 << 20 };
-
-/* Up to this many bytes, with as many of the result, are taken to be in the caches of this core. */
-enum { NEAR_BYTES = 256 << 10 };
 
 /*
  * Elements of a step where all stays in the cache: few enough that stores of one step drain while the next
@@ -28,15 +26,10 @@ bool dropwise_is_large(uint64_t bytes)
     return bytes >= NONTEMPORAL_FROM_BYTES;
 }
 
-static bool scales_kept(const dropwise_mask *mask)
-{
-    return mask->scaling != DROPWISE_SCALING_STANDARD && mask->keep_threshold != DROPWISE_KEEP_ONE;
-}
-
 real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
 {
     /* With p = 1 nothing is kept, whatever the factor. */
-    const double factor = !scales_kept(mask)          ? 1.0
+    const double factor = !dropwise_scales_kept(mask) ? 1.0
                           : mask->keep_threshold != 0 ? 0x1p40 / (double)mask->keep_threshold
                                                       : 0.0;
     return real_of(dtype == DROPWISE_F64, factor);
@@ -49,7 +42,7 @@ apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_m
         .dtype = dropwise_dtype_of(kernels, dtype),
         .kernels = kernels,
         .element_bytes = dropwise_dtype_bytes(dtype),
-        .scales = scales_kept(mask),
+        .scales = dropwise_scales_kept(mask),
         .nontemporal = nontemporal,
         .factor = dropwise_kept_factor(mask, dtype),
     };
@@ -135,20 +128,32 @@ static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t 
         __builtin_prefetch(call->x + i, 0, 2);
 }
 
-/*
- * Draws of a chunk while the one before is scaled, where there is a kernel that does both; the result is how
- * many elements.
- */
-static size_t scale_while_drawing(const draw_plan *draw, draw_chunk *chunk, const apply_plan *plan, bool near,
-                                  const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
+/* Where element `done` of a call begins. */
+static const uint8_t *input_at(const apply_call *call, const apply_plan *plan, size_t done)
 {
-    if (!plan->scales || plan->draw_scale == NULL)
-        return 0;
-    const dropwise_residency residency = plan->nontemporal ? DROPWISE_NONTEMPORAL
-                                         : near            ? DROPWISE_NEAR
-                                                           : DROPWISE_FAR;
-    const dropwise_scaled scaled = {bits, x, y, &plan->factor, residency};
-    return dropwise_draw_scaling(draw, chunk, n, plan->draw_scale, &scaled);
+    return call->x + done * plan->element_bytes;
+}
+
+static uint8_t *output_at(const apply_call *call, const apply_plan *plan, size_t done)
+{
+    return call->y + done * plan->element_bytes;
+}
+
+/* The call by kernels that draw and scale the same elements, if there are some; false: there are none. */
+static bool apply_forward(const dropwise_kernels *kernels, const apply_call *call)
+{
+    if (call->stored != NULL || !dropwise_scales_kept(call->mask))
+        return false;
+    const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
+    const fused_kernels fused = dropwise_fused_of(kernels, draw.generator, call->dtype);
+    if (fused.scale_kept == NULL)
+        return false;
+    const real factor = dropwise_kept_factor(call->mask, call->dtype);
+    forward_run run;
+    forward_begin(&run, &draw, fused, &factor, dropwise_dtype_bytes(call->dtype), call->y);
+    dropwise_forward_range(&run, call->first, call->n, call->x, 0, call->drawn);
+    dropwise_forward_end(&run);
+    return true;
 }
 
 /*
@@ -169,9 +174,10 @@ static size_t chunk_of(size_t n)
  * Where forward/f32/avx2/p:0.1/bytes:67108864 of the benchmark takes 1.15 times as long as y = s * x, turns
  * and prefetches took 1.3 times, and drawing a chunk before applying it 1.9 times.
  */
-static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const apply_call *call, bool large)
+static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_draw_scale_fn *kernel,
+                        const apply_call *call, bool large)
 {
-    const size_t n = call->n, element_bytes = plan->element_bytes;
+    const size_t n = call->n;
     uint8_t buffers[2][DRAW_CHUNK / 8];
     draw_chunk chunk;
     uint8_t *bits = call->drawn != NULL ? call->drawn : buffers[0];
@@ -179,27 +185,25 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
     size_t len = min_size(chunk_len, n);
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
-    if (len == n && !large) { /* a small call: nothing is left to draw beside it */
-        dropwise_apply_bits(plan, bits, n, call->x, call->y);
-        return;
-    }
 
     const size_t step = large ? DRAW_STEP : CACHED_STEP;
-    const bool near = !large && n * element_bytes <= NEAR_BYTES;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = min_size(chunk_len, n - next);
         uint8_t *next_bits = call->drawn != NULL ? call->drawn + next / 8 : buffers[i % 2];
         dropwise_draw_next(&chunk, next_len, next_bits);
-        size_t at = scale_while_drawing(draw, &chunk, plan, near, bits, len, call->x + done * element_bytes,
-                                        call->y + done * element_bytes);
+        size_t at = 0;
+        if (kernel != NULL) {
+            const dropwise_elements elements = {input_at(call, plan, done), output_at(call, plan, done),
+                                                &plan->factor};
+            at = dropwise_draw_scaling(draw, &chunk, len, kernel, bits, &elements);
+        }
         for (; at < len; at += step) {
             if (large)
-                prefetch_ahead(call, element_bytes, done + at, n);
+                prefetch_ahead(call, plan->element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
-            const size_t offset = (done + at) * element_bytes;
-            dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at), call->x + offset,
-                                call->y + offset);
+            dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at),
+                                input_at(call, plan, done + at), output_at(call, plan, done + at));
         }
         dropwise_draw_end(draw, &chunk);
         done = next;
@@ -210,13 +214,15 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, const app
 
 static void apply_part(const dropwise_kernels *kernels, const apply_call *call, bool large, bool nontemporal)
 {
-    apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, nontemporal);
+    const apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, nontemporal);
     if (call->stored != NULL) {
         dropwise_apply_bits(&plan, call->stored, call->n, call->x, call->y);
     } else {
         const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
-        plan.draw_scale = dropwise_draw_scale_of(&draw.generator, call->dtype);
-        apply_drawn(&draw, &plan, call, large);
+        const bool fused = plan.scales && nontemporal;
+        apply_drawn(&draw, &plan,
+                    fused ? dropwise_fused_of(kernels, draw.generator, call->dtype).draw_scale : NULL, call,
+                    large);
     }
     if (nontemporal)
         kernels->nt_fence();
@@ -226,14 +232,18 @@ void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call
 {
     const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
     const bool has_bits = call->drawn != NULL || call->stored != NULL;
-    const size_t head = nontemporal_head(call->y, element_bytes, has_bits, call->n);
-    if (call->x == call->y || !large || head == call->n) {
-        apply_part(kernels, call, large, false);
+    size_t head = call->n;
+    if (large && call->x != call->y)
+        head = nontemporal_head(call->y, element_bytes, has_bits, call->n);
+    if (head == call->n) {
+        if (!apply_forward(kernels, call))
+            apply_part(kernels, call, large, false);
         return;
     }
     apply_call part = *call;
     part.n = head;
-    apply_part(kernels, &part, false, false);
+    if (head != 0)
+        dropwise_apply_call(kernels, &part, false);
     part.n = call->n - head;
     part.first += head;
     part.x += head * element_bytes;

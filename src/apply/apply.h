@@ -16,8 +16,13 @@ typedef struct apply_plan {
     bool scales;      /* kept elements are multiplied, not copied */
     bool nontemporal; /* y is written past the caches where it is aligned for that; a fence has to follow */
     real factor;
-    dropwise_draw_scale_fn *draw_scale; /* what scales while it draws; NULL: nothing does */
 } apply_plan;
+
+/* Whether what is kept is multiplied at all. */
+static inline bool dropwise_scales_kept(const dropwise_mask *mask)
+{
+    return mask->scaling != DROPWISE_SCALING_STANDARD && mask->keep_threshold != DROPWISE_KEEP_ONE;
+}
 
 /* What is kept is multiplied by this; 1 if it is copied. */
 real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype);

@@ -36,15 +36,17 @@ dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *k, dropwise_dty
     }
 }
 
-dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype)
+fused_kernels dropwise_fused_of(const dropwise_kernels *kernels, const dropwise_generator *generator,
+                                dropwise_dtype dtype)
 {
     switch (dtype) {
 #define DROPWISE_DTYPE(number, name, bits) \
     case DROPWISE_##number: \
-        return generator->draw_scale_##name;
+        return (fused_kernels){kernels->scale_kept_##name, generator->forward_##name, \
+                               generator->draw_scale_##name};
 #define DROPWISE_SMALL_FLOAT(number, name, bits, widens, narrows, ...)
 #include "kernels/dtypes.inc"
     default:
-        return NULL;
+        return (fused_kernels){.scale_kept = NULL};
     }
 }

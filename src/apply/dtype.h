@@ -32,8 +32,16 @@ static inline size_t dropwise_dtype_bytes(dropwise_dtype dtype)
 /* The kernels for a known dtype. */
 dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *kernels, dropwise_dtype dtype);
 
-/* The kernel of a generator that scales such elements while it draws; NULL: there is none. */
-dropwise_draw_scale_fn *dropwise_draw_scale_of(const dropwise_generator *generator, dropwise_dtype dtype);
+/* The kernels that scale such elements, by themselves, while they are drawn by a generator, and while others
+ * are. All are NULL where elements go by f32, the last two where the tier is better off without. */
+typedef struct fused_kernels {
+    dropwise_apply_fn *scale_kept;
+    dropwise_forward_fn *forward;
+    dropwise_draw_scale_fn *draw_scale;
+} fused_kernels;
+
+fused_kernels dropwise_fused_of(const dropwise_kernels *kernels, const dropwise_generator *generator,
+                                dropwise_dtype dtype);
 
 /* A number in the type that a dtype is computed in: f64 for f64, f32 for all others. */
 typedef union real {

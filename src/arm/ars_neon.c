@@ -5,7 +5,7 @@
 #include "kernels/elements/elements.inc.h"
 
 typedef uint8x16_t aes_vec;
-enum { AES_LANES = 1, AES_UNROLL = 8 };
+enum { AES_LANES = 1, AES_UNROLL = 8, AES_OVERLAPPED = 8 };
 
 static inline aes_vec aes_set1(const uint8_t *p)
 {

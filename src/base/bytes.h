@@ -47,16 +47,26 @@ static inline void store_le64s(uint8_t *p, const uint64_t *words, size_t n)
 /* The first n <= 8 bytes of such a word; the others are 0 and are not touched in memory. */
 static inline uint64_t load_le64_part(const uint8_t *p, size_t n)
 {
-    uint8_t word[8] = {0};
-    memcpy(word, p, n);
-    return load_le64(word);
+    /* By two words that may overlap: a call of memcpy would take longer than all else. */
+    if (n == 8)
+        return load_le64(p);
+    if (n >= 4)
+        return load_le32(p) | (uint64_t)load_le32(p + n - 4) << 8 * (n - 4);
+    uint64_t v = n == 0 ? 0 : p[0];
+    for (size_t i = 1; i < n; i++)
+        v |= (uint64_t)p[i] << 8 * i;
+    return v;
 }
 
 static inline void store_le64_part(uint8_t *p, uint64_t v, size_t n)
 {
-    uint8_t word[8];
-    store_le64(word, v);
-    memcpy(p, word, n);
+    if (n >= 4) {
+        store_le32(p, (uint32_t)v);
+        store_le32(p + n - 4, (uint32_t)(v >> 8 * (n - 4)));
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
 }
 
 /* Bytes that n packed bits take. */

@@ -4,7 +4,9 @@
 
 dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes)
 {
-    return n > PTRDIFF_MAX / element_bytes ? DROPWISE_ERROR_SIZE : DROPWISE_OK;
+    uint64_t bytes; /* a product takes less than a quotient */
+    const bool wraps = __builtin_mul_overflow(n, element_bytes, &bytes);
+    return wraps || bytes > PTRDIFF_MAX ? DROPWISE_ERROR_SIZE : DROPWISE_OK;
 }
 
 dropwise_status dropwise_check_range(uint64_t first, uint64_t n)

@@ -2,25 +2,12 @@
 #include "draw/draw.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "base/min.h"
 #include "draw/stream.h"
+#include "draw/ties.h"
 #include "tiers/dispatch.h"
-
-/*
- * Elements of a chunk whose byte equals the threshold, waiting for their tie words. A batch has room for
- * the ties of one more word of 64 elements at any time. Blocks are drawn for whole groups, so that a part of
- * a vector need not wait for all else.
- */
-enum { TIE_BATCH = 128, TIE_GROUP = 8 };
-
-typedef struct tie_batch {
-    size_t count;
-    uint64_t counters[TIE_BATCH + 64];
-    uint16_t place[TIE_BATCH + 64]; /* in the chunk's words */
-} tie_batch;
 
 /* The list of generators is dropwise.h's: from 1 on, in the order of the numbers. */
 enum {
@@ -55,18 +42,18 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
     return DROPWISE_OK;
 }
 
-static dropwise_generator generator_of(const dropwise_kernels *kernels, uint32_t generator)
+static const dropwise_generator *generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
     switch (generator) {
 #define DROPWISE_GENERATOR(number, name, user_name, template) \
     case DROPWISE_##number: \
-        return kernels->name;
+        return &kernels->name;
 #define DROPWISE_GENERATOR_BY_AES(number, name, user_name, template) \
     case DROPWISE_##number: \
-        return dropwise_ars_of(kernels)->generator;
+        return &dropwise_ars_of(kernels)->generator;
 #include "kernels/generators.inc"
     default:
-        return (dropwise_generator){.draw = NULL};
+        return NULL;
     }
 }
 
@@ -80,97 +67,17 @@ draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mas
     };
 }
 
-/*
- * Keep probability = T8 / 256 + T32 / 2^40: a byte below T8 is kept, one equal to T8 is a tie, which is
- * kept if its tie word is below T32.
- */
-static uint8_t byte_threshold(const draw_plan *plan)
+void dropwise_write_bits(const uint64_t *keep, size_t n_words, unsigned skip, size_t n, uint8_t *bits)
 {
-    return (uint8_t)(plan->keep_threshold >> 32);
-}
-
-static uint32_t tie_threshold(const draw_plan *plan)
-{
-    return (uint32_t)plan->keep_threshold;
-}
-
-/* Appends the ties of word w of the chunk, which has some. */
-static inline void collect_ties(tie_batch *ties, const draw_chunk *chunk, unsigned w)
-{
-    uint64_t word = chunk->equal[w];
-    do {
-        const unsigned place = w * 64 + (unsigned)__builtin_ctzll(word);
-        ties->counters[ties->count] = stream_tie_block(chunk->start + place);
-        ties->place[ties->count++] = (uint16_t)place;
-        word &= word - 1;
-    } while (word != 0);
-}
-
-/* Whether the tie word of an element, in the tie block that was drawn for it, is below the threshold. */
-static inline bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *block)
-{
-    return load_le32(block + stream_tie_byte(element)) < tie_threshold(plan);
-}
-
-/* Draws the tie words of the batch and sets the bits of the elements that they keep. */
-static void settle_ties(const draw_plan *plan, draw_chunk *chunk, tie_batch *ties)
-{
-    uint8_t blocks[(TIE_BATCH + 64) * STREAM_BLOCK_BYTES];
-    size_t n_blocks = ties->count;
-    for (; n_blocks % TIE_GROUP != 0; n_blocks++)
-        ties->counters[n_blocks] = 0;
-    plan->generator.generate_at(&plan->key, ties->counters, n_blocks, blocks);
-    for (size_t t = 0; t < ties->count; t++) {
-        const unsigned place = ties->place[t];
-        const uint64_t keeps = keeps_tie(plan, place, blocks + t * STREAM_BLOCK_BYTES);
-        chunk->keep[place / 64] |= keeps << place % 64;
-    }
-    ties->count = 0;
-}
-
-static void resolve_ties(const draw_plan *plan, draw_chunk *chunk)
-{
-    /*
-     * A tie in 256 elements: three words of 64 in four have none. Without a branch on each word, which
-     * would be mispredicted, the others are listed first.
-     */
-    uint16_t with_ties[DRAW_CHUNK / 64 + 1];
-    size_t n_words = 0;
-    for (size_t w = 0; w < chunk->n_words; w++) {
-        with_ties[n_words] = (uint16_t)w;
-        n_words += chunk->equal[w] != 0;
-    }
-    tie_batch ties;
-    ties.count = 0;
-    for (size_t i = 0; i < n_words; i++) {
-        collect_ties(&ties, chunk, with_ties[i]);
-        if (ties.count >= TIE_BATCH)
-            settle_ties(plan, chunk, &ties);
-    }
-    if (ties.count != 0)
-        settle_ties(plan, chunk, &ties);
-}
-
-/* 64 of the chunk's bits, from its element 64 w on; what lies behind its words is 0. */
-static uint64_t bits_at(const draw_chunk *chunk, size_t w, unsigned shift)
-{
-    const uint64_t next = shift != 0 && w + 1 < chunk->n_words ? chunk->keep[w + 1] << (64 - shift) : 0;
-    return chunk->keep[w] >> shift | next;
-}
-
-/* The chunk's words, from its first element on, to its bits. */
-static void write_bits(const draw_chunk *chunk)
-{
-    const unsigned shift = (unsigned)(chunk->first - chunk->start);
-    const size_t last = (chunk->n - 1) / 64, rest = chunk->n - last * 64;
-    if (shift == 0) {
-        store_le64s(chunk->bits, chunk->keep, last);
+    const size_t last = (n - 1) / 64, rest = n - last * 64;
+    if (skip == 0) {
+        store_le64s(bits, keep, last);
     } else {
         for (size_t w = 0; w < last; w++)
-            store_le64(chunk->bits + w * 8, bits_at(chunk, w, shift));
+            store_le64(bits + w * 8, draw_bits_at(keep, n_words, w, skip));
     }
-    const uint64_t word = bits_at(chunk, last, shift) & UINT64_MAX >> (64 - rest);
-    store_le64_part(chunk->bits + last * 8, word, bytes_of_bits(rest));
+    const uint64_t word = draw_bits_at(keep, n_words, last, skip) & UINT64_MAX >> (64 - rest);
+    store_le64_part(bits + last * 8, word, bytes_of_bits(rest));
 }
 
 static void set_range(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits)
@@ -210,7 +117,7 @@ static uint32_t next_counter(const draw_plan *plan, draw_chunk *chunk, size_t *n
     const uint64_t counter = stream_mask_block(chunk->start + chunk->done * 64);
     const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
     if (!chunk->is_prepared || chunk->high != high) {
-        plan->generator.prepare(&plan->key, high, &chunk->schedule);
+        plan->generator->prepare(&plan->key, high, &chunk->schedule);
         chunk->high = high;
         chunk->is_prepared = true;
     }
@@ -220,29 +127,35 @@ static uint32_t next_counter(const draw_plan *plan, draw_chunk *chunk, size_t *n
     return low;
 }
 
+/* Where the chunk's next words are answered. */
+static dropwise_threshold answers_of(const draw_plan *plan, draw_chunk *chunk)
+{
+    return dropwise_threshold_of(plan, chunk->keep + chunk->done, chunk->equal + chunk->done);
+}
+
 static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
 {
     for (size_t len = n; n != 0; len = n) {
         const uint32_t low = next_counter(plan, chunk, &len);
-        plan->generator.draw(&chunk->schedule, low, len, byte_threshold(plan), chunk->keep + chunk->done,
-                             tie_threshold(plan) != 0 ? chunk->equal + chunk->done : NULL);
+        const dropwise_threshold threshold = answers_of(plan, chunk);
+        plan->generator->draw(&chunk->schedule, low, len, &threshold);
         chunk->done += len;
         n -= len;
     }
 }
 
 size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
-                             dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled)
+                             dropwise_draw_scale_fn *kernel, const uint8_t *bits,
+                             const dropwise_elements *elements)
 {
     size_t len = min_size(n / 64, chunk->n_words - chunk->done);
-    if (len == 0 || dropwise_is_constant(plan->keep_threshold))
+    if (len == 0)
         return 0;
     const uint32_t low = next_counter(plan, chunk, &len);
-    len -= len % DROPWISE_DRAW_SCALE_WORDS;
-    kernel(&chunk->schedule, low, len, byte_threshold(plan), chunk->keep + chunk->done,
-           chunk->equal + chunk->done, scaled);
-    chunk->done += len;
-    return len * 64;
+    const dropwise_threshold threshold = answers_of(plan, chunk);
+    const size_t done = kernel(&chunk->schedule, low, len, &threshold, bits, elements);
+    chunk->done += done;
+    return done * 64;
 }
 
 void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n)
@@ -261,9 +174,16 @@ void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk)
         return;
     }
     draw_words(plan, chunk, chunk->n_words - chunk->done);
-    if (tie_threshold(plan) != 0)
-        resolve_ties(plan, chunk);
-    write_bits(chunk);
+    if (dropwise_tie_threshold(plan) != 0)
+        dropwise_resolve_ties(plan, chunk->keep, chunk->equal, chunk->n_words, chunk->start);
+    dropwise_write_bits(chunk->keep, chunk->n_words, (unsigned)(chunk->first - chunk->start), chunk->n,
+                        chunk->bits);
+}
+
+/* Whether the tie word of an element, in the tie block that was drawn for it, is below the threshold. */
+static inline bool keeps_tie(const draw_plan *plan, uint64_t element, const uint8_t *block)
+{
+    return load_le32(block + stream_tie_byte(element)) < dropwise_tie_threshold(plan);
 }
 
 /* Elements whose blocks are drawn together. */
@@ -276,17 +196,17 @@ static uint64_t scattered_bits(const draw_plan *plan, uint64_t first, int64_t st
     size_t n_ties = 0;
     for (size_t i = 0; i < n; i++)
         counters[i] = stream_mask_block(first + (uint64_t)((int64_t)i * step));
-    plan->generator.generate_at(&plan->key, counters, n, blocks);
+    plan->generator->generate_at(&plan->key, counters, n, blocks);
     for (size_t i = 0; i < n; i++) {
         const uint64_t element = first + (uint64_t)((int64_t)i * step);
         const uint8_t byte = blocks[i * STREAM_BLOCK_BYTES + stream_mask_byte(element)];
-        bits |= (uint64_t)(byte < byte_threshold(plan)) << i;
+        bits |= (uint64_t)(byte < dropwise_byte_threshold(plan)) << i;
         ties[n_ties] = (uint8_t)i;
-        n_ties += byte == byte_threshold(plan);
+        n_ties += byte == dropwise_byte_threshold(plan);
     }
     for (size_t t = 0; t < n_ties; t++)
         counters[t] = stream_tie_block(first + (uint64_t)((int64_t)ties[t] * step));
-    plan->generator.generate_at(&plan->key, counters, n_ties, blocks);
+    plan->generator->generate_at(&plan->key, counters, n_ties, blocks);
     for (size_t t = 0; t < n_ties; t++) {
         const uint64_t element = first + (uint64_t)((int64_t)ties[t] * step);
         bits |= (uint64_t)keeps_tie(plan, element, blocks + t * STREAM_BLOCK_BYTES) << ties[t];

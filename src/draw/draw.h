@@ -43,10 +43,33 @@ static inline double dropwise_keep_probability(const dropwise_mask *mask)
 
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
-    dropwise_generator generator;
+    const dropwise_generator *generator;
     dropwise_key key;
     uint64_t keep_threshold;
 } draw_plan;
+
+/*
+ * Keep probability = T8 / 256 + T32 / 2^40: a byte below T8 is kept, one equal to T8 is a tie, which is
+ * kept if its tie word is below T32.
+ */
+static inline uint8_t dropwise_byte_threshold(const draw_plan *plan)
+{
+    return (uint8_t)(plan->keep_threshold >> 32);
+}
+
+static inline uint32_t dropwise_tie_threshold(const draw_plan *plan)
+{
+    return (uint32_t)plan->keep_threshold;
+}
+
+/* What kernels compare with, and where they answer. Ties count as kept until they are settled; where there
+ * are none, T8 is not 0, as something is kept. */
+static inline dropwise_threshold dropwise_threshold_of(const draw_plan *plan, uint64_t *keep, uint64_t *equal)
+{
+    const bool has_ties = dropwise_tie_threshold(plan) != 0;
+    const unsigned last = dropwise_byte_threshold(plan) - (has_ties ? 0U : 1U);
+    return (dropwise_threshold){(uint8_t)last, keep, has_ties ? equal : NULL};
+}
 
 /*
  * A chunk that is being drawn, in words of 64 elements as the generator makes them: bit j of word w is
@@ -61,7 +84,7 @@ typedef struct draw_chunk {
     uint32_t high;
     dropwise_schedule schedule;
     uint64_t keep[DRAW_CHUNK / 64 + 1];
-    uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided: ties */
+    uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided, or were: ties */
 } draw_chunk;
 
 draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask);
@@ -80,10 +103,21 @@ void dropwise_draw_step(const draw_plan *plan, draw_chunk *chunk, size_t n);
  * the plan's generator. The result is how many, a multiple of 64; it may be 0.
  */
 size_t dropwise_draw_scaling(const draw_plan *plan, draw_chunk *chunk, size_t n,
-                             dropwise_draw_scale_fn *kernel, const dropwise_scaled *scaled);
+                             dropwise_draw_scale_fn *kernel, const uint8_t *bits,
+                             const dropwise_elements *elements);
 
 /* Draws what is left and settles the ties: the bits are final, unused ones 0. */
 void dropwise_draw_end(const draw_plan *plan, draw_chunk *chunk);
+
+/* 64 bits from bit `skip` of word w on; what lies behind the words is 0. */
+static inline uint64_t draw_bits_at(const uint64_t *keep, size_t n_words, size_t w, unsigned skip)
+{
+    const uint64_t next = skip != 0 && w + 1 < n_words ? keep[w + 1] << (64 - skip) : 0;
+    return keep[w] >> skip | next;
+}
+
+/* Words of bits, without the first `skip` ones, to n bits; unused bits of the last byte are 0. */
+void dropwise_write_bits(const uint64_t *keep, size_t n_words, unsigned skip, size_t n, uint8_t *bits);
 
 /*
  * Writes the bits of n elements at first, first + step, ...; unused bits of the last byte are 0. As a block

@@ -27,8 +27,8 @@ static void extend(real_source *source, uint64_t index, size_t n)
     source->from += passed;
     const size_t missing = (size_t)(index - source->from) + n - kept;
     const size_t n_words = (missing + REALS_ROUND - 1) / REALS_ROUND * REALS_ROUND;
-    source->draw->generator.generate(&source->draw->key, stream_word_block(source->domain, source->to),
-                                     n_words / STREAM_BLOCK_WORDS, source->words);
+    source->draw->generator->generate(&source->draw->key, stream_word_block(source->domain, source->to),
+                                      n_words / STREAM_BLOCK_WORDS, source->words);
     source->noise(n_words, source->words, source->params, source->window + kept * source->real_bytes);
     source->to += n_words;
 }
@@ -44,7 +44,7 @@ static void get_scattered(real_source *source, uint64_t index, int64_t step, siz
     uint8_t words[SCATTERED * STREAM_BLOCK_BYTES], all[SCATTERED * STREAM_BLOCK_WORDS * sizeof(double)];
     for (size_t i = 0; i < n; i++)
         blocks[i] = stream_word_block(source->domain, index + (uint64_t)((int64_t)i * step));
-    source->draw->generator.generate_at(&source->draw->key, blocks, n, words);
+    source->draw->generator->generate_at(&source->draw->key, blocks, n, words);
     source->noise(n * STREAM_BLOCK_WORDS, words, source->params, all);
     for (size_t i = 0; i < n; i++) {
         const uint64_t element = index + (uint64_t)((int64_t)i * step);

@@ -32,39 +32,43 @@ typedef struct dropwise_schedule {
 typedef void dropwise_prepare_fn(const dropwise_key *key, uint32_t high, dropwise_schedule *schedule);
 
 /*
- * Draws and compares: of the bytes that generate would write for the 4 * n_words counters whose low halves
- * are low, low + 1, ..., bit j of below[w] is byte 64 w + j < threshold. If `equal` is not NULL, bit j of
- * equal[w] is the same byte == threshold: an undecided element. low is a multiple of 4, and no low half
- * wraps.
+ * What bytes are compared with: elements whose byte is at most `last` are kept, ties among them, whose byte
+ * is `last` itself. Of word w of 64 elements, the answers are keep[w] and equal[w], bit j that of element j;
+ * where one of them is NULL, nobody asks for it.
  */
-typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
-                              uint8_t threshold, uint64_t *below, uint64_t *equal);
-
-/* How elements are moved while words are drawn. */
-typedef enum dropwise_residency {
-    DROPWISE_NEAR,        /* they are in the caches of this core                          */
-    DROPWISE_FAR,         /* x and y are prefetched                                       */
-    DROPWISE_NONTEMPORAL, /* x is; y is written past the caches, as by scale_kept_nt      */
-} dropwise_residency;
-
-/* Elements that are scaled while words are drawn: the arguments of scale_kept, and where they lie. */
-typedef struct dropwise_scaled {
-    const void *bits, *x;
-    void *y;
-    const void *scale;
-    dropwise_residency residency;
-} dropwise_scaled;
+typedef struct dropwise_threshold {
+    uint8_t last;
+    uint64_t *keep, *equal;
+} dropwise_threshold;
 
 /*
- * draw and, for 64 * n_words elements, scale_kept in one: words of one chunk are drawn while another chunk,
- * whose bits are known, is scaled. n_words is a multiple of DROPWISE_DRAW_SCALE_WORDS; equal is not NULL.
- * Lines behind x and y may be prefetched.
+ * Draws and compares the bytes that generate would write for the 4 * n_words counters whose low halves are
+ * low, low + 1, ... low is a multiple of 4, and no low half wraps.
  */
-typedef void dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
-                                    uint8_t threshold, uint64_t *below, uint64_t *equal,
-                                    const dropwise_scaled *scaled);
+typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                              const dropwise_threshold *threshold);
 
-enum { DROPWISE_DRAW_SCALE_WORDS = 4 };
+/* 64 elements for each word; x, y and scale are as for scale_kept. */
+typedef struct dropwise_elements {
+    const void *x;
+    void *y;
+    const void *scale;
+} dropwise_elements;
+
+/*
+ * draw and scale_kept in one: the elements are those that are drawn. The result is how many words are done:
+ * whole batches, so that fewer than DROPWISE_BATCH_WORDS are left.
+ */
+typedef size_t dropwise_forward_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                                   const dropwise_threshold *threshold, const dropwise_elements *elements);
+
+/* draw and scale_kept_nt in one, with the same result: words of one chunk are drawn while elements of another
+ * one, whose bits are known, are scaled. */
+typedef size_t dropwise_draw_scale_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                                      const dropwise_threshold *threshold, const void *bits,
+                                      const dropwise_elements *elements);
+
+enum { DROPWISE_BATCH_WORDS = 8 };
 
 /* The kernels of one generator. */
 typedef struct dropwise_generator {
@@ -72,7 +76,9 @@ typedef struct dropwise_generator {
     dropwise_generate_at_fn *generate_at;
     dropwise_prepare_fn *prepare;
     dropwise_draw_fn *draw;
-    dropwise_draw_scale_fn *draw_scale_f64, *draw_scale_f32, *draw_scale_f16, *draw_scale_bf16; /* or NULL */
+    /* or NULL */
+    dropwise_forward_fn *forward_f64, *forward_f32, *forward_f16, *forward_bf16;
+    dropwise_draw_scale_fn *draw_scale_f64, *draw_scale_f32, *draw_scale_f16, *draw_scale_bf16;
 } dropwise_generator;
 
 /*

@@ -3,7 +3,7 @@
 .nt_fence = nt_fence,
 #define DROPWISE_KERNEL_OF(generator, kind, name, template) .generator.kind = name,
 #ifdef VEC_OVERLAPS
-#define DROPWISE_OVERLAP(generator, element, name, template) .generator.draw_scale_##element = name,
+#define DROPWISE_FUSED(kind, generator, element, name, template) .generator.kind##_##element = name,
 #endif
 #define DROPWISE_KERNEL(kind, name, template) .name = name,
 #ifndef DROPWISE_HAVE_SLEEF

@@ -109,12 +109,12 @@ static inline uint64_t bits64_of(rvv_bits64 answers)
     return bits;
 }
 
-#define bits64_below bits64_below
-static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
+#define bits64_at_most bits64_at_most
+static inline uint64_t bits64_at_most(const uint8_t *p, uint8_t t)
 {
     rvv_bytes64 v;
     memcpy(&v, p, sizeof v);
-    return bits64_of(__builtin_convertvector(v < t, rvv_bits64));
+    return bits64_of(__builtin_convertvector(v <= t, rvv_bits64));
 }
 
 static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)

@@ -30,7 +30,7 @@ static const uint8_t aes_sub_bytes[256] = {
 typedef struct aes_vec {
     uint8_t b[16];
 } aes_vec;
-enum { AES_LANES = 1, AES_UNROLL = 1 };
+enum { AES_LANES = 1, AES_UNROLL = 1, AES_OVERLAPPED = 4 };
 
 static inline aes_vec aes_set1(const uint8_t *p)
 {

@@ -39,12 +39,7 @@ static inline void nt_fence(void)
 /* Each lane tests its own bit of a broadcast word, which serves several vectors where it is long enough. */
 static inline __m256i kept_b8(uint64_t bits, unsigned lane)
 {
-    const __m256i byte_of_lane = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
-                                                  2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
-    const __m256i lane_bit = _mm256_set1_epi64x((long long)UINT64_C(0x8040201008040201));
-    const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane));
-    const __m256i bytes = _mm256_shuffle_epi8(word, byte_of_lane);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, lane_bit), lane_bit);
+    return bytes_of_bits32((uint32_t)(bits >> lane));
 }
 
 static inline __m256i kept_b16(uint64_t bits, unsigned lane)
@@ -72,6 +67,22 @@ static inline __m256i kept_b64(uint64_t bits, unsigned lane)
     return _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
+#define copy_part_b32 copy_part_b32
+static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __m256i part =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    _mm256_maskstore_epi32((int *)(void *)to, part,
+                           _mm256_maskload_epi32((const int *)(const void *)from, part));
+}
+
+static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __m256i part = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+    _mm256_maskstore_epi64((long long *)(void *)to, part,
+                           _mm256_maskload_epi64((const long long *)(const void *)from, part));
+}
+
 #define keep_b8 keep_b8
 static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
 {
@@ -91,6 +102,40 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
 static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 {
     return _mm256_and_si256(v, kept_b64(bits, lane));
+}
+
+#define masked_b8 masked_b8
+static inline vec_b8 masked_b8(vec_b8 v, const mask64 *mask, unsigned lane)
+{
+    return _mm256_and_si256(v, _mm256_loadu_si256((const __m256i *)(const void *)(mask->bytes + lane)));
+}
+
+/*
+ * A load widens answers to lanes for nothing, where a register would need shuffles; but compilers, which know
+ * that the bytes are in a register too, take that.
+ */
+static inline vec_b16 masked_b16(vec_b16 v, const mask64 *mask, unsigned lane)
+{
+    typedef uint8_t bytes[16];
+    __m256i kept;
+    __asm__("vpmovsxbw %1, %0" : "=x"(kept) : "m"(*(const bytes *)(mask->bytes + lane)));
+    return _mm256_and_si256(v, kept);
+}
+
+static inline vec_b32 masked_b32(vec_b32 v, const mask64 *mask, unsigned lane)
+{
+    typedef uint8_t bytes[8];
+    __m256i kept;
+    __asm__("vpmovsxbd %1, %0" : "=x"(kept) : "m"(*(const bytes *)(mask->bytes + lane)));
+    return _mm256_and_si256(v, kept);
+}
+
+static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
+{
+    typedef uint8_t bytes[4];
+    __m256i kept;
+    __asm__("vpmovsxbq %1, %0" : "=x"(kept) : "m"(*(const bytes *)(mask->bytes + lane)));
+    return _mm256_and_si256(v, kept);
 }
 
 /* Blends and masked loads look at the top bit of a lane: its bit of the word need only be shifted there. */

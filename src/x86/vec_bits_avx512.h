@@ -36,6 +36,32 @@ static inline void nt_fence(void)
     _mm_sfence();
 }
 
+#define copy_part_b8 copy_part_b8
+static inline void copy_part_b8(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __mmask64 part = (UINT64_C(1) << n) - 1;
+    _mm512_mask_storeu_epi8(to, part, _mm512_maskz_loadu_epi8(part, from));
+}
+
+static inline void copy_part_b16(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __mmask32 part = (UINT32_C(1) << n) - 1;
+    _mm512_mask_storeu_epi16(to, part, _mm512_maskz_loadu_epi16(part, from));
+}
+
+#define copy_part_b32 copy_part_b32
+static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __mmask16 part = (__mmask16)((1U << n) - 1);
+    _mm512_mask_storeu_epi32(to, part, _mm512_maskz_loadu_epi32(part, from));
+}
+
+static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    const __mmask8 part = (__mmask8)((1U << n) - 1);
+    _mm512_mask_storeu_epi64(to, part, _mm512_maskz_loadu_epi64(part, from));
+}
+
 #define keep_b8 keep_b8
 static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
 {
@@ -55,6 +81,27 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
 static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 {
     return _mm512_maskz_mov_epi64((__mmask8)(bits >> lane), v);
+}
+
+#define masked_b8 masked_b8
+static inline vec_b8 masked_b8(vec_b8 v, const mask64 *mask, unsigned lane)
+{
+    return _mm512_maskz_mov_epi8(mask64_from(*mask, lane), v);
+}
+
+static inline vec_b16 masked_b16(vec_b16 v, const mask64 *mask, unsigned lane)
+{
+    return _mm512_maskz_mov_epi16(mask64_low32(mask64_from(*mask, lane)), v);
+}
+
+static inline vec_b32 masked_b32(vec_b32 v, const mask64 *mask, unsigned lane)
+{
+    return _mm512_maskz_mov_epi32(mask64_low16(mask64_from(*mask, lane)), v);
+}
+
+static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
+{
+    return _mm512_maskz_mov_epi64(mask64_low8(mask64_from(*mask, lane)), v);
 }
 
 #define either_b8 either_b8

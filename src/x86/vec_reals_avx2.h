@@ -61,20 +61,6 @@ static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
     return _mm256_blendv_pd(b, a, choice);
 }
 
-/* The mask of a load is the top bit of each lane. Not loaded is 0, and so is its product with the factor. */
-#define load_kept_times_f32 load_kept_times_f32
-static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
-{
-    const __m256 v = _mm256_maskload_ps((const float *)(const void *)p, bits_to_top_b32(bits, lane));
-    return _mm256_castps_si256(_mm256_mul_ps(v, _mm256_set1_ps(factor)));
-}
-
-static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
-{
-    const __m256d v = _mm256_maskload_pd((const double *)(const void *)p, bits_to_top_b64(bits, lane));
-    return _mm256_castpd_si256(_mm256_mul_pd(v, _mm256_set1_pd(factor)));
-}
-
 #define load_f16 load_f16
 static inline vec_f32 load_f16(const uint8_t *p)
 {

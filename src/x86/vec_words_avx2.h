@@ -14,7 +14,7 @@
 
 /* 16 registers: two vectors of four words, the multipliers and temporaries. */
 typedef __m256i vword;
-enum { VWORD_LANES = 4, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 2 };
+enum { VWORD_LANES = 4, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 3 };
 
 static inline vword vword_set1(uint32_t u)
 {
@@ -157,18 +157,19 @@ static inline void vdword_store_blocks(uint8_t *p, vdword a, vdword b, vdword c,
     _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(ab13, cd13, 0x31));
 }
 
-/* AVX2 has no unsigned compare. The rounded average of p and 255 - t has its top bit where p >= t. */
-static inline uint32_t bits32_not_below(const uint8_t *p, __m256i complement)
+/* AVX2 has no unsigned compare, but what is at most t is the lesser of both. */
+static inline __m256i bytes_at_most(const uint8_t *p, __m256i t)
 {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)p);
-    return (uint32_t)_mm256_movemask_epi8(_mm256_avg_epu8(v, complement));
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(v, t), v);
 }
 
-#define bits64_below bits64_below
-static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
+#define bits64_at_most bits64_at_most
+static inline uint64_t bits64_at_most(const uint8_t *p, uint8_t t)
 {
-    const __m256i complement = _mm256_set1_epi8((char)(255 - t));
-    return ~(bits32_not_below(p, complement) | (uint64_t)bits32_not_below(p + 32, complement) << 32);
+    const __m256i vt = _mm256_set1_epi8((char)t);
+    return (uint32_t)_mm256_movemask_epi8(bytes_at_most(p, vt)) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(bytes_at_most(p + 32, vt)) << 32;
 }
 
 static inline uint32_t bits32_equal(const uint8_t *p, __m256i t)
@@ -181,6 +182,41 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
 {
     const __m256i vt = _mm256_set1_epi8((char)t);
     return bits32_equal(p, vt) | (uint64_t)bits32_equal(p + 32, vt) << 32;
+}
+
+/* Bytes of 0 or 255. */
+#define mask64 mask64
+typedef struct mask64 {
+    uint8_t bytes[64];
+} mask64;
+
+static inline mask64 mask64_of_halves(__m256i low, __m256i high)
+{
+    mask64 mask;
+    _mm256_storeu_si256((__m256i *)(void *)mask.bytes, low);
+    _mm256_storeu_si256((__m256i *)(void *)(mask.bytes + 32), high);
+    return mask;
+}
+
+static inline mask64 mask64_at_most(const uint8_t *p, uint8_t t)
+{
+    const __m256i vt = _mm256_set1_epi8((char)t);
+    return mask64_of_halves(bytes_at_most(p, vt), bytes_at_most(p + 32, vt));
+}
+
+/* Each byte tests its own bit of a broadcast word. */
+static inline __m256i bytes_of_bits32(uint32_t bits)
+{
+    const __m256i byte_of_lane = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
+                                                  2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i lane_bit = _mm256_set1_epi64x((long long)UINT64_C(0x8040201008040201));
+    const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), byte_of_lane);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, lane_bit), lane_bit);
+}
+
+static inline mask64 mask64_of(uint64_t bits)
+{
+    return mask64_of_halves(bytes_of_bits32((uint32_t)bits), bytes_of_bits32((uint32_t)(bits >> 32)));
 }
 
 #include "kernels/vec/generic_words.h"

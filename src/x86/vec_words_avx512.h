@@ -10,7 +10,7 @@
 #include "kernels/vec/vec.h"
 
 typedef __m512i vword;
-enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 2 };
+enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 4 };
 
 static inline vword vword_set1(uint32_t u)
 {
@@ -158,15 +158,85 @@ static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
     return _mm512_ternarylogic_epi64(a, b, c, 0x96);
 }
 
-#define bits64_below bits64_below
-static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
+#define bits64_at_most bits64_at_most
+static inline uint64_t bits64_at_most(const uint8_t *p, uint8_t t)
 {
-    return _mm512_cmplt_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
+    return _mm512_cmple_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
 }
 
 static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
 {
     return _mm512_cmpeq_epu8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8((char)t));
+}
+
+#define mask64 mask64
+typedef __mmask64 mask64;
+
+static inline mask64 mask64_of(uint64_t bits)
+{
+    return bits;
+}
+
+static inline mask64 mask64_at_most(const uint8_t *p, uint8_t t)
+{
+    return bits64_at_most(p, t);
+}
+
+/*
+ * The answers from a multiple of 8 on, in the lowest bits of a mask register; and the lowest ones alone. By
+ * instructions, as for shifts and conversions compilers go through general or vector registers (GCC 12,
+ * Clang 14).
+ */
+static inline mask64 mask64_from(mask64 mask, unsigned lane)
+{
+    mask64 lanes = mask;
+    switch (lane / 8) {
+    case 1:
+        __asm__("kshiftrq $8, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 2:
+        __asm__("kshiftrq $16, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 3:
+        __asm__("kshiftrq $24, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 4:
+        __asm__("kshiftrq $32, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 5:
+        __asm__("kshiftrq $40, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 6:
+        __asm__("kshiftrq $48, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 7:
+        __asm__("kshiftrq $56, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    default:
+        break;
+    }
+    return lanes;
+}
+
+static inline __mmask8 mask64_low8(mask64 mask)
+{
+    __mmask8 low;
+    __asm__("" : "=k"(low) : "0"(mask));
+    return low;
+}
+
+static inline __mmask16 mask64_low16(mask64 mask)
+{
+    __mmask16 low;
+    __asm__("" : "=k"(low) : "0"(mask));
+    return low;
+}
+
+static inline __mmask32 mask64_low32(mask64 mask)
+{
+    __mmask32 low;
+    __asm__("" : "=k"(low) : "0"(mask));
+    return low;
 }
 
 #include "kernels/vec/generic_words.h"

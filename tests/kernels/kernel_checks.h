@@ -70,6 +70,8 @@ void check_generate(const dropwise_generator *generator, const char *name);
 void check_generate_at(const dropwise_generator *generator, const char *name);
 void check_prepare(const dropwise_generator *generator, const char *name);
 void check_draw(const dropwise_generator *generator, const char *name);
+void check_forward(const dropwise_generator *generator, dropwise_forward_fn *forward,
+                   const char *generator_name, const char *name);
 void check_draw_scale(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
                       const char *generator_name, const char *name);
 void check_apply(dropwise_apply_fn *apply, const char *name);

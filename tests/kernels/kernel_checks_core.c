@@ -66,38 +66,47 @@ void check_generate_at(const dropwise_generator *generator, const char *name)
     }
 }
 
-/* Words of bits, in the host's order. */
-static void expect_draw(const uint8_t *bytes, size_t n_words, uint8_t t, uint64_t *below, uint64_t *equal)
+/* Words of bits, in the host's order: what is kept, ties among it, and the ties. */
+static void expect_draw(const uint8_t *bytes, size_t n_words, uint8_t last, uint64_t *keep, uint64_t *equal)
 {
     for (size_t w = 0; w < n_words; w++) {
-        below[w] = equal[w] = 0;
+        keep[w] = equal[w] = 0;
         for (size_t j = 0; j < 64; j++) {
-            below[w] |= (uint64_t)(bytes[64 * w + j] < t) << j;
-            equal[w] |= (uint64_t)(bytes[64 * w + j] == t) << j;
+            keep[w] |= (uint64_t)(bytes[64 * w + j] <= last) << j;
+            equal[w] |= (uint64_t)(bytes[64 * w + j] == last) << j;
         }
     }
 }
 
+/* Answers that somebody asks for, or nobody, in guarded places. */
+static dropwise_threshold guarded_threshold(uint8_t last, size_t n, bool at_end, bool keeps, bool has_ties)
+{
+    uint64_t *keep = (uint64_t *)(void *)guard_place(&arenas[0], 8 * n, at_end, n % 8 * 8);
+    uint64_t *equal = (uint64_t *)(void *)guard_place(&arenas[1], 8 * n, at_end, n % 4 * 16);
+    return (dropwise_threshold){last, keeps ? keep : NULL, has_ties ? equal : NULL};
+}
+
+static void assert_answers(const dropwise_threshold *t, const uint8_t *bytes, size_t n, const char *name)
+{
+    uint64_t keep[BLOCKS], equal[BLOCKS];
+    expect_draw(bytes, n, t->last, keep, equal);
+    if (t->keep != NULL)
+        assert_same_bytes(t->keep, keep, 8 * n, "%s: at most %u, %zu words", name, t->last, n);
+    if (t->equal != NULL)
+        assert_same_bytes(t->equal, equal, 8 * n, "%s: equal %u, %zu words", name, t->last, n);
+    assert_true(guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
+}
+
 static void draw_case(const dropwise_generator *generator, const char *name, uint64_t start, size_t n,
-                      uint8_t t, const uint8_t *bytes, bool at_end)
+                      uint8_t last, const uint8_t *bytes, bool at_end)
 {
     dropwise_schedule schedule;
     memset(&schedule, (int)n, sizeof schedule);
     generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
-    uint64_t below[BLOCKS], equal[BLOCKS];
-    expect_draw(bytes, n, t, below, equal);
-    for (int with_equal = 0; with_equal < 2; with_equal++) {
-        uint64_t *lt = (uint64_t *)(void *)guard_place(&output, 8 * n, at_end, n % 8 * 8);
-        uint64_t *eq = (uint64_t *)(void *)guard_place(&second, 8 * n, at_end, n % 4 * 16);
-        memset(eq, 0x5A, 8 * n);
-        generator->draw(&schedule, (uint32_t)start, n, t, lt, with_equal ? eq : NULL);
-        assert_same_bytes(lt, below, 8 * n, "%s: below %u, %zu words", name, t, n);
-        if (!with_equal)
-            memset(equal, 0x5A, 8 * n);
-        assert_same_bytes(eq, equal, 8 * n, "%s: equal %u, %zu words", name, t, n);
-        if (!with_equal)
-            expect_draw(bytes, n, t, below, equal);
-        assert_true(guard_intact(&output) && guard_intact(&second));
+    for (int asked = 1; asked < 4; asked++) {
+        const dropwise_threshold t = guarded_threshold(last, n, at_end, (asked & 1) != 0, (asked & 2) != 0);
+        generator->draw(&schedule, (uint32_t)start, n, &t);
+        assert_answers(&t, bytes, n, name);
     }
 }
 
@@ -180,49 +189,104 @@ void check_apply(dropwise_apply_fn *apply, const char *name)
         apply_case(apply, name, 150 + offset, false, offset, offset % 2);
 }
 
-/* n words are drawn while as many words' elements are scaled, as by draw and scale_kept. */
-static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
-                            const char *name, ref_dtype dtype, size_t n, bool at_end,
-                            dropwise_residency reach, bool in_place)
+enum { WORDS = 29 };
+
+static void draw_bytes(const char *name, uint64_t start, size_t n, uint8_t *bytes)
 {
-    enum { WORDS = 20 };
-    static uint8_t bytes[64 * WORDS], keep[64 * WORDS], expected[64 * WORDS * 8];
-    const double value = 1.0 / 0.9;
-    const any_scale scale = scale_for(dtype, value);
-    const uint64_t start = UINT64_C(0x123456789ABCDEF0) - 4 * n;
-    const size_t n_bytes = 64 * n * ref_bytes(dtype);
-    const uint8_t t = (uint8_t)(200 + n);
-    uint64_t below[WORDS], equal[WORDS], state = n;
     for (uint64_t b = 0; b < 4 * n; b++)
         ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, start + b, bytes + 16 * b);
-    expect_draw(bytes, n, t, below, equal);
+}
+
+/* Elements of a case of forward or draw_scale, and what they are to become. */
+typedef struct elements_case {
+    ref_dtype dtype;
+    any_scale scale;
+    size_t element_bytes;
+    uint8_t *x, *y;
+    uint8_t expected[64 * WORDS * 8];
+} elements_case;
+
+static void begin_elements(elements_case *c, const char *name, size_t n, const uint8_t *keep, bool at_end,
+                           bool nontemporal, bool in_place)
+{
+    const double value = 1.0 / 0.9;
+    c->dtype = dtype_of(name);
+    c->scale = scale_for(c->dtype, value);
+    c->element_bytes = ref_bytes(c->dtype);
+    const size_t n_bytes = n * c->element_bytes;
+    c->x = guard_place(&input, n_bytes, at_end, 5);
+    fill_awkward(c->dtype, c->x, n, n);
+    ref_apply(c->dtype, keep, n, c->x, c->expected, &value);
+    c->y = nontemporal ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
+    if (in_place) {
+        memcpy(c->y, c->x, n_bytes);
+        c->x = c->y;
+    }
+    guard_readonly(&input, true);
+}
+
+static void end_elements(const elements_case *c, const char *name, size_t n)
+{
+    guard_readonly(&input, false);
+    assert_same_bytes(c->y, c->expected, n * c->element_bytes, "%s: %s, %zu elements%s", name,
+                      dtype_name(c->dtype), n, c->x == c->y ? ", in place" : "");
+    assert_true(guard_intact(&output));
+}
+
+static void forward_case(const dropwise_generator *generator, dropwise_forward_fn *forward,
+                         const char *generator_name, const char *name, size_t n, unsigned way)
+{
+    static uint8_t bytes[64 * WORDS], keep[64 * WORDS];
+    static elements_case c;
+    const uint64_t start = UINT64_C(0x123456789ABCDEF0) - 4 * n;
+    const uint8_t last = (uint8_t)(200 + n);
+    const bool at_end = (way & 1) != 0;
+    draw_bytes(generator_name, start, n, bytes);
     for (size_t j = 0; j < 64 * n; j++)
-        keep[j] = noise(&state) % 3 != 0;
-
-    uint8_t *bits = guard_place(&second, 8 * n, at_end, 3);
-    ref_pack(keep, 64 * n, bits);
-    uint8_t *x = guard_place(&input, n_bytes, at_end, 5);
-    fill_awkward(dtype, x, 64 * n, n);
-    ref_apply(dtype, keep, 64 * n, x, expected, &value);
-    const bool nontemporal = reach == DROPWISE_NONTEMPORAL;
-    uint8_t *y =
-        nontemporal ? guard_at_start(&output, n_bytes, 64) : guard_place(&output, n_bytes, at_end, 9);
-    if (in_place)
-        memcpy(y, x, n_bytes);
-    uint64_t *lt = (uint64_t *)(void *)guard_place(&arenas[0], 8 * n, at_end, 8);
-    uint64_t *eq = (uint64_t *)(void *)guard_place(&arenas[1], 8 * n, at_end, 16);
-
+        keep[j] = bytes[j] <= last;
+    begin_elements(&c, name, 64 * n, keep, at_end, false, (way & 2) != 0);
     dropwise_schedule schedule;
     generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
-    const dropwise_scaled scaled = {bits, in_place ? y : x, y, &scale, reach};
-    guard_readonly(&input, true);
-    draw_scale(&schedule, (uint32_t)start, n, t, lt, eq, &scaled);
-    guard_readonly(&input, false);
-    assert_same_bytes(lt, below, 8 * n, "%s: below, %zu words", name, n);
-    assert_same_bytes(eq, equal, 8 * n, "%s: equal, %zu words", name, n);
-    assert_same_bytes(y, expected, n_bytes, "%s: %s, %zu words%s%s", name, dtype_name(dtype), n,
-                      nontemporal ? ", nontemporal" : "", in_place ? ", in place" : "");
-    assert_true(guard_intact(&output) && guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
+    const dropwise_threshold t = guarded_threshold(last, n, at_end, (way & 4) != 0, (way & 8) != 0);
+    const dropwise_elements elements = {c.x, c.y, &c.scale};
+    const size_t done = forward(&schedule, (uint32_t)start, n, &t, &elements);
+    assert_true(done <= n && n - done < DROPWISE_BATCH_WORDS);
+    end_elements(&c, name, 64 * done);
+    assert_answers(&t, bytes, done, name);
+}
+
+void check_forward(const dropwise_generator *generator, dropwise_forward_fn *forward,
+                   const char *generator_name, const char *name)
+{
+    if (forward == NULL) /* a tier may go without */
+        skip();
+    for (size_t n = 0; n <= WORDS; n++)
+        for (unsigned way = 0; way < 16; way++)
+            forward_case(generator, forward, generator_name, name, n, way);
+}
+
+/* n words are drawn while as many words' elements are scaled, as by draw and scale_kept. */
+static void draw_scale_case(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
+                            const char *generator_name, const char *name, size_t n, bool at_end)
+{
+    static uint8_t bytes[64 * WORDS], keep[64 * WORDS];
+    static elements_case c;
+    const uint64_t start = UINT64_C(0x123456789ABCDEF0) - 4 * n;
+    uint64_t state = n;
+    draw_bytes(generator_name, start, n, bytes);
+    for (size_t j = 0; j < 64 * n; j++)
+        keep[j] = noise(&state) % 3 != 0;
+    uint8_t *bits = guard_place(&second, 8 * n, at_end, 3);
+    ref_pack(keep, 64 * n, bits);
+    begin_elements(&c, name, 64 * n, keep, at_end, true, false);
+    dropwise_schedule schedule;
+    generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
+    const dropwise_threshold t = guarded_threshold((uint8_t)(200 + n), n, at_end, true, true);
+    const dropwise_elements elements = {c.x, c.y, &c.scale};
+    const size_t done = draw_scale(&schedule, (uint32_t)start, n, &t, bits, &elements);
+    assert_true(done <= n && n - done < DROPWISE_BATCH_WORDS);
+    end_elements(&c, name, 64 * done);
+    assert_answers(&t, bytes, done, name);
 }
 
 void check_draw_scale(const dropwise_generator *generator, dropwise_draw_scale_fn *draw_scale,
@@ -230,10 +294,9 @@ void check_draw_scale(const dropwise_generator *generator, dropwise_draw_scale_f
 {
     if (draw_scale == NULL) /* a tier may go without */
         skip();
-    for (size_t n = 0; n <= 20; n += DROPWISE_DRAW_SCALE_WORDS)
-        for (int way = 0; way < 12; way++)
-            draw_scale_case(generator, draw_scale, generator_name, dtype_of(name), n, (way & 1) != 0,
-                            (dropwise_residency)(way / 4), (way & 2) != 0);
+    for (size_t n = 0; n <= WORDS; n++)
+        for (int at_end = 0; at_end < 2; at_end++)
+            draw_scale_case(generator, draw_scale, generator_name, name, n, at_end != 0);
 }
 
 static void scale_case(dropwise_scale_fn *scale, const char *name, size_t n, bool at_end, size_t offset)

@@ -77,6 +77,34 @@ static void draw_ars4x32(void **state)
     check_draw(&table->rounds_7->generator, "ars4x32_7");
 }
 
+static void forward_ars4x32_f64(void **state)
+{
+    (void)state;
+    check_forward(&table->rounds_7->generator, table->rounds_7->generator.forward_f64, "ars4x32_7",
+                  "forward_ars4x32_f64");
+}
+
+static void forward_ars4x32_f32(void **state)
+{
+    (void)state;
+    check_forward(&table->rounds_7->generator, table->rounds_7->generator.forward_f32, "ars4x32_7",
+                  "forward_ars4x32_f32");
+}
+
+static void forward_ars4x32_f16(void **state)
+{
+    (void)state;
+    check_forward(&table->rounds_7->generator, table->rounds_7->generator.forward_f16, "ars4x32_7",
+                  "forward_ars4x32_f16");
+}
+
+static void forward_ars4x32_bf16(void **state)
+{
+    (void)state;
+    check_forward(&table->rounds_7->generator, table->rounds_7->generator.forward_bf16, "ars4x32_7",
+                  "forward_ars4x32_bf16");
+}
+
 static void draw_scale_ars4x32_f64(void **state)
 {
     (void)state;
@@ -121,6 +149,10 @@ int main(void)
         KERNEL_TEST(generate_at_ars4x32),
         KERNEL_TEST(prepare_ars4x32),
         KERNEL_TEST(draw_ars4x32),
+        KERNEL_TEST(forward_ars4x32_f64),
+        KERNEL_TEST(forward_ars4x32_f32),
+        KERNEL_TEST(forward_ars4x32_f16),
+        KERNEL_TEST(forward_ars4x32_bf16),
         KERNEL_TEST(draw_scale_ars4x32_f64),
         KERNEL_TEST(draw_scale_ars4x32_f32),
         KERNEL_TEST(draw_scale_ars4x32_f16),

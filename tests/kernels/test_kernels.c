@@ -18,9 +18,9 @@
     TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
 #define DROPWISE_KERNEL_OF(generator, kind, name, template) \
     TEST(name, check_##kind(&dropwise_active()->generator, #generator))
-#define DROPWISE_OVERLAP(generator, element, name, template) \
-    TEST(name, check_draw_scale(&dropwise_active()->generator, \
-                                dropwise_active()->generator.draw_scale_##element, #generator, #name))
+#define DROPWISE_FUSED(kind, generator, element, name, template) \
+    TEST(name, check_##kind(&dropwise_active()->generator, dropwise_active()->generator.kind##_##element, \
+                            #generator, #name))
 #include "kernels/kernels.inc"
 
 /* ---- Their names ---- */
@@ -29,7 +29,7 @@
     {.name = #kernel, .test_func = test_##kernel, .setup_func = new_buffers, .teardown_func = free_buffers},
 #define DROPWISE_KERNEL(kind, name, template) NAMED(name)
 #define DROPWISE_KERNEL_OF(generator, kind, name, template) NAMED(name)
-#define DROPWISE_OVERLAP(generator, element, name, template) NAMED(name)
+#define DROPWISE_FUSED(kind, generator, element, name, template) NAMED(name)
 
 int main(void)
 {

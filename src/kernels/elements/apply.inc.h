@@ -16,20 +16,20 @@ enum { OP_E(BYTES) = ELEMENT_BYTES };
 #ifdef FACTOR
 typedef FACTOR OP_E(factor);
 
-VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane,
+VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, const mask64 *mask, unsigned lane,
                                         FACTOR factor)
 {
-    return masked ? OP_E(load_kept_times)(p, factor, word, lane) : OP_E(load_times)(p, factor);
+    return masked ? OP_E(load_masked_times)(p, factor, mask, lane) : OP_E(load_times)(p, factor);
 }
 #else
 typedef char OP_E(factor); /* there is none */
 
-VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, uint64_t word, unsigned lane,
+VEC_INLINE OP_W(vec) OP_E(apply_vector)(bool masked, const uint8_t *p, const mask64 *mask, unsigned lane,
                                         char factor)
 {
     (void)factor;
     const OP_W(vec) v = OP_W(load)(p);
-    return masked ? OP_W(keep)(v, word, lane) : v;
+    return masked ? OP_W(masked)(v, mask, lane) : v;
 }
 #endif
 
@@ -41,17 +41,18 @@ static inline OP_E(factor) OP_E(factor_at)(const void *scale)
     return factor;
 }
 
-/* Vectors from number `from` to before number `to` of a run of elements, of which all are whole. */
-VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t *bits, unsigned from,
+/*
+ * Vectors from number `from` to before number `to` of a run of elements, of which all are whole. Each mask is
+ * for 64 elements.
+ */
+VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const mask64 *masks, unsigned from,
                                     unsigned to, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
 {
-    uint64_t word = 0;
     VEC_UNROLL
     for (unsigned v = from; v < to; v++) {
         const unsigned at = v * LANES;
-        if (masked && (v == from || at % 64 == 0)) /* once, as a compiler must think that y may be bits */
-            word = load_le64(bits + at / 64 * 8);
-        const OP_W(vec) result = OP_E(apply_vector)(masked, x + at * ELEMENT_BYTES, word, at % 64, factor);
+        const OP_W(vec) result =
+            OP_E(apply_vector)(masked, x + at * ELEMENT_BYTES, masks + at / 64, at % 64, factor);
         if (nontemporal)
             OP_W(store_nt)(y + at * ELEMENT_BYTES, result);
         else
@@ -60,45 +61,46 @@ VEC_INLINE void OP_E(apply_vectors)(bool masked, bool nontemporal, const uint8_t
 }
 
 /* Prefetches the lines that vectors `from` to `to` reach in a while. */
-VEC_INLINE void OP_E(prefetch)(bool nontemporal, unsigned from, unsigned to, const uint8_t *x,
-                               const uint8_t *y)
+VEC_INLINE void OP_E(prefetch)(unsigned from, unsigned to, const uint8_t *x)
 {
     VEC_UNROLL
     for (unsigned v = from; v < to; v++) {
         const uintptr_t at = v * sizeof(OP_W(vec));
         if (at % 64 == 0)
             __builtin_prefetch((const void *)((uintptr_t)x + at + PREFETCH_READ), 0, 2);
-        if (at % 64 == 0 && !nontemporal)
-            __builtin_prefetch((const void *)((uintptr_t)y + at + PREFETCH_WRITE), 1, 3);
     }
 }
 
-/* Part number `part` of so many of n elements that are scaled while something else is computed. */
-VEC_INLINE void OP_E(apply_part)(bool nontemporal, bool prefetches, const uint8_t *bits, unsigned n,
-                                 unsigned part, unsigned parts, const uint8_t *x, uint8_t *y,
-                                 OP_E(factor) factor)
+/*
+ * Part number `part` of so many of n elements that are scaled while something else is computed. Prefetches
+ * gain only where y is written past the caches: elsewhere, at all sizes, those of the CPU do.
+ */
+VEC_INLINE void OP_E(apply_part)(bool nontemporal, const mask64 *masks, unsigned n, unsigned part,
+                                 unsigned parts, const uint8_t *x, uint8_t *y, OP_E(factor) factor)
 {
     const unsigned from = n / LANES * part / parts, to = n / LANES * (part + 1) / parts;
-    if (prefetches)
-        OP_E(prefetch)(nontemporal, from, to, x, y);
-    OP_E(apply_vectors)(true, nontemporal, bits, from, to, x, y, factor);
+    if (nontemporal)
+        OP_E(prefetch)(from, to, x);
+    OP_E(apply_vectors)(true, nontemporal, masks, from, to, x, y, factor);
 }
 
-/* 64 elements. Where a vector is one of them, several are loaded before any is stored, so that a compiler may
- * make vectors of them. */
-VEC_INLINE void OP_E(apply_64)(bool masked, bool nontemporal, const uint8_t *bits, const uint8_t *x,
+/*
+ * 64 elements. Where a vector is one of them, several are loaded before any is stored, so that a compiler may
+ * make vectors of them.
+ */
+VEC_INLINE void OP_E(apply_64)(bool masked, bool nontemporal, const mask64 *mask, const uint8_t *x,
                                uint8_t *y, OP_E(factor) factor)
 {
     if (LANES > 1) {
-        OP_E(apply_vectors)(masked, nontemporal, bits, 0, 64 / LANES, x, y, factor);
+        OP_E(apply_vectors)(masked, nontemporal, mask, 0, 64 / LANES, x, y, factor);
         return;
     }
     for (unsigned from = 0; from < 64; from += UNROLLED) {
         OP_W(vec) v[UNROLLED];
-        const uint64_t word = masked ? bits[from / 8] : 0;
         VEC_UNROLL
         for (unsigned lane = 0; lane < UNROLLED; lane++)
-            v[lane] = OP_E(apply_vector)(masked, x + (from + lane) * ELEMENT_BYTES, word, lane, factor);
+            v[lane] =
+                OP_E(apply_vector)(masked, x + (from + lane) * ELEMENT_BYTES, mask, from + lane, factor);
         VEC_UNROLL
         for (unsigned lane = 0; lane < UNROLLED; lane++)
             OP_W(store)(y + (from + lane) * ELEMENT_BYTES, v[lane]);
@@ -106,23 +108,22 @@ VEC_INLINE void OP_E(apply_64)(bool masked, bool nontemporal, const uint8_t *bit
 }
 
 /*
- * The last rest < 64 elements, whose bits are those of the word. The last vector may be a part of one: it
- * goes through a whole one on the stack.
+ * rest < 64 elements. The last vector may be a part of one: it goes through a whole one on the stack.
  */
 VEC_SHARED void OP_E(apply_rest)(bool masked, uint64_t word, unsigned rest, const uint8_t *x, uint8_t *y,
                                  OP_E(factor) factor)
 {
-    for (unsigned lane = 0; lane < rest; lane += LANES) {
-        const bool whole = rest - lane >= LANES;
+    const mask64 mask = mask64_of(word);
+    unsigned lane = 0;
+    for (; rest - lane >= LANES; lane += LANES) {
+        const OP_W(vec) v = OP_E(apply_vector)(masked, x + lane * ELEMENT_BYTES, &mask, lane, factor);
+        OP_W(store)(y + lane * ELEMENT_BYTES, v);
+    }
+    if (lane < rest) {
         uint8_t last[sizeof(OP_W(vec))] = {0};
-        const uint8_t *in = x + lane * ELEMENT_BYTES;
-        uint8_t *out = y + lane * ELEMENT_BYTES;
-        if (!whole)
-            memcpy(last, in, (rest - lane) * ELEMENT_BYTES);
-        const OP_W(vec) v = OP_E(apply_vector)(masked, whole ? in : last, word, lane, factor);
-        OP_W(store)(whole ? out : last, v);
-        if (!whole)
-            memcpy(out, last, (rest - lane) * ELEMENT_BYTES);
+        OP_W(copy_part)(last, x + lane * ELEMENT_BYTES, rest - lane);
+        OP_W(store)(last, OP_E(apply_vector)(masked, last, &mask, lane, factor));
+        OP_W(copy_part)(y + lane * ELEMENT_BYTES, last, rest - lane);
     }
 }
 
@@ -135,9 +136,11 @@ VEC_INLINE void OP_E(apply)(bool masked, bool nontemporal, const void *bits, siz
     const uint8_t *in = x;
     uint8_t *out = y;
     size_t done = 0;
-    for (; n - done >= 64; done += 64)
-        OP_E(apply_64)(masked, nontemporal, masked ? keep + done / 8 : NULL, in + done * ELEMENT_BYTES,
-                       out + done * ELEMENT_BYTES, factor);
+    for (; n - done >= 64; done += 64) {
+        const mask64 mask = mask64_of(masked ? load_le64(keep + done / 8) : UINT64_MAX);
+        OP_E(apply_64)(masked, nontemporal, &mask, in + done * ELEMENT_BYTES, out + done * ELEMENT_BYTES,
+                       factor);
+    }
     if (done < n) {
         const uint64_t word = masked ? load_le64_part(keep + done / 8, bytes_of_bits(n - done)) : 0;
         OP_E(apply_rest)(masked, word, (unsigned)(n - done), in + done * ELEMENT_BYTES,

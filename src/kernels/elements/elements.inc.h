@@ -3,14 +3,15 @@
  * ars_<instructions>.c.
  */
 
-static inline vec_b16 load_kept_times_f16(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+static inline vec_b16 load_masked_times_f16(const uint8_t *p, float factor, const mask64 *mask, unsigned lane)
 {
-    return keep_b16(load_times_f16(p, factor), bits, lane);
+    return masked_b16(load_times_f16(p, factor), mask, lane);
 }
 
-static inline vec_b16 load_kept_times_bf16(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+static inline vec_b16 load_masked_times_bf16(const uint8_t *p, float factor, const mask64 *mask,
+                                             unsigned lane)
 {
-    return keep_b16(load_times_bf16(p, factor), bits, lane);
+    return masked_b16(load_times_bf16(p, factor), mask, lane);
 }
 
 #define ELEMENT f64

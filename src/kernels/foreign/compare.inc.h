@@ -17,7 +17,7 @@ enum {
 VEC_INLINE uint64_t compare64(unsigned compared, const uint8_t *in, const dropwise_compare *how)
 {
     if (compared == COMPARE_BYTES)
-        return how->last >= UINT8_MAX ? UINT64_MAX : bits64_below(in, (uint8_t)(how->last + 1));
+        return bits64_at_most(in, how->last < UINT8_MAX ? (uint8_t)how->last : UINT8_MAX);
     if (compared == COMPARE_DWORDS) {
         const vec_b64 last = set_b64(how->last);
         choose64 chosen[64 / LANES_b64];

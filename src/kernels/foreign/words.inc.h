@@ -76,8 +76,8 @@ VEC_INLINE void words_begin(unsigned rounds, const dropwise_counters *counters, 
     run->k0[0] = vword_set1(counters->key[0]);
     run->k1[0] = vword_set1(counters->key[1]);
     for (unsigned r = 1; r < rounds; r++) {
-        run->k0[r] = vword_add(run->k0[r - 1], vword_set1(philox_w0));
-        run->k1[r] = vword_add(run->k1[r - 1], vword_set1(philox_w1));
+        run->k0[r] = vword_add(run->k0[r - 1], vword_set1(philox_w0_times[1]));
+        run->k1[r] = vword_add(run->k1[r - 1], vword_set1(philox_w1_times[1]));
     }
     for (unsigned v = 0; v < WORDS_VECTORS; v++) {
         const uint32_t k = v * VWORD_LANES;

@@ -1,7 +1,7 @@
 /*
  * The generator ARS4x32 (Salmon et al., SC11): rounds of AES with a key schedule of additions.
  *
- * Included by each ars_<instructions>.c after a vector header, for bits64_below and bits64_equal, and these
+ * Included by each ars_<instructions>.c after a vector header, for bits64_at_most and bits64_equal, and these
  * inline functions, which work on aes_vec, a vector of AES_LANES blocks:
  *   aes_set1(p)                   the 16 bytes at p in every block
  *   aes_counters(low,vector)      block l has the 32-bit words low + AES_LANES vector + l, 0, 0, 0
@@ -14,6 +14,7 @@
  * and the parameters
  *   INSTRUCTIONS                  what it uses, in the name of its table
  *   AES_UNROLL                    vectors worth working on at the same time
+ *   AES_OVERLAPPED                likewise while elements are scaled
  *   ARS_ROUNDS                    7, or what a test of the same code compiles it with
  */
 #include "kernels/generators/overlap.inc.h"
@@ -27,7 +28,12 @@ typedef struct VEC_ALIASING schedule_ars4x32 {
     uint8_t counter[16]; /* its words but for the low one */
 } schedule_ars4x32;
 
-enum { VECTOR_BLOCKS_ars4x32 = AES_LANES, UNROLL_ars4x32 = AES_UNROLL, OVERLAPPED_ars4x32 = 16 / AES_LANES };
+enum {
+    VECTOR_BLOCKS_ars4x32 = AES_LANES,
+    UNROLL_ars4x32 = AES_UNROLL,
+    OVERLAPPED_F32_ars4x32 = AES_OVERLAPPED,
+    OVERLAPPED_ars4x32 = AES_OVERLAPPED
+};
 
 VEC_INLINE void make_schedule_ars4x32(const dropwise_key *key, uint32_t high, schedule_ars4x32 *keys)
 {
@@ -45,7 +51,8 @@ VEC_INLINE void make_schedule_ars4x32(const dropwise_key *key, uint32_t high, sc
     store_le32(keys->counter + 12, key->stream[1]);
 }
 
-VEC_INLINE void rounds_ars4x32(const schedule_ars4x32 *keys, unsigned n_vectors, aes_vec *v)
+VEC_INLINE void rounds_ars4x32(const schedule_ars4x32 *keys, unsigned n_vectors, aes_vec *v,
+                               const overlap *work)
 {
     const aes_vec first = aes_xor(aes_set1(keys->counter), aes_set1(keys->round_keys[0]));
     VEC_UNROLL
@@ -56,6 +63,7 @@ VEC_INLINE void rounds_ars4x32(const schedule_ars4x32 *keys, unsigned n_vectors,
         VEC_UNROLL
         for (unsigned u = 0; u < n_vectors; u++)
             v[u] = aes_round(v[u], aes_set1(keys->round_keys[r]));
+        overlap_part(work, r - 1, ARS_ROUNDS - 1);
     }
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
@@ -69,8 +77,7 @@ VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, unsig
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         v[u] = aes_counters(low, u);
-    rounds_ars4x32(keys, n_vectors, v);
-    overlap_words(work); /* the rounds leave no time */
+    rounds_ars4x32(keys, n_vectors, v, work);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         aes_store(out + u * AES_LANES * 16, v[u]);
@@ -84,7 +91,7 @@ VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         v[u] = aes_load_counters(counters + u * AES_LANES);
-    rounds_ars4x32(keys, n_vectors, v);
+    rounds_ars4x32(keys, n_vectors, v, NULL);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
         aes_store(out + u * AES_LANES * 16, v[u]);
@@ -96,13 +103,14 @@ VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *
 #ifdef VEC_OVERLAPS
 #define ARS_KERNELS \
     { \
-        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, draw_scale_ars4x32_f64, \
+        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, forward_ars4x32_f64, \
+            forward_ars4x32_f32, forward_ars4x32_f16, forward_ars4x32_bf16, draw_scale_ars4x32_f64, \
             draw_scale_ars4x32_f32, draw_scale_ars4x32_f16, draw_scale_ars4x32_bf16 \
     }
 #else
 #define ARS_KERNELS \
     { \
-        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, 0, 0, 0, 0 \
+        generate_ars4x32, generate_at_ars4x32, prepare_ars4x32, draw_ars4x32, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 #endif
 

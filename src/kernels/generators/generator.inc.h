@@ -1,5 +1,6 @@
 /*
- * Kernels of kinds generate, generate_at, prepare, draw and draw_scale for one counter-based generator.
+ * Kernels of kinds generate, generate_at, prepare, draw, forward and draw_scale for one counter-based
+ * generator.
  *
  * Included once for each generator, by the file that has the generator itself, with the parameter
  *   GENERATOR  its name, in the kernels' names
@@ -8,7 +9,8 @@
  *   make_schedule_NAME(key, high, keys)  fills it; blocks have the high counter word `high`
  *   VECTOR_BLOCKS_NAME                   blocks of a vector: 1, 2 or a multiple of 4
  *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
- *   OVERLAPPED_NAME                      likewise while elements are scaled; they make 1, 2 or 4 words
+ *   OVERLAPPED_F32_NAME, OVERLAPPED_NAME likewise while elements are scaled, of f32 and of other types: the
+ *                                        more, the more code; they make whole words
  *   blocks_NAME(keys, low, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
  *                                        words low, low + 1, ..., overlapped with `work`, all of it
@@ -23,8 +25,6 @@
 #define LARGE (WHOLE < SMALL ? SMALL : WHOLE)
 /* Vectors of blocks whose counters are listed, to hide latencies where a vector is one block. */
 #define LISTED (OP_G(VECTOR_BLOCKS) == 1 ? 4 : 1)
-/* Blocks that are drawn while elements are scaled. */
-#define OVERLAPPED_BLOCKS (OP_G(OVERLAPPED) * OP_G(VECTOR_BLOCKS))
 
 _Static_assert(LARGE % WHOLE == 0 && LARGE % 4 == 0, "a batch makes whole words, in whole batches");
 
@@ -73,28 +73,38 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
     }
 }
 
-/*
- * The first place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
- * in registers, so that they never see memory. Draws `blocks` blocks, one or several words of 64 elements.
- */
-VEC_INLINE void OP_G(draw_words)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t threshold,
-                                 uint64_t *below, uint64_t *equal, const overlap *work)
+/* Draws `blocks` blocks, one or several words of 64 elements. */
+VEC_INLINE void OP_G(batch)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t *bytes,
+                            const overlap *work)
 {
-    uint8_t bytes[(LARGE > OVERLAPPED_BLOCKS ? LARGE : OVERLAPPED_BLOCKS) * 16];
-    const unsigned n_vectors = blocks < WHOLE ? blocks / OP_G(VECTOR_BLOCKS) : OP_G(UNROLL);
+    const unsigned vectors = blocks / OP_G(VECTOR_BLOCKS);
+    const unsigned n_vectors = vectors < OP_G(UNROLL) ? vectors : OP_G(UNROLL);
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
         OP_G(blocks)(keys, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
-    if (equal == NULL) {
+}
+
+/*
+ * The first place where two stages meet: bytes are compared as they are made. Compilers keep those of a batch
+ * in registers, so that they never see memory. Words from number `at` on are answered; masks may be NULL.
+ */
+VEC_INLINE void OP_G(answers)(const uint8_t *bytes, unsigned n_words, const dropwise_threshold *threshold,
+                              size_t at, mask64 *masks)
+{
+    if (masks != NULL) {
         VEC_UNROLL
-        for (unsigned w = 0; w < blocks / 4; w++)
-            below[w] = bits64_below(bytes + w * 64, threshold);
-        return;
+        for (unsigned w = 0; w < n_words; w++)
+            masks[w] = mask64_at_most(bytes + w * 64, threshold->last);
     }
-    VEC_UNROLL
-    for (unsigned w = 0; w < blocks / 4; w++) {
-        below[w] = bits64_below(bytes + w * 64, threshold);
-        equal[w] = bits64_equal(bytes + w * 64, threshold);
+    if (threshold->equal != NULL) {
+        VEC_UNROLL
+        for (unsigned w = 0; w < n_words; w++)
+            threshold->equal[at + w] = bits64_equal(bytes + w * 64, threshold->last);
+    }
+    if (threshold->keep != NULL) {
+        VEC_UNROLL
+        for (unsigned w = 0; w < n_words; w++)
+            threshold->keep[at + w] = bits64_at_most(bytes + w * 64, threshold->last);
     }
 }
 
@@ -105,46 +115,40 @@ static void OP_G(prepare)(const dropwise_key *key, uint32_t high, dropwise_sched
     OP_G(make_schedule)(key, high, (OP_G(schedule) *)schedule);
 }
 
-static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n_words, uint8_t threshold,
-                       uint64_t *below, uint64_t *equal)
+static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                       const dropwise_threshold *threshold)
 {
     const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
+    const dropwise_threshold t = *threshold; /* stores to keep would else be thought to change it */
+    uint8_t bytes[LARGE * 16];
     size_t done = 0;
-    for (; n_words - done >= LARGE / 4; done += LARGE / 4)
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, LARGE, threshold, below + done,
-                         equal == NULL ? NULL : equal + done, NULL);
+    for (; n_words - done >= LARGE / 4; done += LARGE / 4) {
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, LARGE, bytes, NULL);
+        OP_G(answers)(bytes, LARGE / 4, &t, done, NULL);
+    }
     for (; LARGE > 4 && done < n_words; done += SMALL / 4) {
-        uint64_t last_below[SMALL / 4], last_equal[SMALL / 4];
-        OP_G(draw_words)(keys, low + 4 * (uint32_t)done, SMALL, threshold, last_below, last_equal, NULL);
-        /* Word by word: a call of memcpy for a word or two takes as long as to draw them. */
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, SMALL, bytes, NULL);
         VEC_UNROLL
-        for (size_t w = 0; w < SMALL / 4; w++) {
+        for (unsigned w = 0; w < SMALL / 4; w++)
             if (w < n_words - done)
-                below[done + w] = last_below[w];
-            if (w < n_words - done && equal != NULL)
-                equal[done + w] = last_equal[w];
-        }
+                OP_G(answers)(bytes + w * 64, 1, &t, done + w, NULL);
     }
 }
 
 #ifdef VEC_OVERLAPS
-_Static_assert(OVERLAPPED_BLOCKS % 4 == 0 && DROPWISE_DRAW_SCALE_WORDS % (OVERLAPPED_BLOCKS / 4) == 0,
-               "batches of whole words");
-
 #define ELEMENT f64
-#include "kernels/generators/draw_scale.inc.h"
+#include "kernels/generators/forward.inc.h"
 
 #define ELEMENT f32
-#include "kernels/generators/draw_scale.inc.h"
+#include "kernels/generators/forward.inc.h"
 
 #define ELEMENT f16
-#include "kernels/generators/draw_scale.inc.h"
+#include "kernels/generators/forward.inc.h"
 
 #define ELEMENT bf16
-#include "kernels/generators/draw_scale.inc.h"
+#include "kernels/generators/forward.inc.h"
 #endif
 
-#undef OVERLAPPED_BLOCKS
 #undef WHOLE
 #undef SMALL
 #undef LARGE

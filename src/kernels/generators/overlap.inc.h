@@ -7,13 +7,13 @@
 
 typedef enum overlap_element { SCALE_f64, SCALE_f32, SCALE_f16, SCALE_bf16 } overlap_element;
 
-/* Elements, in whole vectors, to be scaled where their bits are 1. All but the pointers, and whether there
- * are prefetches, is constant. */
+/* Elements, in whole vectors, to be scaled where the masks say so. All but the pointers is constant. */
 typedef struct overlap {
     overlap_element type;
     unsigned elements;
-    bool nontemporal, prefetches;
-    const uint8_t *bits, *x;
+    bool nontemporal; /* written past the caches, and x is prefetched */
+    const mask64 *masks;
+    const uint8_t *x;
     uint8_t *y;
     dropwise_params factor;
 } overlap;
@@ -24,7 +24,7 @@ VEC_INLINE overlap overlap_share(const overlap *work, unsigned number, unsigned 
     static const uint8_t bytes[] = {[SCALE_f64] = 8, [SCALE_f32] = 4, [SCALE_f16] = 2, [SCALE_bf16] = 2};
     overlap share = *work;
     share.elements /= shares;
-    share.bits += number * share.elements / 8;
+    share.masks += number * share.elements / 64;
     share.x += number * share.elements * bytes[share.type];
     share.y += number * share.elements * bytes[share.type];
     return share;
@@ -39,30 +39,16 @@ VEC_INLINE void overlap_part(const overlap *work, unsigned part, unsigned parts)
     const bool nontemporal = work->nontemporal;
     switch (work->type) {
     case SCALE_f64:
-        apply_part_f64(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
-                       work->factor.f64[0]);
+        apply_part_f64(nontemporal, work->masks, n, part, parts, work->x, work->y, work->factor.f64[0]);
         break;
     case SCALE_f32:
-        apply_part_f32(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
-                       work->factor.f32[0]);
+        apply_part_f32(nontemporal, work->masks, n, part, parts, work->x, work->y, work->factor.f32[0]);
         break;
     case SCALE_f16:
-        apply_part_f16(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
-                       work->factor.f32[0]);
+        apply_part_f16(nontemporal, work->masks, n, part, parts, work->x, work->y, work->factor.f32[0]);
         break;
     default:
-        apply_part_bf16(nontemporal, work->prefetches, work->bits, n, part, parts, work->x, work->y,
-                        work->factor.f32[0]);
-    }
-}
-
-/* All of it, word by word. */
-VEC_INLINE void overlap_words(const overlap *work)
-{
-    const unsigned words = work == NULL ? 0 : work->elements / 64;
-    for (unsigned w = 0; w < words; w++) {
-        const overlap word = overlap_share(work, w, words);
-        overlap_part(&word, 0, 1);
+        apply_part_bf16(nontemporal, work->masks, n, part, parts, work->x, work->y, work->factor.f32[0]);
     }
 }
 

@@ -14,21 +14,24 @@
  * nothing, and a call on a few elements does not pay for vectors of keys.
  */
 typedef struct VEC_ALIASING OP_G(schedule) {
-    uint32_t k0[ROUNDS], k1[ROUNDS], stream[2];
+    uint32_t k0[PHILOX_KEYS], k1[PHILOX_KEYS], stream[2];
     uint32_t c2_xor_1; /* c3 ^ k1 of round 1                                 */
     uint32_t c0_xor_2; /* c1 ^ k0 of round 2                                 */
     uint32_t c2_xor_2; /* hi(M0 * c0) ^ k1 of round 2, whose c0 is a constant */
     uint32_t c2_xor_3; /* c3 ^ k1 of round 3                                 */
 } OP_G(schedule);
 
-enum { OP_G(VECTOR_BLOCKS) = VWORD_LANES, OP_G(UNROLL) = VWORD_UNROLL, OP_G(OVERLAPPED) = VWORD_OVERLAPPED };
+enum {
+    OP_G(VECTOR_BLOCKS) = VWORD_LANES,
+    OP_G(UNROLL) = VWORD_UNROLL,
+    OP_G(OVERLAPPED_F32) = VWORD_OVERLAPPED,
+    OP_G(OVERLAPPED) = VWORD_OVERLAPPED < 2 ? VWORD_OVERLAPPED : 2
+};
 
 VEC_INLINE void OP_G(make_schedule)(const dropwise_key *key, uint32_t high, OP_G(schedule) *keys)
 {
-    for (unsigned r = 0; r < ROUNDS; r++) {
-        keys->k0[r] = key->key[0] + r * philox_w0;
-        keys->k1[r] = key->key[1] + r * philox_w1;
-    }
+    philox_keys(key->key[0], philox_w0_times, keys->k0);
+    philox_keys(key->key[1], philox_w1_times, keys->k1);
     memcpy(keys->stream, key->stream, sizeof keys->stream);
     const uint64_t product1 = (uint64_t)philox_m1 * key->stream[0];
     const uint32_t c0 = (uint32_t)(product1 >> 32) ^ high ^ keys->k0[0];

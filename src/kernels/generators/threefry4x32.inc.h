@@ -13,6 +13,7 @@ typedef struct VEC_ALIASING schedule_threefry4x32_20 {
 enum {
     VECTOR_BLOCKS_threefry4x32_20 = LANES_b32,
     UNROLL_threefry4x32_20 = 2,
+    OVERLAPPED_F32_threefry4x32_20 = 16 / LANES_b32,
     OVERLAPPED_threefry4x32_20 = 16 / LANES_b32
 };
 

@@ -83,6 +83,30 @@ static inline void nt_fence(void)
 }
 #endif
 
+#ifndef copy_part_b8
+static inline void copy_part_b8(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    memcpy(to, from, n);
+}
+
+static inline void copy_part_b16(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    memcpy(to, from, n * 2);
+}
+#endif
+
+#ifndef copy_part_b32
+static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    memcpy(to, from, n * 4);
+}
+
+static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
+{
+    memcpy(to, from, n * 8);
+}
+#endif
+
 /* ---- Kept or dropped ---- */
 
 #ifndef keep_b8
@@ -104,6 +128,28 @@ static inline vec_b32 keep_b32(vec_b32 v, uint64_t bits, unsigned lane)
 static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 {
     return v & kept_b64(bits, lane);
+}
+#endif
+
+#ifndef masked_b8
+static inline vec_b8 masked_b8(vec_b8 v, const mask64 *mask, unsigned lane)
+{
+    return keep_b8(v, *mask, lane);
+}
+
+static inline vec_b16 masked_b16(vec_b16 v, const mask64 *mask, unsigned lane)
+{
+    return keep_b16(v, *mask, lane);
+}
+
+static inline vec_b32 masked_b32(vec_b32 v, const mask64 *mask, unsigned lane)
+{
+    return keep_b32(v, *mask, lane);
+}
+
+static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
+{
+    return keep_b64(v, *mask, lane);
 }
 #endif
 

@@ -123,15 +123,16 @@ static inline vec_b64 load_times_f64(const uint8_t *p, double factor)
     return as_b64(mul_f64(as_f64(load_b64(p)), set_f64(factor)));
 }
 
-#ifndef load_kept_times_f32
-static inline vec_b32 load_kept_times_f32(const uint8_t *p, float factor, uint64_t bits, unsigned lane)
+#ifndef load_masked_times_f32
+static inline vec_b32 load_masked_times_f32(const uint8_t *p, float factor, const mask64 *mask, unsigned lane)
 {
-    return keep_b32(load_times_f32(p, factor), bits, lane);
+    return masked_b32(load_times_f32(p, factor), mask, lane);
 }
 
-static inline vec_b64 load_kept_times_f64(const uint8_t *p, double factor, uint64_t bits, unsigned lane)
+static inline vec_b64 load_masked_times_f64(const uint8_t *p, double factor, const mask64 *mask,
+                                            unsigned lane)
 {
-    return keep_b64(load_times_f64(p, factor), bits, lane);
+    return masked_b64(load_times_f64(p, factor), mask, lane);
 }
 #endif
 

@@ -136,7 +136,7 @@ static inline vdword vdword_xor3(vdword a, vdword b, vdword c)
 
 /* ---- Bytes: eight are compared at once in a 64-bit word ---- */
 
-#ifndef bits64_below
+#ifndef bits64_at_most
 /* An answer is bit 7 of its byte; the product moves the answer of byte j to bit 56 + j. */
 static inline uint64_t each_byte(uint8_t b)
 {
@@ -148,15 +148,15 @@ static inline uint64_t gather_answers(uint64_t bit7)
     return (bit7 >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
-static inline uint64_t bits64_below(const uint8_t *p, uint8_t t)
+static inline uint64_t bits64_at_most(const uint8_t *p, uint8_t t)
 {
     const uint64_t high = each_byte(0x80), vt = each_byte(t);
     uint64_t bits = 0;
     for (unsigned j = 0; j < 64; j += 8) {
         const uint64_t v = load_le64(p + j);
-        const uint64_t low7_not_below = (v | high) - (vt & ~high); /* no byte borrows */
-        const uint64_t not_below = (v & ~vt) | (~(v ^ vt) & low7_not_below);
-        bits |= gather_answers(~not_below & high) << j;
+        const uint64_t low7_at_most = (vt | high) - (v & ~high); /* no byte borrows */
+        const uint64_t at_most = (vt & ~v) | (~(v ^ vt) & low7_at_most);
+        bits |= gather_answers(at_most & high) << j;
     }
     return bits;
 }
@@ -170,6 +170,20 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
         bits |= gather_answers(~(((differ & low7) + low7) | differ | low7)) << j;
     }
     return bits;
+}
+#endif
+
+#ifndef mask64
+typedef uint64_t mask64;
+
+static inline mask64 mask64_of(uint64_t bits)
+{
+    return bits;
+}
+
+static inline mask64 mask64_at_most(const uint8_t *p, uint8_t t)
+{
+    return bits64_at_most(p, t);
 }
 #endif
 

@@ -19,7 +19,7 @@
  *
  *   vword                         VWORD_LANES 32-bit words, one word of as many different blocks
  *   VWORD_UNROLL                  vectors of words worth working on at the same time
- *   VWORD_OVERLAPPED              likewise while elements are scaled
+ *   VWORD_OVERLAPPED              likewise while f32 elements are scaled
  *   vword_set1(u)                 u in every lane
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
  * * vword_mul_counters(u,v,m,hi,lo)
@@ -39,18 +39,24 @@
  *                                 VDWORD_LANES, vdword_set1(u), vdword_counters(u), vdword_mul and
  *                                 vdword_store_blocks, as above, are starred together
  * * vdword_add, vdword_xor3
- * * bits64_below(p,t)             bit j is p[j] < t, for 64 bytes
+ * * bits64_at_most(p,t)          bit j is p[j] <= t, for 64 bytes
  * * bits64_equal(p,t)             bit j is p[j] == t, for 64 bytes
+ * * mask64                        64 answers in the form that elements are kept by at the least cost; it
+ *                                 lies in registers, or in memory that the next loads find in L1
+ * * mask64_of(bits)               from bits; starred together with mask64_at_most
+ * * mask64_at_most(p,t)           from 64 bytes, as above
  *
  * ---- Bits: elements of 8 to 64 bits, whatever they mean; integers of 32 and 64 bits ----
  *
  *   vec_b8, vec_b16, vec_b32, vec_b64
  *                                 LANES_b8, ... elements of so many bits; with WIDTH for b8, ...:
  * * load_WIDTH(p), store_WIDTH(p,v)
+ * * copy_part_WIDTH(to,from,n)    n < LANES elements, and nothing else is touched
  * * store_nt_WIDTH(p,v)           past the caches, p aligned to the vector
  * * nt_fence()                    orders such stores before later ones
  *   kept_WIDTH(bits,lane)         all bits of lane i are what bit lane + i is; only for the next two
  * * keep_WIDTH(v,bits,lane)       lane i of v where bit lane + i is 1, else 0
+ * * masked_WIDTH(v,mask,lane)     likewise by the answers lane + i of a mask64, which is passed by pointer
  * * either_WIDTH(a,b,bits,lane)   lane i of a where bit lane + i is 1, else of b
  *   any_bit_WIDTH(v)              bit i of the result is 1 where lane i has a bit that is
  *   choose32, choose64            a choice for each lane of vec_b32 and vec_b64
@@ -85,8 +91,8 @@
  * * load_times_f32(p,factor), load_times_f64, load_times_f16, load_times_bf16
  *                                 the product of the elements at p and the factor; of f16 and bf16 computed
  *                                 in f32 and rounded to nearest even
- * * load_kept_times_f32(p,factor,bits,lane), load_kept_times_f64
- *                                 likewise, and 0 as keep_WIDTH has it
+ * * load_masked_times_f32(p,factor,mask,lane), load_masked_times_f64
+ *                                 likewise, and 0 as masked_WIDTH has it
  * * load_f16(p), store_f16(p,v)   LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
  *   f64_of_f32(p)                 LANES_b64 numbers of type f32 as a vec_f64
  *   words_f32(p,flip), words_f64  LANES_b32 or LANES_b64 little-endian 32-bit words, each ^ flip, as numbers,
@@ -102,9 +108,11 @@
  * * exp_f32, erf_f32, tanh_f32, log_f32, sincospi_f32(v,sine,cosine), and of f64
  *                                 of 1 ULP; the last two, which noise is made of, of 3.5 ULP at half the time
  *
- * VEC_OVERLAPS is defined where kernels of kind draw_scale are worth having. Without vectors they would gain
- * nothing, and be large; on NEON, by llvm-mca's models, they take longer than drawing and scaling in turns
- * (on Neoverse N1 by a quarter), and none was measured.  */
+ * VEC_OVERLAPS is defined where elements are better scaled between the rounds of a generator than after
+ * them, and where kernels of kind draw_scale are worth having. Without vectors that would gain nothing, and
+ * be large; on NEON, by llvm-mca's models, it takes longer than drawing and scaling in turns (on Neoverse N1
+ * by a quarter), and none was measured.
+ */
 #ifndef DROPWISE_VEC_H
 #define DROPWISE_VEC_H
 
@@ -161,11 +169,8 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 #endif
 }
 
-/*
- * How many bytes ahead lines are prefetched: those that are read of L2, which memory takes a while to fill;
- * those that are written of L1, so that stores do not wait.
- */
-enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
+/* How many bytes ahead lines are prefetched into L2: memory takes a while to fill it. */
+enum { PREFETCH_READ = 4096 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define VEC_SANITIZED

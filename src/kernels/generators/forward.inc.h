@@ -1,0 +1,84 @@
+/*
+ * Kernels of kinds forward and draw_scale for one generator and one element type.
+ *
+ * Included by generator.inc.h, whose names it uses, with the parameter ELEMENT.
+ *
+ * The second place where two stages meet: elements are scaled between the rounds of the generator. It does not
+ * know of them: it does a part of whatever work there is. Drawing waits for arithmetic, scaling for the caches
+ * or memory.
+ */
+
+/* Blocks of a batch, and words of 64 elements. */
+enum {
+    OP_GE(BLOCKS) = (OP_E(BYTES) == 4 ? OP_G(OVERLAPPED_F32) : OP_G(OVERLAPPED)) * OP_G(VECTOR_BLOCKS),
+    OP_GE(WORDS) = OP_GE(BLOCKS) / 4
+};
+
+_Static_assert(OP_GE(BLOCKS) % 4 == 0 && (int)OP_GE(WORDS) <= (int)DROPWISE_BATCH_WORDS, "batches of whole words");
+
+/*
+ * forward: the elements of a batch are scaled while the next one is drawn, by answers that stay in registers,
+ * or where a load finds them. The first batch is drawn by the kernel for that, and the last one scaled in a
+ * loop: unrolled copies would make twice as much code.
+ */
+static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                             const dropwise_threshold *threshold, const dropwise_elements *elements)
+{
+    if (n_words < OP_GE(WORDS))
+        return 0;
+    const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
+    const dropwise_threshold t = *threshold; /* stores to y would else be thought to change it */
+    const OP_E(factor) factor = OP_E(factor_at)(elements->scale);
+    uint8_t bytes[OP_GE(BLOCKS) * 16];
+    uint64_t first[OP_GE(WORDS)];
+    mask64 masks[OP_GE(WORDS)], last[OP_GE(WORDS)];
+    const dropwise_threshold of_first = {t.last, t.keep != NULL ? t.keep : first, t.equal};
+    OP_G(draw)(schedule, low, OP_GE(WORDS), &of_first);
+    VEC_UNROLL
+    for (unsigned w = 0; w < OP_GE(WORDS); w++)
+        masks[w] = mask64_of(of_first.keep[w]);
+    overlap work = {OP_E(SCALE), OP_GE(WORDS) * 64, false, masks, elements->x, elements->y, {{0}}};
+    memcpy(&work.factor, &factor, sizeof factor);
+    size_t done = OP_GE(WORDS);
+    for (; n_words - done >= OP_GE(WORDS); done += OP_GE(WORDS)) {
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
+        OP_G(answers)(bytes, OP_GE(WORDS), &t, done, masks);
+        work.x += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        work.y += OP_GE(WORDS) * 64 * OP_E(BYTES);
+    }
+    memcpy(last, masks, sizeof masks);
+    for (unsigned w = 0; w < OP_GE(WORDS); w++)
+        OP_E(apply_64)(true, false, &last[w], work.x + w * 64 * OP_E(BYTES), work.y + w * 64 * OP_E(BYTES),
+                       factor);
+    return done;
+}
+
+/*
+ * draw_scale, for elements that are written past the caches: nothing can be cleared in them afterwards, so
+ * their ties are settled before, and what is drawn is the bits of others.
+ */
+static size_t OP_GE(draw_scale)(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+                                const dropwise_threshold *threshold, const void *bits,
+                                const dropwise_elements *elements)
+{
+    const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
+    const dropwise_threshold t = *threshold;
+    const OP_E(factor) factor = OP_E(factor_at)(elements->scale);
+    uint8_t bytes[OP_GE(BLOCKS) * 16];
+    mask64 masks[OP_GE(WORDS)];
+    overlap work = {OP_E(SCALE), OP_GE(WORDS) * 64, true, masks, elements->x, elements->y, {{0}}};
+    memcpy(&work.factor, &factor, sizeof factor);
+    size_t done = 0;
+    for (; n_words - done >= OP_GE(WORDS); done += OP_GE(WORDS)) {
+        VEC_UNROLL
+        for (unsigned w = 0; w < OP_GE(WORDS); w++)
+            masks[w] = mask64_of(load_le64((const uint8_t *)bits + (done + w) * 8));
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
+        OP_G(answers)(bytes, OP_GE(WORDS), &t, done, NULL);
+        work.x += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        work.y += OP_GE(WORDS) * 64 * OP_E(BYTES);
+    }
+    return done;
+}
+
+#undef ELEMENT
