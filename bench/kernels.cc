@@ -84,6 +84,16 @@ void add_kernel(const std::string &name, dropwise_erode_fn *erode)
         });
 }
 
+void add_kernel(const std::string &name, dropwise_threshold_fn *threshold)
+{
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes, bytes + bytes / 4, [=] {
+            uint64_t *words = reinterpret_cast<uint64_t *>(buffers().y);
+            const dropwise_threshold t = {230, words, words + bytes / 64};
+            threshold(buffers().x, bytes / 64, &t);
+        });
+}
+
 void add_kernel(const std::string &name, dropwise_count_fn *count)
 {
     for (size_t bytes : {kKiB, 16 * kKiB})

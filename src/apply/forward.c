@@ -42,7 +42,7 @@ bool dropwise_forward_few(const dropwise_kernels *kernels, const dropwise_mask *
 }
 
 /* Elements of a chunk: few enough for y to be in a cache when its ties are settled. */
-enum { CHUNK = 8192, CHUNK_WORDS = CHUNK / 64 + 1 };
+enum { CHUNK = 32768, CHUNK_WORDS = CHUNK / 64 + 1 };
 
 /* y is 0 at these places. */
 static void clear(const forward_run *run, const uint64_t *places, size_t n)
@@ -123,22 +123,29 @@ static size_t before_wrap(uint32_t low, size_t n_words)
     return min_size(n_words, ((UINT64_C(1) << 32) - low) / 4);
 }
 
-/* Draws n elements, of which the first one is number `skip` of word w, and scales them by their bits. */
+/*
+ * Draws n elements, of which the first one is number `skip` of word w, and scales them by their bits: in steps
+ * that are short enough for the caches to fetch what is scaled while the next one is drawn.
+ */
 static void by_bits(forward_run *run, answers *a, size_t w, unsigned skip, uint64_t first, size_t n,
                     const uint8_t *x, uint8_t *y)
 {
-    const size_t n_words = (skip + n + 63) / 64;
-    for (size_t done = 0, len; done < n_words; done += len) {
-        const uint32_t low = prepare(run, first - skip + 64 * done);
-        len = before_wrap(low, n_words - done);
-        const dropwise_threshold t =
-            dropwise_threshold_of(run->draw, a->keep + w + done, a->equal + w + done);
-        run->draw->generator->draw(&run->schedule, low, len, &t);
+    enum { STEP_WORDS = 16 };
+    for (size_t len, done_words; n != 0; n -= len, w += done_words, first += len, skip = 0) {
+        const uint32_t low = prepare(run, first - skip);
+        const size_t n_words = before_wrap(low, min_size(STEP_WORDS, (skip + n + 63) / 64));
+        len = min_size(64 * n_words - skip, n);
+        done_words = (skip + len) / 64;
+        uint64_t *keep = a->keep + w;
+        const dropwise_threshold t = dropwise_threshold_of(run->draw, keep, a->equal + w);
+        run->draw->generator->draw(&run->schedule, low, n_words, &t);
+        uint8_t bits[8 * STEP_WORDS];
+        for (size_t i = 0; i < (len + 63) / 64; i++)
+            store_le64(bits + 8 * i, draw_bits_at(keep, n_words, i, skip));
+        run->kernels.scale_kept(bits, len, x, y, run->factor);
+        x += len * run->element_bytes;
+        y += len * run->element_bytes;
     }
-    uint8_t bits[8 * CHUNK_WORDS];
-    for (size_t i = 0; i < (n + 63) / 64; i++)
-        store_le64(bits + 8 * i, draw_bits_at(a->keep + w, n_words, i, skip));
-    run->kernels.scale_kept(bits, n, x, y, run->factor);
 }
 
 /* Draws and scales whole words by the fused kernel; the result is how many of them. */
@@ -146,8 +153,7 @@ static size_t by_kernel(forward_run *run, answers *a, bool keeps, size_t w, uint
                         const uint8_t *x, uint8_t *y)
 {
     const uint32_t low = prepare(run, first);
-    const dropwise_threshold t =
-        dropwise_threshold_of(run->draw, keeps ? a->keep + w : NULL, a->equal + w);
+    const dropwise_threshold t = dropwise_threshold_of(run->draw, keeps ? a->keep + w : NULL, a->equal + w);
     const dropwise_elements elements = {x, y, run->factor};
     return run->kernels.forward(&run->schedule, low, before_wrap(low, n_words), &t, &elements);
 }

@@ -60,6 +60,7 @@ static const dropwise_generator *generator_of(const dropwise_kernels *kernels, u
 draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask)
 {
     return (draw_plan){
+        .kernels = kernels,
         .generator = generator_of(kernels, mask->generator),
         .key = {{(uint32_t)mask->seed, (uint32_t)(mask->seed >> 32), 0, 0},
                 {(uint32_t)mask->stream, (uint32_t)(mask->stream >> 32)}},

@@ -43,6 +43,7 @@ static inline double dropwise_keep_probability(const dropwise_mask *mask)
 
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
+    const dropwise_kernels *kernels;
     const dropwise_generator *generator;
     dropwise_key key;
     uint64_t keep_threshold;

@@ -18,8 +18,7 @@ size_t dropwise_settle_ties(const draw_plan *plan, tie_list *ties)
     plan->generator->generate_at(&plan->key, counters, n_blocks, blocks);
     size_t n_dropped = 0;
     for (size_t t = 0; t < count; t++) { /* without a branch, which would be mispredicted */
-        const uint32_t word =
-            load_le32(blocks + t * STREAM_BLOCK_BYTES + stream_tie_byte(ties->element[t]));
+        const uint32_t word = load_le32(blocks + t * STREAM_BLOCK_BYTES + stream_tie_byte(ties->element[t]));
         ties->place[n_dropped] = ties->place[t];
         n_dropped += word >= threshold;
     }

@@ -34,6 +34,7 @@
 /* ---- Bits ---- */
 
 #include "kernels/bits/erode.inc.h"
+#include "kernels/bits/threshold.inc.h"
 
 /* ---- Reals: what is computed, in f32 and in f64. Narrower elements go through f32. ---- */
 

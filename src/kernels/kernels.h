@@ -48,6 +48,9 @@ typedef struct dropwise_threshold {
 typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                               const dropwise_threshold *threshold);
 
+/* The answers for bytes that were drawn already, 64 for each word. */
+typedef void dropwise_threshold_fn(const void *bytes, size_t n_words, const dropwise_threshold *threshold);
+
 /* 64 elements for each word; x, y and scale are as for scale_kept. */
 typedef struct dropwise_elements {
     const void *x;

@@ -109,6 +109,7 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     bit_source_init(&c->source, &c->draw);
     c->row_length = view->size[view->rank - 1];
     c->n_rows = 1;
+    c->strip_row = c->strip_end = 0;
     c->run_length = c->row_length;
     for (uint32_t d = view->rank - 1; d-- > 0;) {
         if (c->run_length == c->row_length * c->n_rows && (uint64_t)view->mask_stride[d] == c->run_length)
@@ -182,6 +183,24 @@ bool dropwise_next_row(const row_call *c, row *r)
     return false;
 }
 
+/* Bits of a short row that no other one follows in the mask, by a strip of it and of rows after it. */
+static const uint8_t *strip_bits(row_call *c, const row *r, uint64_t column, size_t n, uint8_t *buffer)
+{
+    const uint32_t across = c->view->rank - 2;
+    const size_t length = (size_t)c->row_length;
+    if (r->number < c->strip_row || r->number >= c->strip_end) {
+        const size_t rows = min_size(dropwise_strip_rows(length), c->view->size[across] - r->at[across]);
+        dropwise_draw_strip(&c->draw, r->index, c->view->mask_stride[across], rows, length, c->strip);
+        c->strip_row = r->number;
+        c->strip_end = r->number + rows;
+    }
+    const uint8_t *bits = c->strip + (size_t)(r->number - c->strip_row) * dropwise_strip_step(length);
+    if (column % 8 == 0)
+        return bits + column / 8;
+    copy_bits(bits, (size_t)column, n, buffer);
+    return buffer;
+}
+
 const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
                                    uint8_t *buffer)
 {
@@ -208,6 +227,8 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
         fill_bits(buffer, n, bit);
         return buffer;
     }
+    if (step == 1 && c->run_length == c->row_length && c->row_length <= STRIP_ROW && view->rank > 1)
+        return strip_bits(c, r, column, n, buffer);
     const uint64_t run_left = c->run_length - (r->into_run + column);
     return dropwise_bits_get(&c->source, index, step, n, whole && step == 1 ? run_left : n, buffer);
 }

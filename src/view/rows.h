@@ -12,6 +12,7 @@
 #include "apply/stored.h"
 #include "base/min.h"
 #include "draw/bit_source.h"
+#include "draw/strip.h"
 
 enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
 
@@ -40,6 +41,8 @@ typedef struct row_call {
     bool nontemporal; /* and are apart from the inputs     */
     stored_mask stored;
     uint64_t row_length, n_rows;
+    uint64_t strip_row, strip_end; /* numbers of the rows whose bits are in the strip; none if they are one */
+    uint8_t strip[STRIP_BYTES];
 } row_call;
 
 /* Where a row lies. */

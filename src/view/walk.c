@@ -4,7 +4,9 @@
 
 #include "base/bits.h"
 #include "base/min.h"
+#include "apply/forward.h"
 #include "draw/bit_source.h"
+#include "draw/strip.h"
 #include "view/stored_shape.h"
 
 /* A call on a view, in the order of the walk: axes along which the mask changes, and axes that share it. */
@@ -230,6 +232,38 @@ static void run_piece(const view_walk *walk, bit_source *source, walk_place row_
     apply_piece(walk, bits, n, piece);
 }
 
+/* Rows that are short and do not follow each other in the mask: their bits are drawn a strip at a time. */
+static bool has_strips(const view_walk *walk)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1];
+    return walk->stored == NULL && walk->n_own > 1 && row->mask == 1 && row->size <= STRIP_ROW &&
+           walk->run_length == row->size;
+}
+
+static void run_strips(const view_walk *walk)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1], *across = &walk->own[walk->n_own - 2];
+    const size_t n = (size_t)row->size, step = dropwise_strip_step(n), at_once = dropwise_strip_rows(n);
+    const bool plain = walk->n_shared == 0 && is_contiguous(walk, row);
+    walk_place place = walk->start;
+    uint64_t at[DROPWISE_MAX_RANK] = {0};
+    do {
+        walk_place of_row = place;
+        for (uint64_t done = 0; done < across->size; done += at_once) {
+            uint8_t bits[STRIP_BYTES];
+            const size_t rows = min_size(at_once, across->size - done);
+            dropwise_draw_strip(walk->draw, of_row.index, across->mask, rows, n, bits);
+            for (size_t r = 0; r < rows; r++) {
+                if (plain)
+                    dropwise_apply_bits(walk->apply, bits + r * step, n, of_row.x, of_row.y);
+                else
+                    apply_piece(walk, bits + r * step, n, of_row);
+                of_row = walk_along(across, of_row, 1);
+            }
+        }
+    } while (walk->n_own > 2 && walk_next(walk->own, walk->n_own - 2, at, &place));
+}
+
 /* Row by row; rows that follow each other in the mask share what is drawn. */
 static void run_walk(const view_walk *walk)
 {
@@ -259,6 +293,7 @@ static void run_blocks(const view_walk *walk)
     const walk_axis *row = &walk->own[walk->n_own - 1], *across = &walk->own[walk->n_own - 2];
     walk_place place = walk->start;
     uint64_t at[DROPWISE_MAX_RANK] = {0};
+    const bool by_strips = walk->stored == NULL && row->mask == 1;
     bit_source source;
     bit_source_init(&source, walk->draw);
     do {
@@ -266,9 +301,16 @@ static void run_blocks(const view_walk *walk)
         for (uint64_t first = 0; first < across->size; first += BLOCK_ROWS) {
             const size_t rows = min_size(BLOCK_ROWS, across->size - first);
             for (uint64_t done = 0; done < row->size; done += BLOCK_COLUMNS) {
-                walk_place of_row = block;
+                const size_t n = min_size(BLOCK_COLUMNS, row->size - done);
+                walk_place of_row = walk_along(row, block, (int64_t)done);
+                uint8_t bits[BLOCK_ROWS * BLOCK_COLUMNS / 8];
+                if (by_strips)
+                    dropwise_draw_strip(walk->draw, of_row.index, across->mask, rows, n, bits);
                 for (size_t r = 0; r < rows; r++) {
-                    run_piece(walk, &source, of_row, done, min_size(BLOCK_COLUMNS, row->size - done), 0);
+                    if (by_strips)
+                        apply_piece(walk, bits + r * dropwise_strip_step(n), n, of_row);
+                    else
+                        run_piece(walk, &source, of_row, 0, n, 0);
                     of_row = walk_along(across, of_row, 1);
                 }
             }
@@ -277,9 +319,41 @@ static void run_blocks(const view_walk *walk)
     } while (walk->n_own > 2 && walk_next(walk->own, walk->n_own - 2, at, &place));
 }
 
-/* Rows that are contiguous in x, y and mask: the road for contiguous ranges, with its overlap of drawing and
- * memory traffic, for each. */
-static void run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, bool large)
+/* Whether rows are contiguous in x, y and mask: each could be a call of its own. */
+static bool has_plain_rows(const view_walk *walk)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1];
+    const bool bits_fit =
+        walk->stored == NULL || (walk->stored->form == DROPWISE_FORM_BITS && row->stored == 1);
+    return walk->n_shared == 0 && is_contiguous(walk, row) && row->mask == 1 && bits_fit;
+}
+
+/* Elements from which on a row is better drawn on its own than with others: by kernels that draw and scale,
+ * or by any. */
+enum { FUSED_ROW = 128, PLAIN_ROW = 4096 };
+
+/* Plain rows by one run of the kernels that draw and scale them, if there are some; false: there are none. */
+static bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype)
+{
+    const walk_axis *row = &walk->own[walk->n_own - 1];
+    const apply_plan *apply = walk->apply;
+    const fused_kernels fused = dropwise_fused_of(apply->kernels, walk->draw->generator, dtype);
+    if (walk->stored != NULL || fused.scale_kept == NULL || !apply->scales || row->size < FUSED_ROW)
+        return false;
+    walk_place place = walk->start;
+    uint64_t at[DROPWISE_MAX_RANK] = {0};
+    forward_run run;
+    forward_begin(&run, walk->draw, fused, &apply->factor, apply->element_bytes, walk->start.y);
+    do
+        dropwise_forward_range(&run, place.index, (size_t)row->size, place.x,
+                               (place.y - walk->start.y) / walk->element_bytes, NULL);
+    while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
+    dropwise_forward_end(&run);
+    return true;
+}
+
+/* Plain rows by the road for contiguous ranges, with its overlap of drawing and memory traffic, for each. */
+static void run_plain_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, bool large)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     walk_place place = walk->start;
@@ -297,17 +371,16 @@ static void run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
 
-/* Elements from which on a row is long enough for that. */
-enum { PLAIN_ROW = 4096 };
-
-/* Whether rows are long and plain enough for that. */
-static bool has_plain_rows(const view_walk *walk)
+static bool run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, bool large)
 {
-    const walk_axis *row = &walk->own[walk->n_own - 1];
-    const bool bits_fit =
-        walk->stored == NULL || (walk->stored->form == DROPWISE_FORM_BITS && row->stored == 1);
-    return walk->n_shared == 0 && is_contiguous(walk, row) && row->mask == 1 && bits_fit &&
-           (walk->n_own == 1 || row->size >= PLAIN_ROW);
+    if (!has_plain_rows(walk) || dropwise_is_constant(mask->keep_threshold))
+        return false;
+    if ((!large || walk->start.x == walk->start.y) && run_fused_rows(walk, dtype))
+        return true;
+    if (walk->n_own > 1 && walk->own[walk->n_own - 1].size < PLAIN_ROW)
+        return false;
+    run_plain_rows(walk, mask, dtype, large);
+    return true;
 }
 
 /* By the walk that fits; all but plain rows, which some calls have a faster way for. */
@@ -315,6 +388,8 @@ static void run_any(const view_walk *walk)
 {
     if (walk->n_own > 1 && walk->n_shared == 0 && !is_contiguous(walk, &walk->own[walk->n_own - 1]))
         run_blocks(walk);
+    else if (has_strips(walk))
+        run_strips(walk);
     else
         run_walk(walk);
     if (walk->apply->nontemporal)
@@ -336,9 +411,7 @@ void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *m
         .stored = mask->keep_threshold != 0 ? stored : NULL,
     };
     order_axes(&walk, view);
-    if (has_plain_rows(&walk) && !dropwise_is_constant(mask->keep_threshold))
-        run_rows(&walk, mask, dtype, large);
-    else
+    if (!run_rows(&walk, mask, dtype, large))
         run_any(&walk);
 }
 

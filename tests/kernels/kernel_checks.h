@@ -79,6 +79,7 @@ void check_scale(dropwise_scale_fn *scale, const char *name);
 void check_nonzero(dropwise_nonzero_fn *nonzero, const char *name);
 void check_clear(dropwise_clear_fn *clear, const char *name);
 void check_erode(dropwise_erode_fn *erode, const char *name);
+void check_threshold(dropwise_threshold_fn *threshold, const char *name);
 void check_count(dropwise_count_fn *count, const char *name);
 void check_widen(dropwise_widen_fn *widen, const char *name);
 void check_narrow(dropwise_narrow_fn *narrow, const char *name);

@@ -97,6 +97,25 @@ static void assert_answers(const dropwise_threshold *t, const uint8_t *bytes, si
     assert_true(guard_intact(&arenas[0]) && guard_intact(&arenas[1]));
 }
 
+void check_threshold(dropwise_threshold_fn *threshold, const char *name)
+{
+    uint8_t bytes[64 * 20];
+    for (unsigned last = 0; last < 256; last++) {
+        const size_t n = last % 20;
+        fill_noise(bytes, sizeof bytes, last);
+        uint8_t *in = guard_place(&input, 64 * n, last % 2 != 0, last % 64);
+        memcpy(in, bytes, 64 * n);
+        guard_readonly(&input, true);
+        for (int asked = 1; asked < 4; asked++) {
+            const dropwise_threshold t =
+                guarded_threshold((uint8_t)last, n, last % 2 != 0, (asked & 1) != 0, (asked & 2) != 0);
+            threshold(in, n, &t);
+            assert_answers(&t, bytes, n, name);
+        }
+        guard_readonly(&input, false);
+    }
+}
+
 static void draw_case(const dropwise_generator *generator, const char *name, uint64_t start, size_t n,
                       uint8_t last, const uint8_t *bytes, bool at_end)
 {

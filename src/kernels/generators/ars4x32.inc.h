@@ -98,6 +98,7 @@ VEC_INLINE void blocks_at_ars4x32(const schedule_ars4x32 *keys, const uint64_t *
 }
 
 #define GENERATOR ars4x32
+#define OVERLAPS_ALL
 #include "kernels/generators/generator.inc.h"
 
 #ifdef VEC_OVERLAPS

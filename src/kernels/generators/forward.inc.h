@@ -14,7 +14,8 @@ enum {
     OP_GE(WORDS) = OP_GE(BLOCKS) / 4
 };
 
-_Static_assert(OP_GE(BLOCKS) % 4 == 0 && (int)OP_GE(WORDS) <= (int)DROPWISE_BATCH_WORDS, "batches of whole words");
+_Static_assert(OP_GE(BLOCKS) % 4 == 0 && (int)OP_GE(WORDS) <= (int)DROPWISE_BATCH_WORDS,
+               "batches of whole words");
 
 /*
  * forward: the elements of a batch are scaled while the next one is drawn, by answers that stay in registers,

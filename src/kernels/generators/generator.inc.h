@@ -2,18 +2,23 @@
  * Kernels of kinds generate, generate_at, prepare, draw, forward and draw_scale for one counter-based
  * generator.
  *
- * Included once for each generator, by the file that has the generator itself, with the parameter
+ * Included once for each generator, by the file that has the generator itself, with the parameters
  *   GENERATOR  its name, in the kernels' names
+ *   OVERLAPS_ALL
+ *              defined, where all types of elements are scaled between its rounds, and not f32 alone: what
+ *              they gain has to be worth the code
  * after these inline functions and constants, in which NAME stands for it:
  *   schedule_NAME                        what is worked out once; VEC_ALIASING, as it lies in a schedule
  *   make_schedule_NAME(key, high, keys)  fills it; blocks have the high counter word `high`
  *   VECTOR_BLOCKS_NAME                   blocks of a vector: 1, 2 or a multiple of 4
  *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
- *   OVERLAPPED_F32_NAME, OVERLAPPED_NAME likewise while elements are scaled, of f32 and of other types: the
- *                                        more, the more code; they make whole words
  *   blocks_NAME(keys, low, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
- *                                        words low, low + 1, ..., overlapped with `work`, all of it
+ *                                        words low, low + 1, ..., overlapped with `work`, all of it, unless
+ *                                        that is NULL
+ *   OVERLAPPED_F32_NAME, OVERLAPPED_NAME where there is work, vectors at the same time, for f32 and, if they
+ *                                        are scaled so, other types; the more, the more code; they make whole
+ *                                        words
  *   blocks_at_NAME(keys, counters, n_vectors, out)
  *                                        n_vectors, 1 or 4, of blocks whose counters are listed
  */
@@ -136,10 +141,11 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
 }
 
 #ifdef VEC_OVERLAPS
-#define ELEMENT f64
+#define ELEMENT f32
 #include "kernels/generators/forward.inc.h"
 
-#define ELEMENT f32
+#ifdef OVERLAPS_ALL
+#define ELEMENT f64
 #include "kernels/generators/forward.inc.h"
 
 #define ELEMENT f16
@@ -148,7 +154,9 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
 #define ELEMENT bf16
 #include "kernels/generators/forward.inc.h"
 #endif
+#endif
 
+#undef OVERLAPS_ALL
 #undef WHOLE
 #undef SMALL
 #undef LARGE

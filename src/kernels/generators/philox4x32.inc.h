@@ -103,4 +103,5 @@ VEC_INLINE void OP_G(blocks_at)(const OP_G(schedule) *keys, const uint64_t *coun
 }
 
 #undef ROUNDS
+#define OVERLAPS_ALL
 #include "kernels/generators/generator.inc.h"

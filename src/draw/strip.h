@@ -1,0 +1,34 @@
+/*
+ * Strips: short rows of a mask that are apart, drawn together. A row on its own would cost a key schedule,
+ * the latency of the generator, a batch of which it needs a part, and ties that are settled alone.
+ */
+#ifndef DROPWISE_STRIP_H
+#define DROPWISE_STRIP_H
+
+#include "draw/draw.h"
+
+/* Blocks of 16 elements that are drawn together; a row of up to STRIP_ROW elements fits in wherever it
+ * begins. */
+enum { STRIP_BLOCKS = 256, STRIP_ROW = 1024, STRIP_BYTES = STRIP_BLOCKS / 2 * 8 };
+
+/* Bytes from the bits of one row to those of the next. */
+static inline size_t dropwise_strip_step(size_t n)
+{
+    return (n + 63) / 64 * 8;
+}
+
+/* How many rows of n <= STRIP_ROW elements can be drawn together wherever they begin; their bits take up to
+ * STRIP_BYTES. */
+static inline size_t dropwise_strip_rows(size_t n)
+{
+    return STRIP_BLOCKS / ((n + 15) / 16 + 1);
+}
+
+/*
+ * The bits of `rows` rows of n elements: row r begins at index first + r * stride, its bits r *
+ * dropwise_strip_step(n) bytes behind `bits`; unused ones, up to there, are anything.
+ */
+void dropwise_draw_strip(const draw_plan *plan, uint64_t first, int64_t stride, size_t rows, size_t n,
+                         uint8_t *bits);
+
+#endif
