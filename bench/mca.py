@@ -36,7 +36,8 @@ CPUS = {
 
 # What dropout in cache spends its time in.
 HOT_KINDS = {"generate", "draw"}
-HOT_NAMES = re.compile(r"(scale_kept|draw_scale_\w+)_(f32|bf16)$")
+FUSED = ("forward", "draw_scale")
+HOT_NAMES = re.compile(r"(scale_kept|forward_\w+|draw_scale_\w+)_(f32|bf16)$")
 
 ITERATIONS = 200
 
@@ -55,8 +56,9 @@ def read_kernels(regex):
     generators = re.findall(r"^DROPWISE_GENERATOR\w*\(\w+, (\w+),", of_generators, re.M)
     kinds = ("generate", "generate_at", "prepare", "draw")
     rows = [(kind, f"{kind}_{name}") for name in generators for kind in kinds]
-    rows += [("draw_scale", f"draw_scale_{name}_{dtype}")
-             for name in generators for dtype in ("f64", "f32", "f16", "bf16")]
+    rows += re.findall(r"^DROPWISE_FUSED\((\w+), \w+, \w+, (\w+),", of_generators, re.M)
+    rows += [(kind, f"{kind}_ars4x32_{dtype}")
+             for kind in FUSED for dtype in ("f64", "f32", "f16", "bf16")]
     rows += re.findall(r"^DROPWISE_(?:MATH_)?KERNEL\((\w+), (\w+),", text, re.M)
     rows += sorted({(kind, f"{kind}_{name}")
                     for kind, name in re.findall(r"\b(widen|narrow)_(\w+)[,)]", of_dtypes)})
@@ -118,7 +120,7 @@ def inner_loops(functions, name):
         loops += find_loops(functions[current])
         starts = {body[0][0]: other for other, body in functions.items() if body}
         names += [starts[target_of(operands)] for _, mnemonic, operands in functions[current]
-                  if is_call(mnemonic) and target_of(operands) in starts]
+                  if (is_call(mnemonic) or mnemonic in ("jmp", "b")) and target_of(operands) in starts]
     return [loop for loop in loops if not any(is_call(mnemonic) for _, mnemonic, _ in loop)]
 
 
@@ -250,7 +252,7 @@ def main():
             for kind, name in kernels:
                 if tier.startswith("ars") != ("_ars4x32" in name):
                     continue
-                if kind == "draw_scale" and name not in functions: # not every tier has it
+                if kind in FUSED and name not in functions: # not every tier has them
                     continue
                 loops = [(*elements_of(kind, name, loop, is_arm), loop)
                          for loop in inner_loops(functions, name)]
