@@ -189,6 +189,8 @@ def elements_of(kind, name, loop, is_arm):
     stored = max(streams.values(), default=0)
     if kind.startswith("generate"):
         return sum(streams.values()), spilled # pieces of one stream, addressed by several registers
+    if kind == "draw":
+        return sum(streams.values()) * 8 // 2, spilled # two bits of each
     if kind == "widen":
         return stored // 4, spilled
     width = re.search(r"_b?f?(64|32|16|8)(_e\dm\d(_sat)?)?$", name)

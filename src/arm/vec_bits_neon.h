@@ -233,42 +233,6 @@ static inline void store_u16(uint8_t *p, vec_b32 v)
     vst1_u8(p, vreinterpret_u8_u16(vmovn_u32(v)));
 }
 
-#define masked_b8 masked_b8
-static inline vec_b8 masked_b8(vec_b8 v, const mask64 *mask, unsigned lane)
-{
-    return vandq_u8(v, mask->bytes[lane / 16]);
-}
-
-/* Eight answers: a byte of 255 is -1, and so is what it is widened to. */
-static inline int16x8_t answers_b16(const mask64 *mask, unsigned lane)
-{
-    const int8x16_t bytes = vreinterpretq_s8_u8(mask->bytes[lane / 16]);
-    return lane % 16 == 0 ? vmovl_s8(vget_low_s8(bytes)) : vmovl_high_s8(bytes);
-}
-
-static inline int32x4_t answers_b32(const mask64 *mask, unsigned lane)
-{
-    const int16x8_t answers = answers_b16(mask, lane / 8 * 8);
-    return lane % 8 == 0 ? vmovl_s16(vget_low_s16(answers)) : vmovl_high_s16(answers);
-}
-
-static inline vec_b16 masked_b16(vec_b16 v, const mask64 *mask, unsigned lane)
-{
-    return vandq_u16(v, vreinterpretq_u16_s16(answers_b16(mask, lane)));
-}
-
-static inline vec_b32 masked_b32(vec_b32 v, const mask64 *mask, unsigned lane)
-{
-    return vandq_u32(v, vreinterpretq_u32_s32(answers_b32(mask, lane)));
-}
-
-static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
-{
-    const int32x4_t answers = answers_b32(mask, lane / 4 * 4);
-    const int64x2_t kept = lane % 4 == 0 ? vmovl_s32(vget_low_s32(answers)) : vmovl_high_s32(answers);
-    return vandq_u64(v, vreinterpretq_u64_s64(kept));
-}
-
 #include "kernels/vec/generic_bits.h"
 
 #endif

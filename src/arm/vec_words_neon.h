@@ -90,35 +90,6 @@ static inline uint64_t bits64_equal(const uint8_t *p, uint8_t t)
                      vceqq_u8(vld1q_u8(p + 32), vt), vceqq_u8(vld1q_u8(p + 48), vt));
 }
 
-/* Bytes of 0 or 255, which are widened to lanes. */
-#define mask64 mask64
-typedef struct mask64 {
-    uint8x16_t bytes[4];
-} mask64;
-
-static inline mask64 mask64_of(uint64_t bits)
-{
-    const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
-    const uint8x16_t all = vreinterpretq_u8_u64(vdupq_n_u64(bits));
-    const uint8x16_t byte_of_lane = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
-    mask64 mask;
-    VEC_UNROLL
-    for (unsigned i = 0; i < 4; i++) {
-        const uint8x16_t bytes = vqtbl1q_u8(all, vaddq_u8(byte_of_lane, vdupq_n_u8((uint8_t)(2 * i))));
-        mask.bytes[i] = vtstq_u8(bytes, place);
-    }
-    return mask;
-}
-
-static inline mask64 mask64_at_most(const uint8_t *p, uint8_t t)
-{
-    mask64 mask;
-    VEC_UNROLL
-    for (unsigned i = 0; i < 4; i++)
-        mask.bytes[i] = vcleq_u8(vld1q_u8(p + 16 * i), vdupq_n_u8(t));
-    return mask;
-}
-
 #include "kernels/vec/generic_words.h"
 
 #endif

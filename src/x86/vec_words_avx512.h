@@ -10,7 +10,7 @@
 #include "kernels/vec/vec.h"
 
 typedef __m512i vword;
-enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 4 };
+enum { VWORD_LANES = 8, VWORD_UNROLL = 4, VWORD_OVERLAPPED = 3 };
 
 static inline vword vword_set1(uint32_t u)
 {
