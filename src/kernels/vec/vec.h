@@ -163,9 +163,10 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 
 /*
  * How many bytes ahead lines are prefetched: those that are read of L2, which memory takes a while to fill;
- * those that are written of L1, so that stores do not wait.
+ * those that are written of L1, so that stores do not wait. Between 4 and 32 KiB ahead reads differ by a
+ * few per cent; multiples of 4 KiB are behind the others.
  */
-enum { PREFETCH_READ = 4096, PREFETCH_WRITE = 1024 };
+enum { PREFETCH_READ = 6144, PREFETCH_WRITE = 1024 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define VEC_SANITIZED
