@@ -5,6 +5,8 @@
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
  *   forward_<generator>/f32/...       by the other generators
+ *   small_caches/f32/<isa>/p:0.1/bytes:N, small_caches_read/...
+ *                                     forward as on a CPU of the smallest caches, and y read after it
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
  *   spatial_nchw/..., spatial_nhwc/..., locked/..., rows/..., transposed/...
  *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
@@ -46,7 +48,8 @@
  * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked
  * (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy
  * (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by the library,
- * then a product), numpy (likewise, drawn as with NumPy).
+ * then a product), numpy (likewise, drawn as with NumPy). For small_caches: endless (the same as if they
+ * were endless), ordinary and stream (y = s * x by these stores).
  */
 #include "peers.h"
 
@@ -116,6 +119,8 @@ void add_tier(dropwise_isa isa)
     }
     add_interop(isa);
     add_kernels(kernels);
+    for (size_t bytes = 256 * kKiB; bytes <= 128 * kMiB; bytes *= 2)
+        add_caches(isa, bytes);
 }
 
 } // namespace

@@ -83,6 +83,62 @@ void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes
                  isa, n, n / 8, [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
 }
 
+extern "C" {
+void bench_take_caches_for(size_t bytes);
+void bench_ask_for_caches(void);
+}
+
+/*
+ * Where prefetches and stores past the caches begin to pay: forward as if the caches were small (prefetches
+ * from 256 KiB on, stores past the caches from 4 MiB on) beside endless ones (prefetches from 4 MiB on) and
+ * y = s * x; by itself, and with a loop behind it that reads y, as the next layer does.
+ */
+void add_caches(dropwise_isa isa, size_t bytes)
+{
+    const size_t n = bytes / 4;
+    const dropwise_mask mask = make_mask(0.1);
+    const dropwise_kernels *kernels = dropwise_kernels_get(isa);
+    const auto read = [=] {
+        typedef uint64_t Vector __attribute__((vector_size(64)));
+        Vector seen = {0};
+        for (size_t i = 0; i + 16 <= n; i += 16) {
+            Vector line;
+            std::memcpy(&line, buffers().y + i, sizeof line);
+            seen ^= line;
+        }
+        benchmark::DoNotOptimize(seen);
+    };
+    for (const bool reads : {false, true}) {
+        const auto then = [=](const Work &work) -> Work {
+            return [=] {
+                work();
+                if (reads)
+                    read();
+            };
+        };
+        const auto taken_for = [=](size_t cached) {
+            return then([=] {
+                bench_take_caches_for(cached);
+                dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr);
+                bench_ask_for_caches();
+            });
+        };
+        std::vector<Reference> references = {{"endless", {taken_for(SIZE_MAX)}}};
+        for (const bool streams : {false, true}) {
+            const Reference scale = scale_by(kernels, bytes, streams);
+            references.push_back({scale.name, {then(scale.alternatives[0])}});
+        }
+        const Work small = taken_for(1);
+        add_call((reads ? "small_caches_read" : "small_caches") + call_suffix(kDtypes[0], isa, 0.1, bytes),
+                 isa, n, 2 * bytes,
+                 [=] {
+                     small();
+                     return DROPWISE_OK;
+                 },
+                 references);
+    }
+}
+
 void add_generators(dropwise_isa isa, double p, size_t bytes)
 {
     const Dtype &dtype = kDtypes[0];

@@ -95,6 +95,9 @@ void add_conversions(dropwise_isa isa, size_t bytes);
 void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_dropconnect(dropwise_isa isa, double p, size_t bytes);
 
+/* The same by a library that takes the caches for small ones, beside one that takes them for endless. */
+void add_caches(dropwise_isa isa, size_t bytes);
+
 /* A tensor split over threads. */
 void add_threads(dropwise_isa isa, size_t bytes);
 
@@ -106,6 +109,7 @@ void add_inlined(double p, size_t bytes);
 /* The same as references of other rows. */
 Reference memcpy_reference(size_t bytes);
 Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
+Reference scale_by(const dropwise_kernels *kernels, size_t bytes, bool streams);
 Reference inlined_reference(double p, size_t bytes);
 
 /* Usual steps, of f32. */
