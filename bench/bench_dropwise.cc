@@ -5,6 +5,13 @@
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
  *                                     written too), backward_bits (from stored bits), forward_inplace
  *   forward_<generator>/f32/...       by the other generators
+ *   tile_64/f32/<isa>/p:0.1/bytes:N, tile_128/..., tile_64_packed/...
+ *                                     a tile of a 4,096 x 4,096 matrix, where it lies or in its own buffers
+ *   rows_77/..., row_calls_77/...     128 rows of 77 elements with gaps, by a view and by a call for each;
+ *                                     also of 64, 512 and 768
+ *   residual_768/bf16/...             residual + dropout(x + bias), 128 rows of 768
+ *   small_caches/f32/<isa>/p:0.1/bytes:N, small_caches_read/...
+ *                                     forward as on a CPU of the smallest caches, and y read after it
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
  *   spatial_nchw/..., spatial_nhwc/..., locked/..., rows/..., transposed/...
  *                                     views of a tensor of N bytes: feature maps of 32 x 32 in both layouts,
@@ -39,14 +46,17 @@
  *
  * bytes_per_second counts what is read and written, items_per_second elements. A counter to_<reference> is
  * the row's time over that of a reference, both sampled in turn: memcpy and scale (y = s * x, the better of
- * ordinary and streaming stores) of the same size, inlined (the better scalar loop), one_thread; in rows of
+ * ordinary and streaming stores) of the same size, inlined (the better scalar loop, compiled for the tier),
+ * one_thread; of tiles, rows and residual_768 loop (y = s * x so walked; residual + s * (x + bias)) and
+ * contiguous (a call on as many elements that follow each other); in rows of
  * peers, our tiers doing the same; in rows of other systems' masks random123, the same amount of random
  * numbers by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in
  * usual steps: passes over memory with the functions of the C library; of DropBlock seeds as floats and the
  * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked
  * (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy
  * (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by the library,
- * then a product), numpy (likewise, drawn as with NumPy).
+ * then a product), numpy (likewise, drawn as with NumPy). For small_caches: endless (the same as if they
+ * were endless), ordinary and stream (y = s * x by these stores).
  */
 #include "peers.h"
 
@@ -57,6 +67,10 @@ constexpr double kProbabilities[] = {0.1, 0.5};
 /* 1, 16, 64, 256 and 1,024 elements of f32, then 16 KiB to 256 MiB by fours. */
 const size_t kSizes[] = {4,          64,   256,      kKiB,      kSmallBytes, 16 * kKiB, 64 * kKiB,
                          256 * kKiB, kMiB, 4 * kMiB, 16 * kMiB, 64 * kMiB,   256 * kMiB};
+
+/* Between them, for the picture that shows cliffs; 2 MiB for the generators in cache, too. */
+const size_t kMoreSizes[] = {2 * kKiB, 8 * kKiB, 32 * kKiB, 128 * kKiB, 512 * kKiB,
+                             2 * kMiB, 8 * kMiB, 32 * kMiB, 128 * kMiB};
 
 /* All rows of one size stand together, so that what is compared is measured within moments. */
 void add_all(size_t bytes)
@@ -104,6 +118,27 @@ void add_all(size_t bytes)
     }
 }
 
+void add_forward_alone(size_t bytes)
+{
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        const bool is_in_tables = bytes == 2 * kMiB;
+        if (dropwise_kernels_get(isa) == nullptr || (isa == DROPWISE_ISA_SCALAR && !is_in_tables))
+            continue;
+        for (double p : kProbabilities) {
+            add_forward(isa, p, bytes);
+            if (is_in_tables)
+                add_generators(isa, p, bytes);
+        }
+    }
+#ifdef BENCH_HAVE_LIBXSMM
+    for (double p : kProbabilities)
+        if (bytes == 2 * kMiB) {
+            add_libxsmm(p, bytes);
+            add_libxsmm_tiles(p);
+        }
+#endif
+}
+
 void add_tier(dropwise_isa isa)
 {
     const std::string isa_name = dropwise_isa_name(isa);
@@ -114,8 +149,12 @@ void add_tier(dropwise_isa isa)
         add_missing("tier/" + isa_name, "not usable on this machine");
         return;
     }
+    for (double p : kProbabilities)
+        add_engine_calls(isa, p);
     add_interop(isa);
     add_kernels(kernels);
+    for (size_t bytes = 256 * kKiB; bytes <= 128 * kMiB; bytes *= 2)
+        add_caches(isa, bytes);
 }
 
 } // namespace
@@ -124,6 +163,8 @@ int main(int argc, char **argv)
 {
     for (size_t bytes : kSizes)
         add_all(bytes);
+    for (size_t bytes : kMoreSizes)
+        add_forward_alone(bytes);
     add_random123_generators();
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);

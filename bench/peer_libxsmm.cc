@@ -25,7 +25,9 @@ struct Kernel {
     float p = 0;
     unsigned *state = nullptr;
 
-    std::string compile(const Target &target, libxsmm_datatype datatype, double p_drop, size_t n, bool bits)
+    /* m rows of so many elements that follow each other, `stride` elements apart. */
+    std::string compile(const Target &target, libxsmm_datatype datatype, double p_drop, size_t row, size_t m,
+                        size_t stride, bool bits)
     {
         if (state != nullptr)
             libxsmm_rng_destroy_extstate(state);
@@ -35,9 +37,9 @@ struct Kernel {
             libxsmm_set_target_arch(target.arch);
         state = libxsmm_rng_create_extstate(555);
         p = static_cast<float>(p_drop);
-        const auto length = static_cast<libxsmm_blasint>(n);
+        const auto length = static_cast<libxsmm_blasint>(row), apart = static_cast<libxsmm_blasint>(stride);
         const libxsmm_meltw_unary_shape shape = libxsmm_create_meltw_unary_shape(
-            length, 1, length, length, datatype, datatype, LIBXSMM_DATATYPE_F32);
+            length, static_cast<libxsmm_blasint>(m), apart, apart, datatype, datatype, LIBXSMM_DATATYPE_F32);
         run = libxsmm_dispatch_meltw_unary(LIBXSMM_MELTW_TYPE_UNARY_DROPOUT, shape,
                                            bits ? LIBXSMM_MELTW_FLAG_UNARY_BITMASK_2BYTEMULT
                                                 : LIBXSMM_MELTW_FLAG_UNARY_NONE);
@@ -84,8 +86,32 @@ void add_libxsmm(double p, size_t bytes)
                 add_peer(
                     peer_row(operation, target.name, p, bytes), dtype, p, bytes, bits, [=] { forward(bits); },
                     all_generators(target.isa),
-                    [=] { return kernel().compile(target, datatype, p, n, bits); });
+                    [=] { return kernel().compile(target, datatype, p, n, 1, n, bits); });
             }
+        }
+    }
+}
+
+void add_libxsmm_tiles(double p)
+{
+    constexpr size_t kMatrix = 4096;
+    for (const Target &target : kTargets) {
+        if (dropwise_isa_check(target.isa) != DROPWISE_OK)
+            continue;
+        for (size_t side : {64, 128}) {
+            const auto prepare = [=] {
+                const std::string wrong =
+                    kernel().compile(target, LIBXSMM_DATATYPE_F32, p, side, side, kMatrix, false);
+                if (!wrong.empty())
+                    return wrong;
+                std::memset(buffers().y, 0xFF, side * sizeof(float));
+                forward(false);
+                return check_dropout(kDtypes[0], p, side); /* of one row: the next one lies apart */
+            };
+            add_row(
+                peer_row("tile_" + std::to_string(side) + "/f32", target.name, p, 4 * side * side),
+                side * side, 8 * side * side, [] { forward(false); }, {tile_reference(target.isa, p, side)},
+                prepare);
         }
     }
 }

@@ -17,7 +17,8 @@ float as_float(const Dtype &dtype, const float *x, size_t i)
     return value;
 }
 
-/* Whether y is dropout of x: as many kept as p says, and each of those scaled. */
+} // namespace
+
 std::string check_dropout(const Dtype &dtype, double p, size_t n)
 {
     const double rounding = dtype.number == DROPWISE_F32 ? 1e-6 : 1.0 / 256;
@@ -36,6 +37,8 @@ std::string check_dropout(const Dtype &dtype, double p, size_t n)
         return "kept " + std::to_string(kept) + " of " + std::to_string(seen);
     return "";
 }
+
+namespace {
 
 Reference our_reference(const Ours &ours, const Dtype &dtype, double p, size_t bytes, bool bits)
 {

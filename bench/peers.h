@@ -12,6 +12,7 @@ void add_peers(double p, size_t bytes);
 void add_missing_peers();
 
 void add_libxsmm(double p, size_t bytes);
+void add_libxsmm_tiles(double p);
 void add_onednn(double p, size_t bytes);
 void add_pytorch(double p, size_t bytes);
 void add_random123(double p, size_t bytes);
@@ -35,6 +36,9 @@ struct Ours {
 void add_peer(
     const std::string &name, const Dtype &dtype, double p, size_t bytes, bool bits, Work work,
     std::vector<Ours> ours, std::function<std::string()> prepare = [] { return std::string(); });
+
+/* What is wrong where the first n elements of y are not dropout of x: as many kept as p says, all scaled. */
+std::string check_dropout(const Dtype &dtype, double p, size_t n);
 
 /* The default generator on all vector tiers that this machine can run; all generators on one of them. */
 std::vector<Ours> vector_tiers();

@@ -1,4 +1,5 @@
-# Draws the data that report.py wrote to a folder, sizes.tsv and generators.tsv, as pictures beside them:
+# Draws the data that report.py wrote to a folder, sizes.tsv, relative.tsv and generators.tsv, as pictures
+# beside them:
 #   gnuplot -e "folder='FOLDER'; about='CPU, compiler, date'" plot.gnuplot
 set datafile separator "\t"
 set datafile missing "?"
@@ -49,3 +50,21 @@ plot sizes using 1:2 with filledcurves y1=0.01 fc rgb "#e8e8e8" title columnhead
          title columnheader(i), \
      for [i=tiers + 3:columns] sizes using 1:i with linespoints lc rgb other[(i - tiers - 3) % 8 + 1] lw 1.8 \
          dt 2 pt 7 ps 0.6 title columnheader(i)
+
+# Relative to y = s * x: a colour for each tier, a dash for each p. Where y = s * x leaves a cache, curves fall;
+# where they rise, there is a cliff of ours.
+relative = folder . "/relative.tsv"
+stats relative using 1 skip 1 nooutput
+vectors = (STATS_columns - 1) / 2
+set output folder . "/relative.png"
+set title "f32 dropout: time relative to y = s*x, the better of ordinary and streaming stores\n" . about font ",14" noenhanced
+set autoscale yfixmax
+set yrange [0.8:*]
+set ylabel "times as long, logarithmic"
+set ytics (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)
+set xrange [1024:134217728]
+set xtics ("1 KiB" 1024, "4 KiB" 4096, "16 KiB" 16384, "64 KiB" 65536, "256 KiB" 262144, "1 MiB" 1048576, \
+           "4 MiB" 4194304, "16 MiB" 16777216, "128 MiB" 134217728) rotate by -30
+set key inside right top
+plot for [i=2:2 * vectors + 1] relative using 1:i with linespoints lc rgb colour[i / 2 + 4 - vectors] lw 3 \
+         dt 1 + i % 2 pt 7 ps 0.8 title columnheader(i)

@@ -47,15 +47,34 @@ std::vector<Reference> memory_references(const Dtype &dtype, dropwise_isa isa, s
     return references;
 }
 
-/* Small tensors are compared with a loop without a call. */
+/* Small tensors are compared with a loop without a call, too. */
 std::vector<Reference> references_of(const Operation &operation, const Dtype &dtype, dropwise_isa isa,
                                      double p, size_t bytes)
 {
     if (bytes > kSmallBytes)
         return memory_references(dtype, isa, bytes, std::strcmp(operation.name, "forward_inplace") == 0);
     if (std::strcmp(operation.name, "forward") == 0 && dtype.number == DROPWISE_F32)
-        return {inlined_reference(p, bytes)};
+        return {inlined_reference(isa, p, bytes),
+                scale_reference(dropwise_kernels_get(isa), dtype, bytes, false)};
     return {};
+}
+
+void add_operation(const Operation &operation, const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
+{
+    const dropwise_mask mask = make_mask(p, DROPWISE_PHILOX4X32_10);
+    const size_t n = bytes / dtype.bytes;
+    /* What is computed in place again and again becomes 0 and infinity, which take no longer. */
+    const bool in_place = std::strcmp(operation.name, "forward_inplace") == 0;
+    const Work begin = [=] {
+        if (in_place)
+            std::memcpy(buffers().y, buffers().x, bytes);
+    };
+    const auto run = operation.run;
+    const auto number = dtype.number;
+    add_call(
+        operation.name + call_suffix(dtype, isa, p, bytes), isa, n,
+        2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
+        references_of(operation, dtype, isa, p, bytes), begin);
 }
 
 } // namespace
@@ -63,24 +82,73 @@ std::vector<Reference> references_of(const Operation &operation, const Dtype &dt
 void add_operations(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes)
 {
     const dropwise_mask mask = make_mask(p, DROPWISE_PHILOX4X32_10);
-    const std::string suffix = call_suffix(dtype, isa, p, bytes);
     const size_t n = bytes / dtype.bytes;
-    for (const Operation &operation : kOperations) {
-        /* What is computed in place again and again becomes 0 and infinity, which take no longer. */
-        const bool in_place = std::strcmp(operation.name, "forward_inplace") == 0;
-        const Work begin = [=] {
-            if (in_place)
-                std::memcpy(buffers().y, buffers().x, bytes);
-        };
-        const auto run = operation.run;
-        const auto number = dtype.number;
-        add_call(
-            operation.name + suffix, isa, n, 2 * bytes + (operation.moves_bits ? n / 8 : 0),
-            [=] { return run(mask, number, n); }, references_of(operation, dtype, isa, p, bytes), begin);
-    }
+    for (const Operation &operation : kOperations)
+        add_operation(operation, dtype, isa, p, bytes);
     if (dtype.number == DROPWISE_F32)
         add_call(std::string("bits/") + dropwise_isa_name(isa) + probability_suffix(p) + bytes_suffix(bytes),
                  isa, n, n / 8, [=] { return dropwise_draw_bits(&mask, kFirst, n, buffers().bits); });
+}
+
+void add_forward(dropwise_isa isa, double p, size_t bytes)
+{
+    add_operation(kOperations[0], kDtypes[0], isa, p, bytes);
+}
+
+extern "C" {
+void bench_take_caches_for(size_t bytes);
+void bench_ask_for_caches(void);
+}
+
+/*
+ * Where prefetches and stores past the caches begin to pay: forward as if the caches were small (prefetches
+ * from 256 KiB on, stores past the caches from 4 MiB on) beside endless ones (prefetches from 4 MiB on) and
+ * y = s * x; by itself, and with a loop behind it that reads y, as the next layer does.
+ */
+void add_caches(dropwise_isa isa, size_t bytes)
+{
+    const size_t n = bytes / 4;
+    const dropwise_mask mask = make_mask(0.1);
+    const dropwise_kernels *kernels = dropwise_kernels_get(isa);
+    const auto read = [=] {
+        typedef uint64_t Vector __attribute__((vector_size(64)));
+        Vector seen = {0};
+        for (size_t i = 0; i + 16 <= n; i += 16) {
+            Vector line;
+            std::memcpy(&line, buffers().y + i, sizeof line);
+            seen ^= line;
+        }
+        benchmark::DoNotOptimize(seen);
+    };
+    for (const bool reads : {false, true}) {
+        const auto then = [=](const Work &work) -> Work {
+            return [=] {
+                work();
+                if (reads)
+                    read();
+            };
+        };
+        const auto taken_for = [=](size_t cached) {
+            return then([=] {
+                bench_take_caches_for(cached);
+                dropwise_forward_f32(&mask, kFirst, n, buffers().x, buffers().y, nullptr);
+                bench_ask_for_caches();
+            });
+        };
+        std::vector<Reference> references = {{"endless", {taken_for(SIZE_MAX)}}};
+        for (const bool streams : {false, true}) {
+            const Reference scale = scale_by(kernels, bytes, streams);
+            references.push_back({scale.name, {then(scale.alternatives[0])}});
+        }
+        const Work small = taken_for(1);
+        add_call((reads ? "small_caches_read" : "small_caches") + call_suffix(kDtypes[0], isa, 0.1, bytes),
+                 isa, n, 2 * bytes,
+                 [=] {
+                     small();
+                     return DROPWISE_OK;
+                 },
+                 references);
+    }
 }
 
 void add_generators(dropwise_isa isa, double p, size_t bytes)

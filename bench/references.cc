@@ -71,6 +71,13 @@ Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, s
     return {"scale", {[=] { ordinary(bytes / dtype.bytes, buffers().y, buffers().y, factor); }}};
 }
 
+/* y = s * x in f32 by one kind of stores. */
+Reference scale_by(const dropwise_kernels *kernels, size_t bytes, bool streams)
+{
+    const auto works = scale_works(kernels, kDtypes[0], bytes);
+    return {streams ? "stream" : "ordinary", {streams ? works.second : works.first}};
+}
+
 /* The sum that the fused residual step contains. */
 Reference sum_reference(size_t bytes)
 {

@@ -2,9 +2,9 @@
 """Makes Markdown of the benchmark's JSON, a section for each table, and the data of its pictures:
 report.py FILE.json [FOLDER]
 
-Each figure is the median over the repetitions of one run; each ratio the median of ratios whose two times
-were sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv and generators.tsv for plot.gnuplot
-are written there.
+Each figure is the median over the repetitions of one run; each ratio that of the shortest of times that were
+sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv, relative.tsv and generators.tsv for
+plot.gnuplot are written there.
 """
 import collections
 import json
@@ -14,7 +14,8 @@ import re
 import sys
 
 KIB, MIB = 1 << 10, 1 << 20
-SIZES = [16 * KIB, 256 * KIB, MIB, 64 * MIB, 256 * MIB]
+SIZES = [16 * KIB, 256 * KIB, MIB, 2 * MIB, 64 * MIB, 256 * MIB]
+IN_CACHE = [16 * KIB, 256 * KIB, MIB, 2 * MIB]
 TIERS = ["scalar", "neon", "rvv", "avx2", "avx512"]
 WIDTHS = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2}
 
@@ -146,7 +147,7 @@ def print_generators_beside_libxsmm(run):
     rows = []
     for tier in run.tiers:
         for p in ("0.1", "0.5"):
-            for size in (16 * KIB, 256 * KIB, MIB):
+            for size in IN_CACHE:
                 name = f"forward/f32/libxsmm-{tier}/p:{p}/bytes:{size}"
                 rows.append([tier, p, size_name(size), per_element(run.time(name), size / 4)]
                             + [inverse(run.ratio(name, tier if i == 0 else f"{tier}_{generator}"))
@@ -154,6 +155,68 @@ def print_generators_beside_libxsmm(run):
     table("Generators beside libxsmm", "f32 dropout in cache by each generator, as parts of the time that "
           "libxsmm takes with the same instructions:",
           ["tier", "p", "tensor", "libxsmm, ns/element"] + GENERATORS, rows)
+
+
+def print_in_cache(run):
+    rows = []
+    for tier in run.vector_tiers:
+        for p in ("0.1", "0.5"):
+            for size in IN_CACHE:
+                row = [tier, p, size_name(size)]
+                for generator in ("", "_philox4x32-7", "_ars4x32-7"):
+                    name = f"forward{generator}/f32/{tier}/p:{p}/bytes:{size}"
+                    row += [per_element(run.time(name), size / 4), run.ratio(name, "scale")]
+                rows.append(row)
+    table("Generators in cache", "f32 dropout by three generators, and how much longer it takes than "
+          "`y = s*x`:",
+          ["tier", "p", "tensor"] + [cell for generator in ("philox4x32-10", "philox4x32-7", "ars4x32-7")
+                                     for cell in (f"{generator}, ns/element", "to `y = s*x`")], rows)
+
+
+WALKS = [
+    ("tile of 64 x 64 in a matrix of 4,096 x 4,096", "tile_64/f32", 64 * 64),
+    ("the same in buffers of its own", "tile_64_packed/f32", 64 * 64),
+    ("tile of 128 x 128", "tile_128/f32", 128 * 128),
+    ("the same in buffers of its own", "tile_128_packed/f32", 128 * 128),
+] + [(f"128 rows of {width}, {how}", f"{row}_{width}/f32", 128 * width) for width in (64, 77, 512, 768)
+     for how, row in (("a view", "rows"), ("a call each", "row_calls"))]
+
+
+def print_walks(run):
+    rows = []
+    for title, row, elements in WALKS:
+        for tier in run.vector_tiers:
+            end = f"p:0.1/bytes:{4 * elements}"
+            name = f"{row}/{tier}/{end}"
+            rows.append([title, tier, per_element(run.time(name), elements), run.ratio(name, "loop"),
+                         run.ratio(name, "contiguous"),
+                         inverse(run.ratio(f"{row}/libxsmm-{tier}/{end}", tier))])
+    for tier in run.vector_tiers:
+        name = f"spatial_nhwc/f32/{tier}/p:0.1/bytes:{256 * KIB}"
+        rows.append(["feature maps of 32 x 32, NHWC, 256 KiB", tier, per_element(run.time(name), 64 * KIB),
+                     run.ratio(name, "scale"), None, None])
+    table("Tiles and rows", "f32, p = 0.1, in cache: beside a loop `y = s*x` over the same elements, beside "
+          "a call on as many that follow each other, and beside libxsmm, whose masks know nothing of the "
+          "matrix:",
+          ["", "tier", "ns/element", "to `y = s*x`", "to a contiguous call", "to libxsmm"], rows)
+
+
+def print_sixteen_bits(run):
+    rows = []
+    for dtype in ("bf16", "f16"):
+        for tier in run.vector_tiers:
+            for size in (16 * KIB, 256 * KIB):
+                name = f"forward/{dtype}/{tier}/p:0.1/bytes:{size}"
+                rows.append([f"{dtype} forward", tier, size_name(size), per_element(run.time(name), size / 2),
+                             "y = s*x", run.ratio(name, "scale"),
+                             inverse(run.ratio(f"forward/{dtype}/libxsmm-{tier}/p:0.1/bytes:{size}", tier))])
+    for tier in run.vector_tiers:
+        name = f"residual_768/bf16/{tier}/p:0.1/bytes:{2 * 128 * 768}"
+        rows.append(["bf16 residual + dropout(x + bias), rows of 768", tier, "192 KiB",
+                     per_element(run.time(name), 128 * 768), "a loop for residual + s * (x + bias)",
+                     run.ratio(name, "loop"), None])
+    table("16 bits in cache", "p = 0.1:",
+          ["", "tier", "tensor", "ns/element", "compared with", "ratio", "to libxsmm"], rows)
 
 
 # What is measured on tensors of 64 MiB, and the reference that it is compared with.
@@ -232,13 +295,22 @@ def print_dropconnect(run):
 def print_small(run):
     rows = []
     for n in (1, 16, 64, 256, 1024):
-        inlined = [run.time(f"forward/f32/inlined-{kind}/p:0.1/bytes:{4 * n}") for kind in ("bytes", "words")]
-        names = [f"forward/f32/{tier}/p:0.1/bytes:{4 * n}" for tier in run.tiers]
-        rows.append([str(n), min([time for time in inlined if time is not None], default=None)]
-                    + [cell for name in names for cell in (run.time(name), run.ratio(name, "inlined"))])
-    table("Small calls", "f32, p = 0.1, beside the better of two scalar loops without a call:",
+        end = f"p:0.1/bytes:{4 * n}"
+        inlined = [run.time(f"forward/f32/inlined-{kind}/{end}") for kind in ("bytes", "words")]
+        row = [str(n), min([time for time in inlined if time is not None], default=None)]
+        for tier in run.tiers:
+            name = f"forward/f32/{tier}/{end}"
+            row += [run.time(name), run.ratio(name, "inlined")]
+            if tier in run.vector_tiers:
+                libxsmm = run.ratio(f"forward/f32/libxsmm-{tier}/{end}", tier)
+                row += [run.ratio(name, "scale"), inverse(libxsmm)]
+        rows.append(row)
+    table("Small calls", "f32, p = 0.1, beside the better of two scalar loops without a call, compiled for "
+          "the tier, beside `y = s*x`, and beside libxsmm, which makes a kernel for each number of elements "
+          "before:",
           ["elements", "loop, ns"]
-          + [cell for tier in run.tiers for cell in (f"{tier}, ns", "to the loop")], rows)
+          + [cell for tier in run.tiers for cell in [f"{tier}, ns", "to the loop"]
+             + (["to `y = s*x`", "to libxsmm"] if tier in run.vector_tiers else [])], rows)
 
 
 def print_masks(run):
@@ -310,6 +382,11 @@ def write_data(run, folder):
     curves = curves_of(run)
     write_tsv(os.path.join(folder, "sizes.tsv"), ["bytes"] + [title for title, _ in curves],
               [[size] + [points.get(size, "?") for _, points in curves] for size in sorted(curves[0][1])])
+    relative = [(tier, p) for tier in run.vector_tiers for p in ("0.1", "0.5")]
+    sizes = sorted({int(name.rsplit(":", 1)[1]) for name in run.times if name.startswith("forward/f32/")})
+    write_tsv(os.path.join(folder, "relative.tsv"), ["bytes"] + [f"{tier}, p = {p}" for tier, p in relative],
+              [[size] + [run.ratio(f"forward/f32/{tier}/p:{p}/bytes:{size}", "scale") or "?"
+                         for tier, p in relative] for size in sizes if KIB <= size <= 128 * MIB])
     tiers = run.vector_tiers or run.tiers
     write_tsv(os.path.join(folder, "generators.tsv"), ["generator"] + tiers,
               [[name] + [times.get(tier, "?") for tier in tiers]
@@ -319,9 +396,9 @@ def write_data(run, folder):
 def main():
     run = Run(sys.argv[1])
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}")
-    for print_table in (print_tiers, print_peers, print_generators_beside_libxsmm, print_steps,
-                        print_variants, print_dropconnect, print_small, print_masks, print_threads,
-                        print_generators):
+    for print_table in (print_tiers, print_peers, print_in_cache, print_generators_beside_libxsmm,
+                        print_small, print_walks, print_sixteen_bits, print_steps, print_variants,
+                        print_dropconnect, print_masks, print_threads, print_generators):
         print_table(run)
     if len(sys.argv) == 3:
         write_data(run, sys.argv[2])

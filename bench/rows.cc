@@ -60,12 +60,6 @@ size_t calls_in_sample(const Work &work)
     }
 }
 
-double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
 /* Work that is sampled in turn with other work. */
 struct Sampled {
     Work work;
@@ -105,23 +99,22 @@ struct Company {
 void run_beside(benchmark::State &state, const Company &company, const std::vector<Reference> &references)
 {
     const Sampled &own = company.own;
-    std::vector<std::vector<double>> ratios(references.size());
+    double best_own = HUGE_VAL;
+    std::vector<double> best(references.size(), HUGE_VAL);
     own.warm();
     while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(own.calls))) {
-        const double time = seconds_of(own.work, own.calls) / static_cast<double>(own.calls);
+        best_own = std::min(best_own, seconds_of(own.work, own.calls) / static_cast<double>(own.calls));
         state.PauseTiming();
         for (size_t r = 0; r < references.size(); r++) {
             references[r].before();
-            double best = HUGE_VAL;
             for (const Sampled &alternative : company.others[r])
-                best = std::min(best, alternative.seconds_a_call());
-            ratios[r].push_back(time / best);
+                best[r] = std::min(best[r], alternative.seconds_a_call());
         }
         own.warm();
         state.ResumeTiming();
     }
     for (size_t r = 0; r < references.size(); r++)
-        state.counters["to_" + references[r].name] = median(ratios[r]);
+        state.counters["to_" + references[r].name] = best_own / best[r];
 }
 
 } // namespace

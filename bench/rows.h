@@ -35,7 +35,7 @@ using Work = std::function<void()>;
 
 /*
  * What a row is compared with: samples of the row and of its references are taken in turn, and the counter
- * to_<name> is the median of the ratios of the row's time to that of the fastest alternative.
+ * to_<name> is the ratio of the row's shortest time to that of the fastest alternative: noise only adds.
  */
 struct Reference {
     std::string name;
@@ -95,6 +95,15 @@ void add_conversions(dropwise_isa isa, size_t bytes);
 void add_dropblock(const Dtype &dtype, dropwise_isa isa, double p, size_t bytes);
 void add_dropconnect(dropwise_isa isa, double p, size_t bytes);
 
+/* Plain forward of f32 alone, of sizes that no other row has: for the picture over sizes. */
+void add_forward(dropwise_isa isa, double p, size_t bytes);
+
+/* Tiles, rows, a residual of bf16: engines.cc. */
+void add_engine_calls(dropwise_isa isa, double p);
+
+/* The same by a library that takes the caches for small ones, beside one that takes them for endless. */
+void add_caches(dropwise_isa isa, size_t bytes);
+
 /* A tensor split over threads. */
 void add_threads(dropwise_isa isa, size_t bytes);
 
@@ -106,7 +115,11 @@ void add_inlined(double p, size_t bytes);
 /* The same as references of other rows. */
 Reference memcpy_reference(size_t bytes);
 Reference scale_reference(const dropwise_kernels *kernels, const Dtype &dtype, size_t bytes, bool in_place);
-Reference inlined_reference(double p, size_t bytes);
+Reference scale_by(const dropwise_kernels *kernels, size_t bytes, bool streams);
+Reference inlined_reference(dropwise_isa isa, double p, size_t bytes);
+
+/* Our call on a tile where it lies in its matrix. */
+Reference tile_reference(dropwise_isa isa, double p, size_t side);
 
 /* Usual steps, of f32. */
 Reference sum_reference(size_t bytes);

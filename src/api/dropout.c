@@ -92,7 +92,7 @@ static dropwise_status check_apply(const dropwise_mask *mask, dropwise_dtype dty
 static void apply_call_of(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first, size_t n,
                           const void *x, void *y, uint8_t *drawn, const uint8_t *stored)
 {
-    const apply_call call = {mask, dtype, first, n, x, y, drawn, stored};
+    const apply_call call = {mask, dtype, first, n, x, y, drawn, stored, false};
     dropwise_apply_call(dropwise_active(), &call, dropwise_is_large(n * dropwise_dtype_bytes(dtype)));
 }
 

@@ -23,9 +23,9 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
     status = dropwise_check_view_data(view, element_bytes, x, y, &of_x, &of_y);
     if (status != DROPWISE_OK)
         return status;
-    const bool large = x != y && dropwise_is_large(of_y.to - of_y.from);
+    const uint64_t y_bytes = of_y.to - of_y.from;
     if (stored == NULL) {
-        dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, large);
+        dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, y_bytes);
         return DROPWISE_OK;
     }
     stored_mask opened;
@@ -40,7 +40,7 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
         const draw_plan draw = dropwise_draw_plan(kernels, mask);
         dropwise_draw_stored(&draw, view, &shape, &opened);
     }
-    dropwise_apply_view(kernels, mask, dtype, view, x, y, &opened, large);
+    dropwise_apply_view(kernels, mask, dtype, view, x, y, &opened, y_bytes);
     return DROPWISE_OK;
 }
 

@@ -5,12 +5,18 @@
 #include "apply/forward.h"
 #include "base/min.h"
 #include "draw/stream.h"
+#include "tiers/dispatch.h"
 
 /*
- * From this many bytes on, a result that is not computed in place is stored past the caches: it would
- * not stay in them, and a store that is not nontemporal reads its line from memory first.
+ * Where x and y fit into the caches of the CPU together, nothing is prefetched, and y stays there for whoever
+ * reads it next. Where they do not, lines are asked for ahead, and y is stored past the caches unless it is
+ * x: it would not stay in them, and a store that is not nontemporal reads its line from memory first.
+ *
+ * What the CPU says of its caches (dropwise_cached_bytes) decides beyond NEAR_LEAST bytes of y, which fit
+ * everywhere. Up to NEAR_MOST stores past the caches cost more than they save, and beyond it prefetches save
+ * more than they cost, wherever y goes. docs/design.md has the measurements.
  */
-enum { NONTEMPORAL_FROM_BYTES = 4 << 20 };
+enum { NEAR_LEAST = 256 << 10, NEAR_MOST = 4 << 20 };
 
 /*
  * Elements of a step where all stays in the cache: few enough that stores of one step drain while the next
@@ -21,9 +27,14 @@ enum { CACHED_STEP = 1024 };
 /* Elements that go through f32 at a time, in a buffer on the stack. */
 enum { WIDE = 512 };
 
+bool dropwise_is_near(uint64_t bytes)
+{
+    return bytes <= NEAR_LEAST || (bytes <= NEAR_MOST && bytes <= dropwise_cached_bytes());
+}
+
 bool dropwise_is_large(uint64_t bytes)
 {
-    return bytes >= NONTEMPORAL_FROM_BYTES;
+    return bytes >= NEAR_MOST && bytes > dropwise_cached_bytes();
 }
 
 real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
@@ -186,7 +197,8 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_
     dropwise_draw_begin(&chunk, call->first, len, bits);
     dropwise_draw_end(draw, &chunk);
 
-    const size_t step = large ? DRAW_STEP : CACHED_STEP;
+    const bool near = !large && !call->far && dropwise_is_near(n * plan->element_bytes);
+    const size_t step = near ? CACHED_STEP : DRAW_STEP;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = min_size(chunk_len, n - next);
@@ -199,7 +211,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_
             at = dropwise_draw_scaling(draw, &chunk, len, kernel, bits, &elements);
         }
         for (; at < len; at += step) {
-            if (large)
+            if (!near)
                 prefetch_ahead(call, plan->element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
             dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at),

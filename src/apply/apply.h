@@ -30,7 +30,11 @@ real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype);
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal);
 
-/* Whether a result of so many bytes, which is not computed in place, is better written past the caches. */
+/* Whether a tensor of so many bytes and its result are taken to be in the caches of this core. */
+bool dropwise_is_near(uint64_t bytes);
+
+/* Whether a result of so many bytes, which is not computed in place, is better written past the caches. It is
+ * not near then. */
 bool dropwise_is_large(uint64_t bytes);
 
 /*
@@ -60,6 +64,7 @@ typedef struct apply_call {
     uint8_t *y;
     uint8_t *drawn;        /* where to write the bits */
     const uint8_t *stored; /* the bits to use         */
+    bool far;              /* a part of a tensor that is not near */
 } apply_call;
 
 /* The call for a contiguous range; `large` as dropwise_is_large says of the whole work. */

@@ -18,3 +18,8 @@ uint64_t dropwise_cpu_detect(void)
     return neon;
 #endif
 }
+
+uint64_t dropwise_cpu_caches(void)
+{
+    return 0; /* no instruction tells that to a program */
+}

@@ -30,3 +30,8 @@ uint64_t dropwise_cpu_detect(void)
 #endif
     return 0;
 }
+
+uint64_t dropwise_cpu_caches(void)
+{
+    return 0; /* no instruction tells that to a program */
+}

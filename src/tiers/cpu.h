@@ -37,4 +37,10 @@ enum {
  */
 uint64_t dropwise_cpu_detect(void);
 
+/*
+ * Bytes that the caches of this core, and its share of those that it has with others, hold; 0 where the CPU
+ * does not tell. Pure, and as slow: dropwise_cached_bytes remembers the answer.
+ */
+uint64_t dropwise_cpu_caches(void);
+
 #endif

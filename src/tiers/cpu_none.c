@@ -5,3 +5,8 @@ uint64_t dropwise_cpu_detect(void)
 {
     return 0;
 }
+
+uint64_t dropwise_cpu_caches(void)
+{
+    return 0;
+}

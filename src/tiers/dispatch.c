@@ -147,6 +147,20 @@ const dropwise_kernels *dropwise_kernels_get(int32_t isa)
     return check_rank(rank) == DROPWISE_OK ? tiers[rank].kernels : NULL;
 }
 
+/* ---- Caches ---- */
+
+_Atomic size_t dropwise_known_cached_bytes;
+
+size_t dropwise_ask_cached_bytes(void)
+{
+    /* Of CPUs that do not tell: what a core of a server has at least, with its share of what is shared. */
+    enum { UNTOLD = 2 << 20 };
+    const uint64_t told = dropwise_cpu_caches();
+    const size_t each = (size_t)(told != 0 ? told : UNTOLD) / 2;
+    atomic_store_explicit(&dropwise_known_cached_bytes, each, memory_order_relaxed);
+    return each;
+}
+
 /* ---- ARS ---- */
 
 /*

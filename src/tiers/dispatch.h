@@ -8,9 +8,9 @@
 #include "dropwise.h"
 #include "kernels/kernels.h"
 
-/* All that the library can write, besides the reason, what the CPU has and the table of ARS of each tier: the
- * constant table of a tier, or NULL before the first use. A call loads it once, as another thread may choose
- * another tier meanwhile. */
+/* All that the library can write, besides the reason, what the CPU has, the table of ARS of each tier and the
+ * size of the caches: the constant table of a tier, or NULL before the first use. A call loads it once, as
+ * another thread may choose another tier meanwhile. */
 extern _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
 /* Chooses as at load time and publishes the choice. Pure up to the environment, so threads that come here
@@ -21,6 +21,20 @@ static inline const dropwise_kernels *dropwise_active(void)
 {
     const dropwise_kernels *kernels = atomic_load_explicit(&dropwise_active_kernels, memory_order_acquire);
     return kernels != NULL ? kernels : dropwise_resolve();
+}
+
+/*
+ * Bytes of a tensor that fit, beside as many of another one, into the caches of this core and its share of
+ * the others. Asked for by the first call that is large enough for it to matter, not at load time, as each
+ * CPUID is trapped in a virtual machine. 0 before that; tests store what they like.
+ */
+extern _Atomic size_t dropwise_known_cached_bytes;
+size_t dropwise_ask_cached_bytes(void);
+
+static inline size_t dropwise_cached_bytes(void)
+{
+    const size_t known = atomic_load_explicit(&dropwise_known_cached_bytes, memory_order_relaxed);
+    return known != 0 ? known : dropwise_ask_cached_bytes();
 }
 
 /* A table of ARS that gives another answer than this is not used: a digest of blocks, more than any table

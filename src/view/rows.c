@@ -61,12 +61,14 @@ dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dt
     return status == DROPWISE_OK ? check_rows(view) : status;
 }
 
-static bool any_output_is_large(const operand *operands, const dropwise_extent *extents, size_t n)
+/* Bytes that the largest output extends over. */
+static uint64_t largest_output(const operand *operands, const dropwise_extent *extents, size_t n)
 {
+    uint64_t largest = 0;
     for (size_t i = 0; i < n; i++)
-        if (operands[i].output && operands[i].p != NULL && dropwise_is_large(extents[i].to - extents[i].from))
-            return true;
-    return false;
+        if (operands[i].output && operands[i].p != NULL && extents[i].to - extents[i].from > largest)
+            largest = extents[i].to - extents[i].from;
+    return largest;
 }
 
 /* Whether no output is an input too. */
@@ -119,8 +121,9 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     if (stored != NULL && draws)
         dropwise_draw_stored(&c->draw, view, &shape, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
-    c->large = any_output_is_large(operands, extents, n_operands);
-    c->nontemporal = c->large && outputs_are_apart(operands, n_operands);
+    const uint64_t largest = largest_output(operands, extents, n_operands);
+    c->far = !dropwise_is_near(largest);
+    c->nontemporal = dropwise_is_large(largest) && outputs_are_apart(operands, n_operands);
     return DROPWISE_OK;
 }
 

@@ -37,8 +37,8 @@ typedef struct row_call {
     bit_source source;
     uint64_t run_length; /* mask indices that follow each other from row to row, from the first row on */
     bool reads_stored;
-    bool large;       /* outputs do not stay in the caches */
-    bool nontemporal; /* and are apart from the inputs     */
+    bool far;         /* operands are not in the caches                              */
+    bool nontemporal; /* outputs would not stay there, and are apart from the inputs */
     stored_mask stored;
     uint64_t row_length, n_rows;
     uint64_t strip_row, strip_end; /* numbers of the rows whose bits are in the strip; none if they are one */
@@ -152,13 +152,13 @@ static inline row_piece next_piece(const row_call *c, row_piece p)
 }
 
 /*
- * Prefetches the piece after the next of an operand of a large call: memory answers while pieces between are
- * drawn. Always inlined, as gcc 12 leaves out calls of a function that does nothing but prefetch.
+ * Prefetches the piece after the next of an operand of a call that is far: memory answers while pieces
+ * between are drawn. Always inlined, as gcc 12 leaves out calls of a function that does nothing but prefetch.
  */
 static inline __attribute__((always_inline)) void prefetch_piece(const row_call *c, const operand *o,
                                                                  const row *r, uint64_t column)
 {
-    if (!c->large || o->p == NULL || c->row_length - column <= 2 * PIECE)
+    if (!c->far || o->p == NULL || c->row_length - column <= 2 * PIECE)
         return;
     const uint8_t *from = operand_at(c, o, r, column + 2 * PIECE);
     const size_t bytes = piece_length(c->row_length, column + 2 * PIECE) * o->element_bytes;

@@ -353,7 +353,8 @@ static bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype)
 }
 
 /* Plain rows by the road for contiguous ranges, with its overlap of drawing and memory traffic, for each. */
-static void run_plain_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, bool large)
+static void run_plain_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype,
+                           uint64_t y_bytes)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     walk_place place = walk->start;
@@ -366,20 +367,21 @@ static void run_plain_rows(const view_walk *walk, const dropwise_mask *mask, dro
                                  .x = place.x,
                                  .y = place.y,
                                  .stored =
-                                     walk->stored != NULL ? walk->stored->data + place.stored / 8 : NULL};
-        dropwise_apply_call(walk->apply->kernels, &call, large);
+                                     walk->stored != NULL ? walk->stored->data + place.stored / 8 : NULL,
+                                 .far = !dropwise_is_near(y_bytes)};
+        dropwise_apply_call(walk->apply->kernels, &call, dropwise_is_large(y_bytes));
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
 
-static bool run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, bool large)
+static bool run_rows(const view_walk *walk, const dropwise_mask *mask, dropwise_dtype dtype, uint64_t y_bytes)
 {
     if (!has_plain_rows(walk) || dropwise_is_constant(mask->keep_threshold))
         return false;
-    if ((!large || walk->start.x == walk->start.y) && run_fused_rows(walk, dtype))
+    if (!walk->apply->nontemporal && run_fused_rows(walk, dtype))
         return true;
     if (walk->n_own > 1 && walk->own[walk->n_own - 1].size < PLAIN_ROW)
         return false;
-    run_plain_rows(walk, mask, dtype, large);
+    run_plain_rows(walk, mask, dtype, y_bytes);
     return true;
 }
 
@@ -398,10 +400,10 @@ static void run_any(const view_walk *walk)
 
 void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
                          const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
-                         bool large)
+                         uint64_t y_bytes)
 {
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
-    const apply_plan apply = dropwise_apply_plan(kernels, mask, dtype, large);
+    const apply_plan apply = dropwise_apply_plan(kernels, mask, dtype, x != y && dropwise_is_large(y_bytes));
     view_walk walk = {
         .start = {(uint8_t *)(uintptr_t)x, y, view->first, 0},
         .element_bytes = (int64_t)apply.element_bytes,
@@ -411,7 +413,7 @@ void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *m
         .stored = mask->keep_threshold != 0 ? stored : NULL,
     };
     order_axes(&walk, view);
-    if (!run_rows(&walk, mask, dtype, large))
+    if (!run_rows(&walk, mask, dtype, y_bytes))
         run_any(&walk);
 }
 

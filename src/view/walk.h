@@ -47,12 +47,12 @@ static inline bool walk_next(const walk_axis *axis, unsigned n_axes, uint64_t *a
 }
 
 /*
- * Applies the mask of a view: a stored one, or, where `stored` is NULL, one that is drawn. `large` is as
- * dropwise_is_large says of y, where that is not x.
+ * Applies the mask of a view: a stored one, or, where `stored` is NULL, one that is drawn. y_bytes is what y
+ * extends over.
  */
 void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
                          const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
-                         bool large);
+                         uint64_t y_bytes);
 
 /*
  * Applies packed bits to a view, by a plan whose factor need not be that of a mask. The bits are those of the

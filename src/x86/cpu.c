@@ -2,6 +2,7 @@
 #include <cpuid.h>
 
 #include "tiers/cpu.h"
+#include "x86/caches.h"
 
 /* Read by its bytes, so that no compiler flag is needed; only after OSXSAVE was seen. */
 static uint64_t read_xcr0(void)
@@ -72,4 +73,26 @@ uint64_t dropwise_cpu_detect(void)
     }
     features |= (uint64_t)has_lzcnt() << DROPWISE_CPU_LZCNT;
     return features;
+}
+
+uint64_t dropwise_cpu_caches(void)
+{
+    enum { MOST = 8 };
+    static const uint32_t numbers[] = {4, 0x8000001D}; /* AMD answers the first one with zeros */
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const uint32_t number = numbers[i];
+        if ((uint32_t)__get_cpuid_max(number & 0x80000000, NULL) < number)
+            continue;
+        cache_leaf leaves[MOST];
+        size_t n = 0;
+        for (; n < MOST; n++) {
+            cache_leaf *leaf = &leaves[n];
+            __cpuid_count(number, (uint32_t)n, leaf->eax, leaf->ebx, leaf->ecx, leaf->edx);
+            if (cache_type(leaf) == NO_CACHE)
+                break;
+        }
+        if (n != 0)
+            return caches_of_core(leaves, n);
+    }
+    return 0;
 }

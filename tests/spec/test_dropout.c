@@ -10,6 +10,7 @@
 #endif
 
 #include "support/common.h"
+#include "tiers/dispatch.h"
 
 enum { SMALL = 4 * 64 + 1, MARGIN = 128 };
 #define SEED UINT64_C(0x0123456789ABCDEF)
@@ -217,7 +218,7 @@ static void dropped_elements_are_plus_zero_whatever_x_was(void **state)
 
 /* ---- Large ranges: many chunks, ties, streaming stores ---- */
 
-/* 4 MiB and more are nontemporal. */
+/* 4 MiB and more are nontemporal, as tests begin with small caches. */
 enum { MEDIUM = 100003, LARGE = (1 << 20) + 70001, LARGE_NARROW = (1 << 21) + 70001 };
 
 #define LARGE_FIRST ((UINT64_C(1) << 36) - 50000)
@@ -237,6 +238,15 @@ static void large_ranges_agree_with_the_oracle_wherever_y_lies(void **state)
     check_range(&e, 4097, false, 4);
     /* Streamed; from a y that is aligned for it, that needs a head, and that cannot be. */
     check_range(&e, LARGE, false, 0);
+    /* The sizes of caches change no bit: from the smallest all is far, and nothing goes past endless ones. */
+    static const size_t caches[] = {1, SIZE_MAX};
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&dropwise_known_cached_bytes, caches[i]);
+        check_range(&e, MEDIUM, false, 16);
+        check_range(&e, LARGE, false, 16);
+        check_range(&(expectation){0.1, LARGE_FIRST, large_keep, false, REF_F8_E4M3}, LARGE, false, 1);
+    }
+    atomic_store(&dropwise_known_cached_bytes, 1 << 20);
     if (!quick()) {
         check_range(&e, LARGE, true, 0);
         check_range(&e, LARGE, false, 40);

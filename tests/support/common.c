@@ -32,10 +32,12 @@ static void is_missing(void **state)
 static void (*choose_target)(size_t i);
 static size_t chosen;
 
-/* Before each test, as one that failed may have left another tier. */
+/* Before each test, as one that failed may have left another tier. The caches are taken for small ones, so
+ * that results of 4 MiB are stored past them on every machine. */
 static int begin_test(void **state)
 {
     const struct CMUnitTest *test = *state;
+    atomic_store(&dropwise_known_cached_bytes, 1 << 20);
     choose_target(chosen);
     *state = test->initial_state;
     return test->setup_func != NULL ? test->setup_func(state) : 0;

@@ -169,8 +169,9 @@ static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *
 #endif
 }
 
-/* How many bytes ahead lines are prefetched into L2: memory takes a while to fill it. */
-enum { PREFETCH_READ = 4096 };
+/* How many bytes ahead lines are prefetched into L2: memory takes a while to fill it. Between 4 and 32 KiB
+ * ahead differ by a few per cent; multiples of 4 KiB are behind the others. */
+enum { PREFETCH_READ = 6144 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define VEC_SANITIZED
