@@ -36,6 +36,31 @@ dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *k, dropwise_dty
     }
 }
 
+dropwise_step_kernels dropwise_steps_of(const dropwise_kernels *k, dropwise_dtype dtype)
+{
+    switch (dtype) {
+#define DROPWISE_DTYPE(number, name, bits) \
+    case DROPWISE_##number: \
+        return (dropwise_step_kernels){ \
+            .residual = k->residual_##name, \
+            .residual_nt = k->residual_nt_##name, \
+            .activate = {NULL, k->activate_relu_##name, k->activate_gelu_##name, \
+                         k->activate_gelu_tanh_##name, k->activate_silu_##name}, \
+            .activate_grad = {k->activate_grad_identity_##name, k->activate_grad_relu_##name, \
+                              k->activate_grad_gelu_##name, k->activate_grad_gelu_tanh_##name, \
+                              k->activate_grad_silu_##name}, \
+            .affine_kept = k->affine_kept_##name, \
+            .affine_kept_nt = k->affine_kept_nt_##name, \
+            .mix = k->mix_##name, \
+            .mix_nt = k->mix_nt_##name, \
+        };
+#define DROPWISE_SMALL_FLOAT(number, name, bits, widens, narrows, ...)
+#include "kernels/dtypes.inc"
+    default:
+        return dropwise_steps_of(k, DROPWISE_F32);
+    }
+}
+
 fused_kernels dropwise_fused_of(const dropwise_kernels *kernels, const dropwise_generator *generator,
                                 dropwise_dtype dtype)
 {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dropwise.h"
+#include "dropwise_fused.h"
 #include "kernels/kernels.h"
 
 typedef struct dropwise_dtype_kernels {
@@ -31,6 +32,20 @@ static inline size_t dropwise_dtype_bytes(dropwise_dtype dtype)
 
 /* The kernels for a known dtype. */
 dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *kernels, dropwise_dtype dtype);
+
+/*
+ * The kernels of steps that take elements of a dtype as they are, or, for those that are widened first, the
+ * kernels for f32.
+ */
+typedef struct dropwise_step_kernels {
+    dropwise_residual_fn *residual, *residual_nt;
+    dropwise_activate_fn *activate[DROPWISE_SILU + 1];           /* 0: there is none */
+    dropwise_activate_grad_fn *activate_grad[DROPWISE_SILU + 1]; /* 0: identity      */
+    dropwise_affine_fn *affine_kept, *affine_kept_nt;
+    dropwise_combine_fn *mix, *mix_nt;
+} dropwise_step_kernels;
+
+dropwise_step_kernels dropwise_steps_of(const dropwise_kernels *kernels, dropwise_dtype dtype);
 
 /* The kernels that scale such elements, by themselves, while they are drawn by a generator, and while others
  * are. All are NULL where elements go by f32, the last two where the tier is better off without. */

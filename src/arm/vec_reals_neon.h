@@ -48,24 +48,25 @@ static inline void store_f16(uint8_t *p, vec_f32 v)
     vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
 }
 
-#define load_times_f16 load_times_f16
-static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+#define elements_of_f16 elements_of_f16
+VEC_INLINE vec_b16 elements_of_f16(const vec_f32 *r)
 {
-    const float16x8_t x = vreinterpretq_f16_u16(load_b16(p));
-    const float32x4_t s = vdupq_n_f32(factor);
-    const float16x4_t low = vcvt_f16_f32(vmulq_f32(vcvt_f32_f16(vget_low_f16(x)), s));
-    return vreinterpretq_u16_f16(vcvt_high_f16_f32(low, vmulq_f32(vcvt_high_f32_f16(x), s)));
+    return vreinterpretq_u16_f16(vcvt_high_f16_f32(vcvt_f16_f32(r[0]), r[1]));
 }
 
-#define load_times_bf16 load_times_bf16
-static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+#define reals_of_bf16 reals_of_bf16
+VEC_INLINE void reals_of_bf16(const uint8_t *p, vec_f32 *r)
 {
     const uint16x8_t v = load_b16(p);
-    const float32x4_t s = vdupq_n_f32(factor);
-    const float32x4_t low = vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(v), 16));
-    const float32x4_t high = vreinterpretq_f32_u32(vshll_high_n_u16(v, 16));
-    const uint16x4_t low_cut = vshrn_n_u32(round_to_bf16(vreinterpretq_u32_f32(vmulq_f32(low, s))), 16);
-    return vshrn_high_n_u32(low_cut, round_to_bf16(vreinterpretq_u32_f32(vmulq_f32(high, s))), 16);
+    r[0] = vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(v), 16));
+    r[1] = vreinterpretq_f32_u32(vshll_high_n_u16(v, 16));
+}
+
+#define elements_of_bf16 elements_of_bf16
+VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
+{
+    const uint16x4_t low = vshrn_n_u32(round_to_bf16(vreinterpretq_u32_f32(r[0])), 16);
+    return vshrn_high_n_u32(low, round_to_bf16(vreinterpretq_u32_f32(r[1])), 16);
 }
 
 static inline vec_f64 f64_of_f32(const uint8_t *p)

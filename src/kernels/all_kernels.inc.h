@@ -36,7 +36,7 @@
 #include "kernels/bits/erode.inc.h"
 #include "kernels/bits/threshold.inc.h"
 
-/* ---- Reals: what is computed, in f32 and in f64. Narrower elements go through f32. ---- */
+/* ---- Reals: what is computed, in f32 and in f64 ---- */
 
 #define REAL f32
 #define NUMBER float
@@ -68,35 +68,71 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
     add_to_sums_f64(partial, i, v);
 }
 
+#include "kernels/reals/rest.inc.h"
+
+#define ELEMENT f32
 #define REAL f32
 #define NUMBER float
 #define WIDTH b32
 #define BELOW_ONE 0x1.fffffep-1f
+#include "kernels/reals/element_io.inc.h"
+#include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
-#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
+#undef ELEMENT
 #undef REAL
 #undef NUMBER
 #undef WIDTH
 #undef BELOW_ONE
 
+#define ELEMENT f64
 #define REAL f64
 #define NUMBER double
 #define WIDTH b64
 #define BELOW_ONE 0x1.fffffffffffffp-1
+#include "kernels/reals/element_io.inc.h"
+#include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
-#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
+#undef ELEMENT
 #undef REAL
 #undef NUMBER
 #undef WIDTH
 #undef BELOW_ONE
+
+#define ELEMENT f16
+#define REAL f32
+#define NUMBER float
+#define WIDTH b16
+#include "kernels/reals/element_io.inc.h"
+#include "kernels/reals/residual.inc.h"
+#include "kernels/reals/activation.inc.h"
+#include "kernels/reals/affine.inc.h"
+#undef ELEMENT
+#undef REAL
+#undef NUMBER
+#undef WIDTH
+
+#define ELEMENT bf16
+#define REAL f32
+#define NUMBER float
+#define WIDTH b16
+#include "kernels/reals/element_io.inc.h"
+#include "kernels/reals/residual.inc.h"
+#include "kernels/reals/activation.inc.h"
+#include "kernels/reals/affine.inc.h"
+#undef ELEMENT
+#undef REAL
+#undef NUMBER
+#undef WIDTH
 
 #include "kernels/reals/map.inc.h"
 

@@ -125,15 +125,18 @@ typedef void dropwise_widen_fn(size_t n, const void *x, float *out);
 typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);
 
 /*
- * The fused steps, in f32 or f64, on n elements of a row; every NaN that they write is the positive quiet one
- * without payload. Numbers passed by pointer (factor, scale, max, ...) are of that type.
+ * The fused steps, computed in f32 or f64, on n elements of a row; every NaN that they write is the positive
+ * quiet one without payload. Numbers passed by pointer (factor, scale, max, ...) are of that type, and so are
+ * sums. Operands are too, but for those of the first three kinds, which are also there for elements of 16
+ * bits: widened, computed with in f32, and rounded to nearest even, all in registers.
  *
  * Here drop(v) is v * *factor where the element's bit is 1, +0.0 elsewhere, bias and residual may be NULL for
  * zeros that are not added, and dropwise_fused.h has the formulas.
  *
  * residual       y = residual + drop(x + bias); the nt kernel as above
  * activate       y = drop(activation(x + bias))
- * activate_grad  dx = drop(dy) * slope(x + bias), +0.0 where dropped; sums, if not NULL, grow by dx
+ * activate_grad  dx = drop(dy) * slope(x + bias), +0.0 where dropped; sums, if not NULL, grow by dx before it
+ *                is rounded to the type of elements
  */
 typedef void dropwise_residual_fn(const void *bits, size_t n, const void *x, const void *bias,
                                   const void *residual, void *y, const void *factor);
@@ -169,7 +172,8 @@ typedef union dropwise_params {
 } dropwise_params;
 
 /*
- * Variants, in f32 or f64, or by width where nothing is computed. NaN as in the fused steps. Where an output
+ * Variants, in f32 or f64, or by width where nothing is computed; affine and mix are there for elements of 16
+ * bits as well. NaN as in the fused steps. Where an output
  * is one buffer with an input, elements are at the same places; the nt kernels are as above, with all
  * outputs aligned.
  *

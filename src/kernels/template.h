@@ -3,8 +3,9 @@
  * Each parameter is a macro that the including file defines and the template removes:
  *
  *   GENERATOR  philox4x32_10, ...: whose blocks are drawn
- *   ELEMENT    f64, f32, f16, bf16: what is scaled; b64, b32, b16, b8: what is copied
- *   REAL       f32 or f64: what is computed in; NUMBER is that type in C
+ *   ELEMENT    f64, f32, f16, bf16: what lies in memory; b64, b32, b16, b8: what is copied
+ *   REAL       f32 or f64: what is computed in, which is also what lies in memory unless there is an ELEMENT;
+ *              NUMBER is that type in C
  *   WIDTH      b8, b16, b32 or b64: how elements are moved
  *
  * What a template defines for one of them has its name at the end: OP_R(row_max) is row_max_f32 or

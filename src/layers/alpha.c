@@ -20,11 +20,9 @@ static alpha_params alpha_of(const dropwise_mask *mask)
     return (alpha_params){a, b, a * SELU_MINIMUM + b};
 }
 
-static void run_alpha_forward(row_call *c, alpha_params alpha, const operand *x, const operand *y)
+static void run_alpha_forward(row_call *c, const dropwise_step_kernels *k, alpha_params alpha,
+                              const operand *x, const operand *y)
 {
-    dropwise_affine_fn *const kernel = c->is_f64 ? c->kernels->affine_kept_f64 : c->kernels->affine_kept_f32;
-    dropwise_affine_fn *const nontemporal =
-        c->is_f64 ? c->kernels->affine_kept_nt_f64 : c->kernels->affine_kept_nt_f32;
     const dropwise_params affine = params_of(c, alpha.a, alpha.b, alpha.dropped);
     row r = first_row(c);
     do {
@@ -34,8 +32,8 @@ static void run_alpha_forward(row_call *c, alpha_params alpha, const operand *x,
             prefetch_piece(c, x, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
             const void *in = load_reals(c, x, &r, p.column, p.n, of_x);
-            (stores_nontemporally(c, p) ? nontemporal : kernel)(bits, p.n, in, &affine,
-                                                                output(c, y, &r, p.column, of_y));
+            (stores_nontemporally(c, p) ? k->affine_kept_nt : k->affine_kept)(
+                bits, p.n, in, &affine, output(c, y, &r, p.column, of_y));
             finish_output(c, y, &r, p.column, p.n, of_y);
         }
     } while (dropwise_next_row(c, &r));
@@ -44,9 +42,9 @@ static void run_alpha_forward(row_call *c, alpha_params alpha, const operand *x,
 
 static void run_alpha_backward(row_call *c, double a, const operand *dy, const operand *dx)
 {
-    dropwise_apply_fn *const kernel = c->is_f64 ? c->kernels->scale_kept_f64 : c->kernels->scale_kept_f32;
-    dropwise_apply_fn *const nontemporal =
-        c->is_f64 ? c->kernels->scale_kept_nt_f64 : c->kernels->scale_kept_nt_f32;
+    const bool own = c->dtype.scale_kept != NULL;
+    dropwise_apply_fn *const kernel = own ? c->dtype.scale_kept : c->kernels->scale_kept_f32;
+    dropwise_apply_fn *const nontemporal = own ? c->dtype.scale_kept_nt : c->kernels->scale_kept_nt_f32;
     const real factor = real_of(c->is_f64, a);
     row r = first_row(c);
     do {
@@ -84,13 +82,16 @@ static FP_ENV_BODY dropwise_status alpha(const dropwise_mask *mask, dropwise_dty
     }
     const size_t bytes = dropwise_dtype_bytes(dtype);
     const operand operands[] = {{x, merged.x_stride, bytes, false}, {y, merged.y_stride, bytes, true}};
+    const dropwise_kernels *kernels = dropwise_active();
+    const dropwise_step_kernels steps = dropwise_steps_of(kernels, dtype);
     row_call c;
-    status = dropwise_begin_rows(&c, dropwise_active(), mask, dtype, &merged, operands, 2, stored, forward);
+    status = dropwise_begin_rows(&c, kernels, mask, dtype, &merged, operands, 2, stored, forward);
     if (status != DROPWISE_OK)
         return status;
+    take_elements(&c);
     const alpha_params p = alpha_of(mask);
     if (forward)
-        run_alpha_forward(&c, p, &operands[0], &operands[1]);
+        run_alpha_forward(&c, &steps, p, &operands[0], &operands[1]);
     else
         run_alpha_backward(&c, p.a, &operands[0], &operands[1]);
     return DROPWISE_OK;

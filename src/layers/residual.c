@@ -13,42 +13,21 @@
 
 enum { SUM_COLUMNS = 256 /* columns whose 16 partial sums are kept at a time */ };
 
-typedef struct residual_kernels {
-    dropwise_residual_fn *residual, *residual_nt;
-    dropwise_activate_fn *activate[DROPWISE_SILU + 1];
-    dropwise_activate_grad_fn *activate_grad[DROPWISE_SILU + 1]; /* 0: identity */
-} residual_kernels;
-
 typedef struct residual_call {
     row_call rows;
-    residual_kernels kernels;
+    dropwise_step_kernels kernels;
 } residual_call;
-
-static residual_kernels kernels_for(const dropwise_kernels *k, bool is_f64)
-{
-    if (is_f64)
-        return (residual_kernels){.residual = k->residual_f64,
-                                  .residual_nt = k->residual_nt_f64,
-                                  .activate = {NULL, k->activate_relu_f64, k->activate_gelu_f64,
-                                               k->activate_gelu_tanh_f64, k->activate_silu_f64},
-                                  .activate_grad = {k->activate_grad_identity_f64, k->activate_grad_relu_f64,
-                                                    k->activate_grad_gelu_f64, k->activate_grad_gelu_tanh_f64,
-                                                    k->activate_grad_silu_f64}};
-    return (residual_kernels){.residual = k->residual_f32,
-                              .residual_nt = k->residual_nt_f32,
-                              .activate = {NULL, k->activate_relu_f32, k->activate_gelu_f32,
-                                           k->activate_gelu_tanh_f32, k->activate_silu_f32},
-                              .activate_grad = {k->activate_grad_identity_f32, k->activate_grad_relu_f32,
-                                                k->activate_grad_gelu_f32, k->activate_grad_gelu_tanh_f32,
-                                                k->activate_grad_silu_f32}};
-}
 
 static dropwise_status begin(residual_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
                              dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
                              size_t n_operands, const dropwise_stored *stored, bool draws)
 {
-    c->kernels = kernels_for(kernels, dtype == DROPWISE_F64);
-    return dropwise_begin_rows(&c->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
+    c->kernels = dropwise_steps_of(kernels, dtype);
+    const dropwise_status status =
+        dropwise_begin_rows(&c->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
+    if (status == DROPWISE_OK)
+        take_elements(&c->rows);
+    return status;
 }
 
 enum { FORWARD_OPERANDS = 4, BACKWARD_OPERANDS = 5 };

@@ -130,18 +130,17 @@ dropwise_status dropwise_zoneout_backward(const dropwise_mask *mask, dropwise_dt
     return fp_env_leave(caller, zoneout_backward(mask, dtype, view, dy, dh, dbefore, stored));
 }
 
-static void run_mix(row_call *c, const dropwise_params *weights, const operand *a, const operand *b,
-                    const operand *y)
+static void run_mix(row_call *c, const dropwise_step_kernels *k, const dropwise_params *weights,
+                    const operand *a, const operand *b, const operand *y)
 {
-    const combine_kernels k = mix_of(c);
     row r = first_row(c);
     do {
         for (row_piece p = first_piece(c, &r, y); p.n != 0; p = next_piece(c, p)) {
             float of_a[PIECE], of_b[PIECE], of_y[PIECE];
             const void *in = load_reals(c, a, &r, p.column, p.n, of_a);
-            (stores_nontemporally(c, p) ? k.nontemporal
-                                        : k.ordinary)(p.n, in, load_reals(c, b, &r, p.column, p.n, of_b),
-                                                      weights, output(c, y, &r, p.column, of_y));
+            (stores_nontemporally(c, p) ? k->mix_nt : k->mix)(p.n, in,
+                                                              load_reals(c, b, &r, p.column, p.n, of_b),
+                                                              weights, output(c, y, &r, p.column, of_y));
             finish_output(c, y, &r, p.column, p.n, of_y);
         }
     } while (dropwise_next_row(c, &r));
@@ -162,7 +161,9 @@ static FP_ENV_BODY dropwise_status zoneout_infer(const dropwise_mask *mask, drop
         return status;
     const double q = dropwise_keep_probability(mask);
     const dropwise_params weights = params_of(&c.rows, q, 1.0 - q, 0);
-    run_mix(&c.rows, &weights, &c.operands[0], &c.operands[1], &c.operands[2]);
+    const dropwise_step_kernels steps = dropwise_steps_of(c.rows.kernels, dtype);
+    take_elements(&c.rows);
+    run_mix(&c.rows, &steps, &weights, &c.operands[0], &c.operands[1], &c.operands[2]);
     return DROPWISE_OK;
 }
 

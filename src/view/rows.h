@@ -1,7 +1,7 @@
 /*
  * Calls that go row by row, in pieces that stay in L1: tensors whose last dimension is contiguous, with
  * bits, reals in and reals out for each piece. Elements narrower than f32 are widened into buffers, and
- * narrowed out of them.
+ * narrowed out of them, but where a layer's kernels take those of 16 bits as they are.
  */
 #ifndef DROPWISE_ROWS_H
 #define DROPWISE_ROWS_H
@@ -65,6 +65,15 @@ dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dt
 dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels, const dropwise_mask *mask,
                                     dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
                                     size_t n_operands, const dropwise_stored *stored, bool draws);
+
+/* For a layer that has kernels for each dtype which has any of its own: they take elements as they are. */
+static inline void take_elements(row_call *c)
+{
+    if (c->dtype.scale_kept != NULL) {
+        c->dtype.widen = NULL;
+        c->dtype.narrow = NULL;
+    }
+}
 
 /*
  * Makes one row of rows that follow each other in all operands and in the mask, or share it, so that short
@@ -171,7 +180,7 @@ static inline __attribute__((always_inline)) void prefetch_piece(const row_call 
 const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
                                    uint8_t *buffer);
 
-/* A piece of an operand as the reals that are computed in: where it is, or widened into the buffer. */
+/* A piece of an operand as a kernel takes it: where it is, or widened into the buffer. */
 static inline const void *load_reals(const row_call *c, const operand *o, const row *r, uint64_t column,
                                      size_t n, float *buffer)
 {

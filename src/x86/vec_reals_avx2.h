@@ -72,32 +72,67 @@ static inline void store_f16(uint8_t *p, vec_f32 v)
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-/* Half a vector: conversions from memory spare the shuffles that conversions from a register need. */
-static inline __m128i load_times_half_f16(const uint8_t *p, float factor)
+#define elements_of_f16 elements_of_f16
+VEC_INLINE vec_b16 elements_of_f16(const vec_f32 *r)
 {
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m256 product = _mm256_mul_ps(_mm256_cvtph_ps(v), _mm256_set1_ps(factor));
-    return _mm256_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
-}
-
-#define load_times_f16 load_times_f16
-static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
-{
-    return _mm256_set_m128i(load_times_half_f16(p + 16, factor), load_times_half_f16(p, factor));
+    return _mm256_set_m128i(_mm256_cvtps_ph(r[1], _MM_FROUND_TO_NEAREST_INT),
+                            _mm256_cvtps_ph(r[0], _MM_FROUND_TO_NEAREST_INT));
 }
 
 /* The even and the odd elements, each in the upper halves of 32-bit lanes, where they are f32 already. */
-#define load_times_bf16 load_times_bf16
-static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+#define reals_of_bf16 reals_of_bf16
+VEC_INLINE void reals_of_bf16(const uint8_t *p, vec_f32 *r)
 {
     const __m256i v = load_b16(p);
-    const __m256 s = _mm256_set1_ps(factor);
-    const __m256i upper = _mm256_set1_epi32((int)0xFFFF0000);
-    const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(v, 16));
-    const __m256 odd = _mm256_castsi256_ps(_mm256_and_si256(v, upper));
-    const __m256i even_product = round_to_bf16(_mm256_castps_si256(_mm256_mul_ps(even, s)));
-    const __m256i odd_product = round_to_bf16(_mm256_castps_si256(_mm256_mul_ps(odd, s)));
-    return _mm256_blend_epi16(_mm256_srli_epi32(even_product, 16), odd_product, 0xAA);
+    r[0] = _mm256_castsi256_ps(_mm256_slli_epi32(v, 16));
+    r[1] = _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32((int)0xFFFF0000)));
+}
+
+#define times_kept_bf16 times_kept_bf16 /* in the order of reals_of_bf16 */
+VEC_INLINE void times_kept_bf16(vec_f32 *r, float factor, uint64_t bits, unsigned lane)
+{
+    const __m256i even = _mm256_setr_epi32(1, 1 << 2, 1 << 4, 1 << 6, 1 << 8, 1 << 10, 1 << 12, 1 << 14);
+    const __m256i word = _mm256_set1_epi32((int)(uint32_t)(bits >> lane / 32 * 32));
+    VEC_UNROLL
+    for (unsigned k = 0; k < 2; k++) {
+        const __m256i lane_bit = _mm256_slli_epi32(even, (int)(lane % 32 + k));
+        const __m256i kept = _mm256_cmpeq_epi32(_mm256_and_si256(word, lane_bit), lane_bit);
+        r[k] = _mm256_and_ps(_mm256_mul_ps(r[k], _mm256_set1_ps(factor)), _mm256_castsi256_ps(kept));
+    }
+}
+
+VEC_INLINE void in_order_bf16(vec_f32 *r)
+{
+    const __m256 low = _mm256_unpacklo_ps(r[0], r[1]), high = _mm256_unpackhi_ps(r[0], r[1]);
+    r[0] = _mm256_permute2f128_ps(low, high, 0x20);
+    r[1] = _mm256_permute2f128_ps(low, high, 0x31);
+}
+
+#define elements_of_bf16 elements_of_bf16
+VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
+{
+    const __m256i even = round_to_bf16(_mm256_castps_si256(r[0]));
+    const __m256i odd = round_to_bf16(_mm256_castps_si256(r[1]));
+    return _mm256_blend_epi16(_mm256_srli_epi32(even, 16), odd, 0xAA);
+}
+
+/* Of a NaN, rounding leaves a NaN: one comparison finds those of both vectors. */
+static inline vec_b16 canonical_b16(__m256i v, short infinity, short nan)
+{
+    const __m256i size = _mm256_and_si256(v, _mm256_set1_epi16(0x7FFF));
+    return _mm256_blendv_epi8(v, _mm256_set1_epi16(nan),
+                              _mm256_cmpgt_epi16(size, _mm256_set1_epi16(infinity)));
+}
+
+#define results_of_f16 results_of_f16
+VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
+{
+    return canonical_b16(elements_of_f16(r), 0x7C00, 0x7E00);
+}
+
+VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
+{
+    return canonical_b16(elements_of_bf16(r), 0x7F80, 0x7FC0);
 }
 
 static inline vec_f64 f64_of_f32(const uint8_t *p)

@@ -96,34 +96,82 @@ static inline void store_f16(uint8_t *p, vec_f32 v)
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-/* As in vec_reals_avx2.h. */
-static inline __m256i load_times_half_f16(const uint8_t *p, float factor)
+#define elements_of_f16 elements_of_f16
+VEC_INLINE vec_b16 elements_of_f16(const vec_f32 *r)
 {
-    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    const __m512 product = _mm512_mul_ps(_mm512_cvtph_ps(v), _mm512_set1_ps(factor));
-    return _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT);
-}
-
-#define load_times_f16 load_times_f16
-static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
-{
-    const __m256i low = load_times_half_f16(p, factor);
-    const __m256i high = load_times_half_f16(p + 32, factor);
+    const __m256i low = _mm512_cvtps_ph(r[0], _MM_FROUND_TO_NEAREST_INT);
+    const __m256i high = _mm512_cvtps_ph(r[1], _MM_FROUND_TO_NEAREST_INT);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-/* In integers, as in vec_reals_avx2.h: the instruction of AVX512_BF16 would flush subnormals. */
-#define load_times_bf16 load_times_bf16
-static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+/* As in vec_reals_avx2.h. */
+#define reals_of_bf16 reals_of_bf16
+VEC_INLINE void reals_of_bf16(const uint8_t *p, vec_f32 *r)
 {
     const __m512i v = load_b16(p);
-    const __m512 s = _mm512_set1_ps(factor);
-    const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000);
-    const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
-    const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(v, upper));
-    const __m512i even_product = round_to_bf16(_mm512_castps_si512(_mm512_mul_ps(even, s)));
-    const __m512i odd_product = round_to_bf16(_mm512_castps_si512(_mm512_mul_ps(odd, s)));
-    return _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(even_product, 16), odd_product);
+    r[0] = _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
+    r[1] = _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xFFFF0000)));
+}
+
+#define times_kept_bf16 times_kept_bf16 /* in the order of reals_of_bf16 */
+VEC_INLINE void times_kept_bf16(vec_f32 *r, float factor, uint64_t bits, unsigned lane)
+{
+    const __m512i even =
+        _mm512_setr_epi32(1, 1 << 2, 1 << 4, 1 << 6, 1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18,
+                          1 << 20, 1 << 22, 1 << 24, 1 << 26, 1 << 28, 1 << 30);
+    const __m512i word = _mm512_set1_epi32((int)(uint32_t)(bits >> lane)), odd = _mm512_slli_epi32(even, 1);
+    r[0] = _mm512_maskz_mul_ps(_mm512_test_epi32_mask(word, even), r[0], _mm512_set1_ps(factor));
+    r[1] = _mm512_maskz_mul_ps(_mm512_test_epi32_mask(word, odd), r[1], _mm512_set1_ps(factor));
+}
+
+VEC_INLINE void in_order_bf16(vec_f32 *r)
+{
+    const __m512i first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i second = _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+    const __m512 even = r[0], odd = r[1];
+    r[0] = _mm512_permutex2var_ps(even, first, odd);
+    r[1] = _mm512_permutex2var_ps(even, second, odd);
+}
+
+/* Of the upper halves, those of the even elements go where the lower ones of the odd elements are. */
+static inline vec_b16 upper_halves(__m512i even, __m512i odd)
+{
+    return _mm512_mask_alignr_epi8(odd, UINT64_C(0x3333333333333333), even, even, 2);
+}
+
+/* In integers, as in vec_reals_avx2.h: the instruction of AVX512_BF16 would flush subnormals. */
+#define elements_of_bf16 elements_of_bf16
+VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
+{
+    return upper_halves(round_to_bf16(_mm512_castps_si512(r[0])), round_to_bf16(_mm512_castps_si512(r[1])));
+}
+
+/* What round_to_bf16 adds in two steps is added in one, and to numbers only: others become the one NaN. */
+static inline __m512i round_result_to_bf16(__m512 v)
+{
+    const __m512i u = _mm512_castps_si512(v), nan = _mm512_set1_epi32(0x7FC00000);
+    const __mmask16 number = _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q);
+    const __mmask16 odd = _mm512_mask_test_epi32_mask(number, u, _mm512_set1_epi32(0x10000));
+    const __m512i down = _mm512_mask_add_epi32(nan, number, u, _mm512_set1_epi32(0x7FFF));
+    return _mm512_mask_add_epi32(down, odd, u, _mm512_set1_epi32(0x8000));
+}
+
+static inline __m256i round_result_to_f16(__m512 v)
+{
+    return _mm512_mask_cvtps_ph(_mm256_set1_epi16(0x7E00), _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v,
+                                _MM_FROUND_TO_NEAREST_INT);
+}
+
+#define results_of_f16 results_of_f16
+VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(round_result_to_f16(r[0])), round_result_to_f16(r[1]),
+                              1);
+}
+
+VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
+{
+    return upper_halves(round_result_to_bf16(r[0]), round_result_to_bf16(r[1]));
 }
 
 static inline vec_f64 f64_of_f32(const uint8_t *p)

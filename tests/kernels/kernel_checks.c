@@ -59,30 +59,48 @@ any_scale scale_for(ref_dtype dtype, double value)
     return scale;
 }
 
+ref_dtype real_of(ref_dtype dtype)
+{
+    return dtype == REF_F64 ? REF_F64 : REF_F32;
+}
+
 double rounded(ref_dtype dtype, double v)
 {
-    return dtype == REF_F32 ? (double)(float)v : v;
+    return dtype == REF_F64 ? v : (double)(float)v;
 }
 
 double get(ref_dtype dtype, const uint8_t *p, size_t i)
 {
+    uint16_t bits;
     float f32;
     double f64;
-    if (dtype == REF_F32) {
+    switch (ref_bytes(dtype)) {
+    case 2:
+        memcpy(&bits, p + 2 * i, 2);
+        return (double)ref_widen(dtype, bits);
+    case 4:
         memcpy(&f32, p + 4 * i, 4);
         return (double)f32;
+    default:
+        memcpy(&f64, p + 8 * i, 8);
+        return f64;
     }
-    memcpy(&f64, p + 8 * i, 8);
-    return f64;
 }
 
 void put(ref_dtype dtype, uint8_t *p, size_t i, double v)
 {
     const float f32 = (float)v;
-    if (dtype == REF_F32)
+    const uint16_t bits = ref_bytes(dtype) == 2 ? (uint16_t)ref_narrow(dtype, f32) : 0;
+    switch (ref_bytes(dtype)) {
+    case 2:
+        memcpy(p + 2 * i, &bits, 2);
+        break;
+    case 4:
         memcpy(p + 4 * i, &f32, 4);
-    else
+        break;
+    default:
         memcpy(p + 8 * i, &v, 8);
+    }
 }
 
 void put_result(ref_dtype dtype, uint8_t *p, size_t i, double v)

@@ -34,10 +34,13 @@ typedef union any_scale {
 
 any_scale scale_for(ref_dtype dtype, double value);
 
-/* What a kernel computes in, as doubles: rounding to f32 after each operation gives what f32 gives. */
+/* What a kernel computes in: f64, or f32, as which elements of 16 bits are widened. */
+ref_dtype real_of(ref_dtype dtype);
+
+/* That as doubles: rounding to f32 after each operation gives what f32 gives. */
 double rounded(ref_dtype dtype, double v);
 
-/* Number i of an array of f32 or f64. */
+/* Number i of an array of elements, which what is put there is rounded to. */
 double get(ref_dtype dtype, const uint8_t *p, size_t i);
 void put(ref_dtype dtype, uint8_t *p, size_t i, double v);
 

@@ -1,4 +1,4 @@
-/* Checks of the kernels of the fused steps, in f32 and f64. */
+/* Checks of the kernels of the fused steps. */
 #define _DEFAULT_SOURCE /* M_PI */
 #include <math.h>
 
@@ -24,6 +24,11 @@ void check_residual(dropwise_residual_fn *residual, const char *name)
             residual(c->bits, c->n, c->in[0], bias, skip, y, &c->factor);
             assert_same_bytes(y, expected, c->bytes, "%s: n %zu, variant %d", name, c->n, variant);
             assert_all_intact();
+            if (is_nontemporal(name))
+                continue;
+            uint8_t *to = s % 2 && skip != NULL ? skip : c->in[0];
+            residual(c->bits, c->n, c->in[0], bias, skip, to, &c->factor);
+            assert_same_bytes(to, expected, c->bytes, "%s: in place, n %zu, variant %d", name, c->n, variant);
         }
     }
 }
@@ -46,13 +51,26 @@ static double activation_of(const char *name, double z, bool slope)
     return slope ? 1 : z; /* identity */
 }
 
-/* A result near enough to the formula, at a distance of a few roundings of what it is made of. */
+/*
+ * A number near enough to the formula: what was rounded to its type is a few roundings of what it is made of
+ * away.
+ */
+static void assert_near_as(ref_dtype dtype, const fused_case *c, const uint8_t *p, size_t i, double expected,
+                           double size, const char *name)
+{
+    const double unit = real_of(c->dtype) == REF_F32 ? 0x1p-24 : 0x1p-53, actual = get(dtype, p, i);
+    const double distance = 24 * unit * (size + fabs(expected)) + 1e-37;
+    uint8_t least[8], most[8];
+    put(dtype, least, 0, expected - distance);
+    put(dtype, most, 0, expected + distance);
+    if (!(actual >= get(dtype, least, 0) && actual <= get(dtype, most, 0)))
+        fail_msg("%s: element %zu of %zu is %.17g, expected %.17g", name, i, c->n, actual, expected);
+}
+
 static void assert_near(const fused_case *c, const uint8_t *p, size_t i, double expected, double size,
                         const char *name)
 {
-    const double unit = c->dtype == REF_F32 ? 0x1p-24 : 0x1p-53, actual = get(c->dtype, p, i);
-    if (!(fabs(actual - expected) <= 24 * unit * (size + fabs(expected)) + 1e-37))
-        fail_msg("%s: element %zu of %zu is %.17g, expected %.17g", name, i, c->n, actual, expected);
+    assert_near_as(c->dtype, c, p, i, expected, size, name);
 }
 
 void check_activate(dropwise_activate_fn *activate, const char *name)
@@ -75,31 +93,42 @@ void check_activate(dropwise_activate_fn *activate, const char *name)
 
 void check_activate_grad(dropwise_activate_grad_fn *grad, const char *name)
 {
+    const bool exact = strstr(name, "identity") != NULL || strstr(name, "relu") != NULL;
     static uint8_t before[8 * LARGE_N];
     for (size_t s = 0; s < N_SIZES; s++) {
         for (int variant = 0; variant < 8; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 4, false);
-            uint8_t *bias = variant & 1 ? c->in[2] : NULL, *sums = variant & 2 ? c->in[4] : NULL;
-            memcpy(before, c->in[4], c->bytes);
-            for (size_t i = 0; i < c->n; i++) /* where nothing is kept, no slope may come through */
+            const ref_dtype real = real_of(c->dtype);
+            const size_t sums_bytes = c->n * ref_bytes(real);
+            uint8_t *bias = variant & 1 ? c->in[2] : NULL;
+            uint8_t *sums = guard_place(&arenas[4], sums_bytes, c->at_end, (c->n + 4) % 64);
+            for (size_t i = 0; i < c->n; i++) { /* where nothing is kept, no slope may come through */
                 if (!c->keep[i])
                     put(c->dtype, c->in[1], i,
                         i % 3 == 0   ? (double)NAN
                         : i % 3 == 1 ? -(double)INFINITY
                                      : -1.0);
-            grad(c->bits, c->n, c->in[0], c->in[1], bias, c->in[3], &c->factor, sums);
+                put(real, sums, i, (double)(i % 7) - 3.25);
+            }
+            memcpy(before, sums, sums_bytes);
+            grad(c->bits, c->n, c->in[0], c->in[1], bias, c->in[3], &c->factor, variant & 2 ? sums : NULL);
             for (size_t i = 0; i < c->n; i++) {
                 const double b = bias != NULL ? get(c->dtype, bias, i) : 0;
                 const double z = rounded(c->dtype, get(c->dtype, c->in[1], i) + b);
                 const double d = dropped(c, i, get(c->dtype, c->in[0], i));
-                assert_near(c, c->in[3], i, c->keep[i] ? d * activation_of(name, z, true) : 0,
-                            c->keep[i] ? fabs(d) * (1 + fabs(z)) : 0, name);
+                const double term = c->keep[i] ? d * activation_of(name, z, true) : 0;
+                const double size = c->keep[i] ? fabs(d) * (1 + fabs(z)) : 0, old = get(real, before, i);
+                assert_near(c, c->in[3], i, term, size, name);
                 assert_true(c->keep[i] || !signbit(get(c->dtype, c->in[3], i)));
-                if (sums != NULL) /* exactly what was written */
-                    put_result(c->dtype, before, i,
-                               rounded(c->dtype, get(c->dtype, before, i) + get(c->dtype, c->in[3], i)));
+                if (!(variant & 2))
+                    assert_true(get(real, sums, i) == old);
+                else if (exact)
+                    assert_true(get(real, sums, i) == rounded(real, old + term));
+                else if (real == c->dtype) /* what was written */
+                    assert_true(get(real, sums, i) == rounded(real, old + get(real, c->in[3], i)));
+                else
+                    assert_near_as(real, c, sums, i, old + term, size, name);
             }
-            assert_same_bytes(c->in[4], before, c->bytes, "%s: sums, n %zu", name, c->n);
             assert_all_intact();
         }
     }

@@ -20,7 +20,7 @@ static any_params params_of(ref_dtype dtype, double first, double middle, double
     any_params p;
     const double values[3] = {first, middle, last};
     for (size_t i = 0; i < 3; i++) {
-        put(dtype, (uint8_t *)&p.params, i, values[i]);
+        put(real_of(dtype), (uint8_t *)&p.params, i, values[i]);
         p.value[i] = rounded(dtype, values[i]);
     }
     return p;

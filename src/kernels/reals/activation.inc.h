@@ -1,178 +1,141 @@
-/* Kernels activate_NAME and activate_grad_NAME, for one type that is computed in. */
+/* Kernels activate_NAME and activate_grad_NAME, for one type of elements. */
 #include "kernels/template.h"
 
-VEC_INLINE OP_R(vec) OP_R(relu)(OP_R(vec) z)
-{
-    const OP_R(vec) zero = OP_R(set)(0);
-    return OP_R(select)(OP_R(above)(zero, z), zero, z);
-}
-
-VEC_INLINE OP_R(vec) OP_R(relu_slope)(OP_R(vec) z)
-{
-    return OP_R(select)(OP_R(above)(z, OP_R(set)(0)), OP_R(set)(1), OP_R(set)(0));
-}
-
-VEC_INLINE OP_R(vec) OP_R(identity_slope)(OP_R(vec) z)
-{
-    (void)z;
-    return OP_R(set)(1);
-}
-
-#ifdef DROPWISE_HAVE_SLEEF
-/* D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415. */
-VEC_INLINE OP_R(vec) OP_R(gelu)(OP_R(vec) z)
-{
-    const OP_R(vec) half_z = OP_R(mul)(OP_R(set)((NUMBER)0.5), z);
-    const OP_R(vec) e = OP_R(erf)(OP_R(mul)(z, OP_R(set)((NUMBER)0.70710678118654752440)));
-    return OP_R(mul)(half_z, OP_R(add)(OP_R(set)(1), e));
-}
-
-/* Phi(z) + z phi(z), with the distribution and the density of the standard normal. */
-VEC_INLINE OP_R(vec) OP_R(gelu_slope)(OP_R(vec) z)
-{
-    const OP_R(vec) half = OP_R(set)((NUMBER)0.5), one = OP_R(set)(1);
-    const OP_R(vec) e = OP_R(erf)(OP_R(mul)(z, OP_R(set)((NUMBER)0.70710678118654752440)));
-    const OP_R(vec) distribution = OP_R(mul)(half, OP_R(add)(one, e));
-    const OP_R(vec) power = OP_R(mul)(OP_R(mul)(z, z), OP_R(set)((NUMBER)-0.5));
-    const OP_R(vec) density = OP_R(mul)(OP_R(exp)(power), OP_R(set)((NUMBER)0.39894228040143267794));
-    return OP_R(add)(distribution, OP_R(mul)(z, density));
-}
-
-/* sqrt(2 / pi) (z + 0.044715 z^3), of the same paper. */
-VEC_INLINE OP_R(vec) OP_R(gelu_inner)(OP_R(vec) z)
-{
-    const OP_R(vec) cube = OP_R(mul)(OP_R(mul)(z, z), z);
-    const OP_R(vec) sum = OP_R(add)(z, OP_R(mul)(cube, OP_R(set)((NUMBER)0.044715)));
-    return OP_R(mul)(sum, OP_R(set)((NUMBER)0.79788456080286535588));
-}
-
-VEC_INLINE OP_R(vec) OP_R(gelu_tanh)(OP_R(vec) z)
-{
-    const OP_R(vec) half_z = OP_R(mul)(OP_R(set)((NUMBER)0.5), z);
-    return OP_R(mul)(half_z, OP_R(add)(OP_R(set)(1), OP_R(tanh)(OP_R(gelu_inner)(z))));
-}
-
-VEC_INLINE OP_R(vec) OP_R(gelu_tanh_slope)(OP_R(vec) z)
-{
-    const OP_R(vec) half = OP_R(set)((NUMBER)0.5), one = OP_R(set)(1);
-    const OP_R(vec) t = OP_R(tanh)(OP_R(gelu_inner)(z));
-    const OP_R(vec) square = OP_R(mul)(OP_R(mul)(z, z), OP_R(set)((NUMBER)(3 * 0.044715)));
-    const OP_R(vec) inner_slope =
-        OP_R(mul)(OP_R(add)(one, square), OP_R(set)((NUMBER)0.79788456080286535588));
-    const OP_R(vec) tanh_slope = OP_R(sub)(one, OP_R(mul)(t, t));
-    const OP_R(vec) right = OP_R(mul)(OP_R(mul)(OP_R(mul)(half, z), tanh_slope), inner_slope);
-    return OP_R(add)(OP_R(mul)(half, OP_R(add)(one, t)), right);
-}
-
-VEC_INLINE OP_R(vec) OP_R(logistic)(OP_R(vec) z)
-{
-    const OP_R(vec) one = OP_R(set)(1);
-    return OP_R(div)(one, OP_R(add)(one, OP_R(exp)(OP_R(sub)(OP_R(set)(0), z))));
-}
-
-/* S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units ...", arXiv:1702.03118. */
-VEC_INLINE OP_R(vec) OP_R(silu)(OP_R(vec) z)
-{
-    return OP_R(mul)(z, OP_R(logistic)(z));
-}
-
-VEC_INLINE OP_R(vec) OP_R(silu_slope)(OP_R(vec) z)
-{
-    const OP_R(vec) one = OP_R(set)(1), g = OP_R(logistic)(z);
-    return OP_R(mul)(g, OP_R(add)(one, OP_R(mul)(z, OP_R(sub)(one, g))));
-}
-#endif
-
-typedef OP_R(vec) OP_R(function)(OP_R(vec) z);
-
-VEC_INLINE void OP_R(activate)(OP_R(function) *activation, const void *bits, size_t n, const void *x,
-                               const void *bias, void *y, const void *factor)
+/* A vector at a time; `rest` is the kernel for the elements that are left. */
+VEC_INLINE void OP_E(activate)(OP_R(function) *activation, dropwise_activate_fn *rest, const void *bits,
+                               size_t n, const void *x, const void *bias, void *y, const void *factor)
 {
     NUMBER s;
     memcpy(&s, factor, sizeof s);
-    for (size_t i = 0; i < n; i += LANES) {
-        OP_R(vec) z = OP_R(load_reals)(x, i, n);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES) {
+        OP_R(vec) z[OP_E(PARTS)];
+        OP_E(reals_of)((const uint8_t *)x + i * ELEMENT_BYTES, z);
         if (bias != NULL)
-            z = OP_R(add)(z, OP_R(load_reals)(bias, i, n));
-        const OP_R(vec) v = OP_R(mul)(activation(z), OP_R(set)(s));
-        OP_R(store_reals)(y, i, n, OP_R(kept)(v, OP_R(word)(bits, i, n), i % 64));
+            OP_E(add_elements)(z, (const uint8_t *)bias + i * ELEMENT_BYTES);
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_E(PARTS); k++)
+            z[k] = OP_R(canonical)(OP_R(mul)(activation(z[k]), OP_R(set)(s)));
+        OP_W(store)((uint8_t *)y + i * ELEMENT_BYTES,
+                    OP_W(keep)(OP_E(elements_of)(z), bits_at(bits, i, LANES), 0));
     }
+    if (LANES > 1 && i < n)
+        activate_rest(rest, LANES, ELEMENT_BYTES, bits, i, n, x, bias, y, factor);
 }
 
-VEC_INLINE void OP_R(activate_grad)(OP_R(function) *slope, bool needs_x, const void *bits, size_t n,
-                                    const void *dy, const void *x, const void *bias, void *dx,
-                                    const void *factor, void *sums)
+/* Each of the sums plus its real, if that is kept. */
+VEC_INLINE void OP_E(add_to)(NUMBER *sums, OP_R(vec) *r, uint64_t word)
+{
+    const unsigned lanes = LANES / OP_E(PARTS);
+    OP_E(in_order)(r);
+    VEC_UNROLL
+    for (unsigned k = 0; k < OP_E(PARTS); k++)
+        OP_R(store_reals)(
+            sums, k * lanes, SIZE_MAX,
+            OP_R(add)(OP_R(load_reals)(sums, k * lanes, SIZE_MAX), OP_R(kept)(r[k], word, k * lanes)));
+}
+
+VEC_INLINE void OP_E(activate_grad)(OP_R(function) *slope, bool needs_x, dropwise_activate_grad_fn *rest,
+                                    const void *bits, size_t n, const void *dy, const void *x,
+                                    const void *bias, void *dx, const void *factor, void *sums)
 {
     NUMBER s;
     memcpy(&s, factor, sizeof s);
-    for (size_t i = 0; i < n; i += LANES) {
-        OP_R(vec) d =
-            OP_R(kept)(OP_R(mul)(OP_R(load_reals)(dy, i, n), OP_R(set)(s)), OP_R(word)(bits, i, n), i % 64);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES) {
+        OP_R(vec) d[OP_E(PARTS)], z[OP_E(PARTS)];
+        const uint64_t word = bits_at(bits, i, LANES);
+        OP_E(reals_of)((const uint8_t *)dy + i * ELEMENT_BYTES, d);
+        OP_E(scale_reals)(d, s);
         if (needs_x) {
-            OP_R(vec) z = OP_R(load_reals)(x, i, n);
+            OP_E(reals_of)((const uint8_t *)x + i * ELEMENT_BYTES, z);
             if (bias != NULL)
-                z = OP_R(add)(z, OP_R(load_reals)(bias, i, n));
-            /* A dropped element has no gradient, whatever the slope at its place. */
-            d = OP_R(kept)(OP_R(mul)(d, slope(z)), OP_R(word)(bits, i, n), i % 64);
+                OP_E(add_elements)(z, (const uint8_t *)bias + i * ELEMENT_BYTES);
         }
-        OP_R(store_reals)(dx, i, n, d);
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_E(PARTS); k++)
+            d[k] = OP_R(canonical)(needs_x ? OP_R(mul)(d[k], slope(z[k])) : d[k]);
+        /* Last of all, as a dropped element has no gradient, whatever the slope at its place. */
+        OP_W(store)((uint8_t *)dx + i * ELEMENT_BYTES, OP_W(keep)(OP_E(elements_of)(d), word, 0));
         if (sums != NULL)
-            OP_R(store_reals)(sums, i, n, OP_R(add)(OP_R(load_reals)(sums, i, n), d));
+            OP_E(add_to)((NUMBER *)sums + i, d, word);
     }
+    if (LANES > 1 && i < n)
+        activate_grad_rest(rest, LANES, ELEMENT_BYTES, sizeof(NUMBER), bits, i, n, dy, x, bias, dx, factor,
+                           sums);
 }
 
-static void OP_R(activate_grad_identity)(const void *bits, size_t n, const void *dy, const void *x,
+static void OP_E(activate_grad_identity)(const void *bits, size_t n, const void *dy, const void *x,
                                          const void *bias, void *dx, const void *factor, void *sums)
 {
-    OP_R(activate_grad)(OP_R(identity_slope), false, bits, n, dy, x, bias, dx, factor, sums);
+    OP_E(activate_grad)(NULL, false, OP_E(activate_grad_identity), bits, n, dy, x, bias, dx, factor, sums);
 }
 
-static void OP_R(activate_relu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
+static void OP_E(activate_relu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
                                 const void *factor)
 {
-    OP_R(activate)(OP_R(relu), bits, n, x, bias, y, factor);
+    OP_E(activate)(OP_R(relu), OP_E(activate_relu), bits, n, x, bias, y, factor);
 }
 
-static void OP_R(activate_grad_relu)(const void *bits, size_t n, const void *dy, const void *x,
+static void OP_E(activate_grad_relu)(const void *bits, size_t n, const void *dy, const void *x,
                                      const void *bias, void *dx, const void *factor, void *sums)
 {
-    OP_R(activate_grad)(OP_R(relu_slope), true, bits, n, dy, x, bias, dx, factor, sums);
+    OP_E(activate_grad)(OP_R(relu_slope), true, OP_E(activate_grad_relu), bits, n, dy, x, bias, dx, factor,
+                        sums);
 }
 
 #ifdef DROPWISE_HAVE_SLEEF
-static void OP_R(activate_gelu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
+/* One loop for all functions that are called. */
+VEC_SHARED void OP_E(activate_calling)(OP_R(function) *activation, dropwise_activate_fn *rest,
+                                       const void *bits, size_t n, const void *x, const void *bias, void *y,
+                                       const void *factor)
+{
+    OP_E(activate)(activation, rest, bits, n, x, bias, y, factor);
+}
+
+VEC_SHARED void OP_E(activate_grad_calling)(OP_R(function) *slope, dropwise_activate_grad_fn *rest,
+                                            const void *bits, size_t n, const void *dy, const void *x,
+                                            const void *bias, void *dx, const void *factor, void *sums)
+{
+    OP_E(activate_grad)(slope, true, rest, bits, n, dy, x, bias, dx, factor, sums);
+}
+
+static void OP_E(activate_gelu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
                                 const void *factor)
 {
-    OP_R(activate)(OP_R(gelu), bits, n, x, bias, y, factor);
+    OP_E(activate_calling)(OP_R(gelu), OP_E(activate_gelu), bits, n, x, bias, y, factor);
 }
 
-static void OP_R(activate_grad_gelu)(const void *bits, size_t n, const void *dy, const void *x,
+static void OP_E(activate_grad_gelu)(const void *bits, size_t n, const void *dy, const void *x,
                                      const void *bias, void *dx, const void *factor, void *sums)
 {
-    OP_R(activate_grad)(OP_R(gelu_slope), true, bits, n, dy, x, bias, dx, factor, sums);
+    OP_E(activate_grad_calling)(OP_R(gelu_slope), OP_E(activate_grad_gelu), bits, n, dy, x, bias, dx, factor,
+                                sums);
 }
 
-static void OP_R(activate_gelu_tanh)(const void *bits, size_t n, const void *x, const void *bias, void *y,
+static void OP_E(activate_gelu_tanh)(const void *bits, size_t n, const void *x, const void *bias, void *y,
                                      const void *factor)
 {
-    OP_R(activate)(OP_R(gelu_tanh), bits, n, x, bias, y, factor);
+    OP_E(activate_calling)(OP_R(gelu_tanh), OP_E(activate_gelu_tanh), bits, n, x, bias, y, factor);
 }
 
-static void OP_R(activate_grad_gelu_tanh)(const void *bits, size_t n, const void *dy, const void *x,
+static void OP_E(activate_grad_gelu_tanh)(const void *bits, size_t n, const void *dy, const void *x,
                                           const void *bias, void *dx, const void *factor, void *sums)
 {
-    OP_R(activate_grad)(OP_R(gelu_tanh_slope), true, bits, n, dy, x, bias, dx, factor, sums);
+    OP_E(activate_grad_calling)(OP_R(gelu_tanh_slope), OP_E(activate_grad_gelu_tanh), bits, n, dy, x, bias,
+                                dx, factor, sums);
 }
 
-static void OP_R(activate_silu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
+static void OP_E(activate_silu)(const void *bits, size_t n, const void *x, const void *bias, void *y,
                                 const void *factor)
 {
-    OP_R(activate)(OP_R(silu), bits, n, x, bias, y, factor);
+    OP_E(activate_calling)(OP_R(silu), OP_E(activate_silu), bits, n, x, bias, y, factor);
 }
 
-static void OP_R(activate_grad_silu)(const void *bits, size_t n, const void *dy, const void *x,
+static void OP_E(activate_grad_silu)(const void *bits, size_t n, const void *dy, const void *x,
                                      const void *bias, void *dx, const void *factor, void *sums)
 {
-    OP_R(activate_grad)(OP_R(silu_slope), true, bits, n, dy, x, bias, dx, factor, sums);
+    OP_E(activate_grad_calling)(OP_R(silu_slope), OP_E(activate_grad_silu), bits, n, dy, x, bias, dx, factor,
+                                sums);
 }
 #endif

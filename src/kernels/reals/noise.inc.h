@@ -1,6 +1,6 @@
 /*
- * Kernels noise_NAME, words of the stream to reals, and relaxed_grad and dot, for one type that is computed
- * in. Sums are in f64 whatever the type: add_terms, which kernels/all_kernels.inc.h has for both.
+ * Kernels noise_NAME, words of the stream to reals, modulate, relaxed_grad and dot, for one type that is
+ * computed in. Sums are in f64 whatever the type: add_terms, which kernels/all_kernels.inc.h has for both.
  *
  * BELOW_ONE, a parameter, is the largest number below 1.
  */
@@ -72,6 +72,23 @@ static void OP_R(noise_relaxed)(size_t n, const void *words, const dropwise_para
     }
 }
 #endif
+
+/* ---- Noise and elements ---- */
+
+VEC_INLINE OP_R(vec) OP_R(modulate_of)(OP_R(vec) a, OP_R(vec) b, const NUMBER *p)
+{
+    return OP_R(mul)(a, OP_R(add)(OP_R(set)(p[0]), OP_R(mul)(b, OP_R(set)(p[1]))));
+}
+
+static void OP_R(modulate)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(modulate_of), OP_R(modulate), false, n, a, b, params, y);
+}
+
+static void OP_R(modulate_nt)(size_t n, const void *a, const void *b, const dropwise_params *params, void *y)
+{
+    OP_R(combine)(OP_R(modulate_of), OP_R(modulate), true, n, a, b, params, y);
+}
 
 /* ---- Sums, in f64 ---- */
 

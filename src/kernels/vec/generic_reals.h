@@ -150,27 +150,165 @@ static inline void store_f16(uint8_t *p, vec_f32 v)
 }
 #endif
 
-#ifndef load_times_f16
-static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+/* ---- A vector of elements as reals, and back ---- */
+
+enum { HALF_PARTS = LANES_b16 / LANES_b32 };
+
+VEC_INLINE void reals_of_f64(const uint8_t *p, vec_f64 *r)
 {
-    uint8_t products[sizeof(vec_b16)];
-    for (size_t at = 0; at < sizeof products; at += LANES_b32 * 2)
-        store_f16(products + at, mul_f32(load_f16(p + at), set_f32(factor)));
-    return load_b16(products);
+    r[0] = as_f64(load_b64(p));
+}
+
+VEC_INLINE void times_kept_f64(vec_f64 *r, double factor, uint64_t bits, unsigned lane)
+{
+    r[0] = mul_kept_f64(r[0], set_f64(factor), bits, lane);
+}
+
+VEC_INLINE void in_order_f64(vec_f64 *r)
+{
+    (void)r;
+}
+
+VEC_INLINE vec_b64 elements_of_f64(const vec_f64 *r)
+{
+    return as_b64(r[0]);
+}
+
+VEC_INLINE vec_b64 results_of_f64(const vec_f64 *r)
+{
+    return as_b64(canonical_f64(r[0]));
+}
+
+VEC_INLINE void reals_of_f32(const uint8_t *p, vec_f32 *r)
+{
+    r[0] = as_f32(load_b32(p));
+}
+
+VEC_INLINE void times_kept_f32(vec_f32 *r, float factor, uint64_t bits, unsigned lane)
+{
+    r[0] = mul_kept_f32(r[0], set_f32(factor), bits, lane);
+}
+
+VEC_INLINE void in_order_f32(vec_f32 *r)
+{
+    (void)r;
+}
+
+VEC_INLINE vec_b32 elements_of_f32(const vec_f32 *r)
+{
+    return as_b32(r[0]);
+}
+
+VEC_INLINE vec_b32 results_of_f32(const vec_f32 *r)
+{
+    return as_b32(canonical_f32(r[0]));
+}
+
+/* Those of 16 bits, in order where a tier has no better one. */
+VEC_INLINE void reals_of_f16(const uint8_t *p, vec_f32 *r)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        r[k] = load_f16(p + k * LANES_b32 * 2);
+}
+
+VEC_INLINE void times_kept_f16(vec_f32 *r, float factor, uint64_t bits, unsigned lane)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        r[k] = mul_kept_f32(r[k], set_f32(factor), bits, lane + k * LANES_b32);
+}
+
+VEC_INLINE void in_order_f16(vec_f32 *r)
+{
+    (void)r;
+}
+
+#ifndef elements_of_f16
+VEC_INLINE vec_b16 elements_of_f16(const vec_f32 *r)
+{
+    uint8_t elements[sizeof(vec_b16)];
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        store_f16(elements + k * LANES_b32 * 2, r[k]);
+    return load_b16(elements);
 }
 #endif
 
-#ifndef load_times_bf16
-static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+#ifndef reals_of_bf16
+VEC_INLINE void reals_of_bf16(const uint8_t *p, vec_f32 *r)
 {
-    uint8_t products[sizeof(vec_b16)];
-    for (size_t at = 0; at < sizeof products; at += LANES_b32 * 2) {
-        const vec_f32 product = mul_f32(load_bf16(p + at), set_f32(factor));
-        store_u16(products + at, shr_b32(round_to_bf16(as_b32(product)), 16));
-    }
-    return load_b16(products);
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        r[k] = load_bf16(p + k * LANES_b32 * 2);
 }
 #endif
+
+#ifndef times_kept_bf16
+VEC_INLINE void times_kept_bf16(vec_f32 *r, float factor, uint64_t bits, unsigned lane)
+{
+    times_kept_f16(r, factor, bits, lane);
+}
+
+VEC_INLINE void in_order_bf16(vec_f32 *r)
+{
+    (void)r;
+}
+#endif
+
+#ifndef elements_of_bf16
+VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
+{
+    uint8_t elements[sizeof(vec_b16)];
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        store_u16(elements + k * LANES_b32 * 2, shr_b32(round_to_bf16(as_b32(r[k])), 16));
+    return load_b16(elements);
+}
+#endif
+
+#ifndef results_of_f16
+VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
+{
+    vec_f32 results[HALF_PARTS];
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        results[k] = canonical_f32(r[k]);
+    return elements_of_f16(results);
+}
+
+VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
+{
+    vec_f32 results[HALF_PARTS];
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        results[k] = canonical_f32(r[k]);
+    return elements_of_bf16(results);
+}
+#endif
+
+VEC_INLINE void times_halves(vec_f32 *r, float factor)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < HALF_PARTS; k++)
+        r[k] = mul_f32(r[k], set_f32(factor));
+}
+
+static inline vec_b16 load_times_f16(const uint8_t *p, float factor)
+{
+    vec_f32 r[HALF_PARTS];
+    reals_of_f16(p, r);
+    times_halves(r, factor);
+    return elements_of_f16(r);
+}
+
+static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
+{
+    vec_f32 r[HALF_PARTS];
+    reals_of_bf16(p, r);
+    times_halves(r, factor);
+    return elements_of_bf16(r);
+}
 
 /* ---- Words as numbers ---- */
 

@@ -94,6 +94,19 @@
  * * load_masked_times_f32(p,factor,mask,lane), load_masked_times_f64
  *                                 likewise, and 0 as masked_WIDTH has it
  * * load_f16(p), store_f16(p,v)   LANES_b32 numbers of type f16 as a vec_f32; rounded to nearest even
+ * * reals_of_f32(p,r), and of f64, f16, bf16
+ *                                 a vector of elements as vectors of reals, in an order of lanes that only
+ *                                 the next four know: r[0], and r[1] where there are HALF_PARTS, two, as
+ *                                 elements have 16 bits
+ * * times_kept_f32(r,factor,bits,lane), and of f64, f16, bf16
+ *                                 r times the factor where the element's bit is 1, else +0.0
+ * * elements_of_f32(r), and of f64, f16, bf16
+ *                                 reals as a vector of elements, rounded to nearest even. NaN stay NaN if
+ *                                 the lower half of their bits is 0, as of those that come from a bf16
+ * * results_of_f32(r), and of f64, f16, bf16
+ *                                 likewise, with the positive quiet NaN without payload for every NaN
+ * * in_order_f32(r), and of f64, f16, bf16
+ *                                 reals in the order of elements: r[1] is what follows on r[0]
  *   f64_of_f32(p)                 LANES_b64 numbers of type f32 as a vec_f64
  *   words_f32(p,flip), words_f64  LANES_b32 or LANES_b64 little-endian 32-bit words, each ^ flip, as numbers,
  *                                 rounded to nearest
