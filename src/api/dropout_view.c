@@ -23,7 +23,7 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
     status = dropwise_check_view_data(view, element_bytes, x, y, &of_x, &of_y);
     if (status != DROPWISE_OK)
         return status;
-    const uint64_t y_bytes = of_y.to - of_y.from;
+    const uint64_t y_bytes = dropwise_view_elements(view) * element_bytes; /* a tile's extent is more */
     if (stored == NULL) {
         dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, y_bytes);
         return DROPWISE_OK;

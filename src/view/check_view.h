@@ -15,6 +15,15 @@ dropwise_status dropwise_check_view_call(const dropwise_mask *mask, dropwise_dty
                                          const dropwise_view *view, const dropwise_stored *stored,
                                          bool *empty);
 
+/* Elements of a view that was checked: a product that does not wrap. */
+static inline uint64_t dropwise_view_elements(const dropwise_view *view)
+{
+    uint64_t elements = 1;
+    for (uint32_t d = 0; d < view->rank; d++)
+        elements *= view->size[d];
+    return elements;
+}
+
 /* Checks where x and y lie, which are not NULL; their extents in bytes. */
 dropwise_status dropwise_check_view_data(const dropwise_view *view, size_t element_bytes, const void *x,
                                          const void *y, dropwise_extent *of_x, dropwise_extent *of_y);

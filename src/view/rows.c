@@ -61,13 +61,20 @@ dropwise_status dropwise_check_rows(const dropwise_mask *mask, dropwise_dtype dt
     return status == DROPWISE_OK ? check_rows(view) : status;
 }
 
-/* Bytes that the largest output extends over. */
-static uint64_t largest_output(const operand *operands, const dropwise_extent *extents, size_t n)
+/* Bytes of the largest output: of its elements, as a tile of a larger matrix extends over more, or of its
+ * extent, where its rows are one. */
+static uint64_t largest_output(const dropwise_view *view, const operand *operands,
+                               const dropwise_extent *extents, size_t n)
 {
+    const uint64_t elements = dropwise_view_elements(view);
     uint64_t largest = 0;
-    for (size_t i = 0; i < n; i++)
-        if (operands[i].output && operands[i].p != NULL && extents[i].to - extents[i].from > largest)
-            largest = extents[i].to - extents[i].from;
+    for (size_t i = 0; i < n; i++) {
+        if (!operands[i].output || operands[i].p == NULL)
+            continue;
+        const uint64_t extent = extents[i].to - extents[i].from;
+        const uint64_t bytes = min_u64(extent, elements * operands[i].element_bytes);
+        largest = bytes > largest ? bytes : largest;
+    }
     return largest;
 }
 
@@ -121,7 +128,7 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     if (stored != NULL && draws)
         dropwise_draw_stored(&c->draw, view, &shape, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
-    const uint64_t largest = largest_output(operands, extents, n_operands);
+    const uint64_t largest = largest_output(view, operands, extents, n_operands);
     c->far = !dropwise_is_near(largest);
     c->nontemporal = dropwise_is_large(largest) && outputs_are_apart(operands, n_operands);
     return DROPWISE_OK;
