@@ -17,6 +17,15 @@ enum {
 _Static_assert(OP_GE(BLOCKS) % 4 == 0 && (int)OP_GE(WORDS) <= (int)DROPWISE_BATCH_WORDS,
                "batches of whole words");
 
+/* The elements of a batch as work. Made anew for each, so that compilers see what of it is constant. */
+VEC_INLINE overlap OP_GE(work)(bool nontemporal, const mask64 *masks, const uint8_t *x, uint8_t *y,
+                               OP_E(factor) factor)
+{
+    overlap work = {OP_E(SCALE), OP_GE(WORDS) * 64, nontemporal, masks, x, y, {{0}}};
+    memcpy(&work.factor, &factor, sizeof factor);
+    return work;
+}
+
 /*
  * forward: the elements of a batch are scaled while the next one is drawn, by answers that stay in registers,
  * or where a load finds them. The first batch is drawn by the kernel for that, and the last one scaled in a
@@ -38,19 +47,20 @@ static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, si
     VEC_UNROLL
     for (unsigned w = 0; w < OP_GE(WORDS); w++)
         masks[w] = mask64_of(of_first.keep[w]);
-    overlap work = {OP_E(SCALE), OP_GE(WORDS) * 64, false, masks, elements->x, elements->y, {{0}}};
-    memcpy(&work.factor, &factor, sizeof factor);
+    const uint8_t *x = elements->x;
+    uint8_t *y = elements->y;
     size_t done = OP_GE(WORDS);
+    VEC_ROLLED
     for (; n_words - done >= OP_GE(WORDS); done += OP_GE(WORDS)) {
+        const overlap work = OP_GE(work)(false, masks, x, y, factor);
         OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
         OP_G(answers)(bytes, OP_GE(WORDS), &t, done, masks);
-        work.x += OP_GE(WORDS) * 64 * OP_E(BYTES);
-        work.y += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        x += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        y += OP_GE(WORDS) * 64 * OP_E(BYTES);
     }
     memcpy(last, masks, sizeof masks);
     for (unsigned w = 0; w < OP_GE(WORDS); w++)
-        OP_E(apply_64)(true, false, &last[w], work.x + w * 64 * OP_E(BYTES), work.y + w * 64 * OP_E(BYTES),
-                       factor);
+        OP_E(apply_64)(true, false, &last[w], x + w * 64 * OP_E(BYTES), y + w * 64 * OP_E(BYTES), factor);
     return done;
 }
 
@@ -67,17 +77,19 @@ static size_t OP_GE(draw_scale)(const dropwise_schedule *schedule, uint32_t low,
     const OP_E(factor) factor = OP_E(factor_at)(elements->scale);
     uint8_t bytes[OP_GE(BLOCKS) * 16];
     mask64 masks[OP_GE(WORDS)];
-    overlap work = {OP_E(SCALE), OP_GE(WORDS) * 64, true, masks, elements->x, elements->y, {{0}}};
-    memcpy(&work.factor, &factor, sizeof factor);
+    const uint8_t *x = elements->x;
+    uint8_t *y = elements->y;
     size_t done = 0;
+    VEC_ROLLED
     for (; n_words - done >= OP_GE(WORDS); done += OP_GE(WORDS)) {
         VEC_UNROLL
         for (unsigned w = 0; w < OP_GE(WORDS); w++)
             masks[w] = mask64_of(load_le64((const uint8_t *)bits + (done + w) * 8));
+        const overlap work = OP_GE(work)(true, masks, x, y, factor);
         OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
         OP_G(answers)(bytes, OP_GE(WORDS), &t, done, NULL);
-        work.x += OP_GE(WORDS) * 64 * OP_E(BYTES);
-        work.y += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        x += OP_GE(WORDS) * 64 * OP_E(BYTES);
+        y += OP_GE(WORDS) * 64 * OP_E(BYTES);
     }
     return done;
 }

@@ -204,4 +204,12 @@ enum { PREFETCH_READ = 6144 };
 #define VEC_UNROLL _Pragma("GCC unroll 64")
 #endif
 
+/* Keeps a loop over whole batches as it is. Clang makes four copies of it, more than the cache of decoded
+ * instructions holds. */
+#if defined(__clang__)
+#define VEC_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define VEC_ROLLED
+#endif
+
 #endif
