@@ -86,22 +86,23 @@ static inline vec_b64 keep_b64(vec_b64 v, uint64_t bits, unsigned lane)
 #define masked_b8 masked_b8
 static inline vec_b8 masked_b8(vec_b8 v, const mask64 *mask, unsigned lane)
 {
-    return _mm512_maskz_mov_epi8(mask64_from(*mask, lane), v);
+    (void)lane; /* there are no others */
+    return _mm512_maskz_mov_epi8(*mask, v);
 }
 
 static inline vec_b16 masked_b16(vec_b16 v, const mask64 *mask, unsigned lane)
 {
-    return _mm512_maskz_mov_epi16(mask64_low32(mask64_from(*mask, lane)), v);
+    return _mm512_maskz_mov_epi16(mask64_lanes32(*mask, lane), v);
 }
 
 static inline vec_b32 masked_b32(vec_b32 v, const mask64 *mask, unsigned lane)
 {
-    return _mm512_maskz_mov_epi32(mask64_low16(mask64_from(*mask, lane)), v);
+    return _mm512_maskz_mov_epi32(mask64_lanes16(*mask, lane), v);
 }
 
 static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
 {
-    return _mm512_maskz_mov_epi64(mask64_low8(mask64_from(*mask, lane)), v);
+    return _mm512_maskz_mov_epi64(mask64_lanes8(*mask, lane), v);
 }
 
 #define either_b8 either_b8

@@ -74,14 +74,14 @@ static inline vec_f64 mul_kept_f64(vec_f64 a, vec_f64 b, uint64_t bits, unsigned
 #define load_masked_times_f32 load_masked_times_f32
 static inline vec_b32 load_masked_times_f32(const uint8_t *p, float factor, const mask64 *mask, unsigned lane)
 {
-    const __mmask16 kept = mask64_low16(mask64_from(*mask, lane));
+    const __mmask16 kept = mask64_lanes16(*mask, lane);
     return _mm512_castps_si512(_mm512_maskz_mul_ps(kept, _mm512_set1_ps(factor), _mm512_loadu_ps(p)));
 }
 
 static inline vec_b64 load_masked_times_f64(const uint8_t *p, double factor, const mask64 *mask,
                                             unsigned lane)
 {
-    const __mmask8 kept = mask64_low8(mask64_from(*mask, lane));
+    const __mmask8 kept = mask64_lanes8(*mask, lane);
     return _mm512_castpd_si512(_mm512_maskz_mul_pd(kept, _mm512_set1_pd(factor), _mm512_loadu_pd(p)));
 }
 

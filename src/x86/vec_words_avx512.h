@@ -183,13 +183,12 @@ static inline mask64 mask64_at_most(const uint8_t *p, uint8_t t)
 }
 
 /*
- * The answers from a multiple of 8 on, in the lowest bits of a mask register; and the lowest ones alone. By
- * instructions, as for shifts and conversions compilers go through general or vector registers (GCC 12,
- * Clang 14).
+ * The answers of 8, 16 or 32 lanes from one on. By instructions, as for shifts and conversions compilers go
+ * through general or vector registers (GCC 12, Clang 14).
  */
-static inline mask64 mask64_from(mask64 mask, unsigned lane)
+static inline __mmask8 mask64_lanes8(mask64 mask, unsigned lane)
 {
-    mask64 lanes = mask;
+    __mmask8 lanes;
     switch (lane / 8) {
     case 1:
         __asm__("kshiftrq $8, %1, %0" : "=k"(lanes) : "k"(mask));
@@ -213,30 +212,44 @@ static inline mask64 mask64_from(mask64 mask, unsigned lane)
         __asm__("kshiftrq $56, %1, %0" : "=k"(lanes) : "k"(mask));
         break;
     default:
+        __asm__("" : "=k"(lanes) : "0"(mask));
         break;
     }
     return lanes;
 }
 
-static inline __mmask8 mask64_low8(mask64 mask)
+static inline __mmask16 mask64_lanes16(mask64 mask, unsigned lane)
 {
-    __mmask8 low;
-    __asm__("" : "=k"(low) : "0"(mask));
-    return low;
+    __mmask16 lanes;
+    switch (lane / 16) {
+    case 1:
+        __asm__("kshiftrq $16, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 2:
+        __asm__("kshiftrq $32, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    case 3:
+        __asm__("kshiftrq $48, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    default:
+        __asm__("" : "=k"(lanes) : "0"(mask));
+        break;
+    }
+    return lanes;
 }
 
-static inline __mmask16 mask64_low16(mask64 mask)
+static inline __mmask32 mask64_lanes32(mask64 mask, unsigned lane)
 {
-    __mmask16 low;
-    __asm__("" : "=k"(low) : "0"(mask));
-    return low;
-}
-
-static inline __mmask32 mask64_low32(mask64 mask)
-{
-    __mmask32 low;
-    __asm__("" : "=k"(low) : "0"(mask));
-    return low;
+    __mmask32 lanes;
+    switch (lane / 32) {
+    case 1:
+        __asm__("kshiftrq $32, %1, %0" : "=k"(lanes) : "k"(mask));
+        break;
+    default:
+        __asm__("" : "=k"(lanes) : "0"(mask));
+        break;
+    }
+    return lanes;
 }
 
 #include "kernels/vec/generic_words.h"
