@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
-import shutil
 import subprocess
 from collections.abc import Callable
 from types import ModuleType
@@ -36,7 +35,7 @@ def needs(module: str) -> ModuleType:
 @pytest.fixture
 def program() -> Callable[..., bytes]:
     """The C library's program: a function of its arguments, with what it prints."""
-    path = os.environ.get("DROPWISE_PROGRAM") or shutil.which("dropwise-program")
+    path = os.environ.get("DROPWISE_PROGRAM")
     if path is None:
         lacks("program", "DROPWISE_PROGRAM names no program dropwise")
 
