@@ -17,6 +17,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import dtype_number, shape_of, thread_number
+from .mask import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,26 @@ class Masks:
         n = int(np.prod(sizes, dtype=np.int64))
         bits = np.unpackbits(self.bits(n, first), count=n, bitorder="little")
         return bits.view(np.bool_).reshape(sizes)
+
+    def mask(self) -> Mask:
+        """A mask that scales as the system does, for functions that take a mask as ``stored``.
+
+        Do not draw from it: the bits come from `bits` or `keep`.
+
+        Examples
+        --------
+        >>> import numpy as np, dropwise
+        >>> masks, x = dropwise.interop.triton(5, 0.5), np.ones((4, 8), np.float32)
+        >>> y = dropwise.fused.residual_backward(masks.mask(), x, stored=masks.keep(x.shape))
+        >>> bool((y == masks.forward(x)).all())
+        True
+
+        Raises
+        ------
+        ValueError
+            The scale is above 2**15, where the 40 bits of a mask's p are too few.
+        """
+        return Mask(1.0 - _core.mask_threshold(_core.interop_mask(self._struct)) / 2**40, 0)
 
     def forward(
         self,

@@ -28,7 +28,9 @@ def test_examples_of_pages(page, monkeypatch, tmp_path, capsys):
             assert shown is None or printed == shown[1].strip(), statement
 
 
-MODULES = [name for _, name, _ in pkgutil.iter_modules(dropwise.__path__) if not name.startswith(("_c", "__"))]
+MODULES = [
+    name for _, name, _ in pkgutil.iter_modules(dropwise.__path__) if not name.startswith(("_c", "__"))
+]
 
 
 @pytest.mark.parametrize("name", ["", *(f".{name}" for name in MODULES)])
