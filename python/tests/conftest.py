@@ -10,8 +10,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import dropwise
 import pytest
+
+import dropwise
 
 #: The tree of the C library, whose data and documents are tested with, too.
 ROOT = pathlib.Path(__file__).resolve().parents[2]

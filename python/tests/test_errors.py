@@ -1,8 +1,9 @@
 """Bad input: each an exception that names the argument, and nothing is written."""
 
-import dropwise
 import numpy as np
 import pytest
+
+import dropwise
 from dropwise import dropblock, fused, interop, variants
 
 X = np.ones(100, np.float32)

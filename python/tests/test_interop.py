@@ -2,10 +2,11 @@
 
 import pickle
 
-import dropwise
 import numpy as np
 import pytest
 from conftest import ROOT, needs
+
+import dropwise
 from dropwise import interop
 
 

@@ -4,9 +4,10 @@ That the C functions are right is proved by the C library's tests; these are of 
 float64 is compared to a few roundings.
 """
 
-import dropwise
 import numpy as np
 import pytest
+
+import dropwise
 from dropwise import dropblock, dropconnect, fused, variants
 
 P = 0.25

@@ -3,11 +3,12 @@
 import itertools
 import pickle
 
-import dropwise
 import numpy as np
 import pytest
 import reference
 from conftest import needs
+
+import dropwise
 
 P, SEED, STREAM = 0.3, 2026, 11
 SCALE = np.float32(2**40 / round(0.7 * 2**40))

@@ -2,11 +2,12 @@
 
 import re
 
-import dropwise
 import numpy as np
 import pytest
 import reference
 from conftest import ROOT
+
+import dropwise
 
 
 def golden_cases() -> list[tuple[int, int, float, int, int, int, int, int]]:

@@ -7,10 +7,11 @@ import sysconfig
 import threading
 import time
 
-import dropwise
 import numpy as np
 import pytest
 from conftest import needs
+
+import dropwise
 
 
 def python(code, **environment):
