@@ -4,8 +4,8 @@
 usage: bench/python/bindings.py BUILD    a build folder with the shared library, by the same compiler
 
 Besides the package, which has to be installed, nanobind and cffi have to be (and a C++17 compiler), of which
-this makes the smallest bindings that take an array and return one, as their documentation shows them. Times are
-the least of many rounds, in which all take turns.
+this makes the smallest bindings that take an array and return one, as their documentation shows them. Times
+are the least of many rounds, in which all take turns.
 """
 
 import importlib.util

@@ -110,8 +110,8 @@ def test_standard_scaling(mask):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_dtypes(mask, dtype):
     x = tensor((50, 3), dtype)
-    scale = 2**40 / round(0.7 * 2**40) if dtype is np.float64 else SCALE
-    expected = np.where(keep_of(x.shape), (x * scale).astype(dtype), dtype(0))
+    scale = np.float64(2**40 / round(0.7 * 2**40)) if dtype is np.float64 else SCALE
+    expected = np.where(keep_of(x.shape), (x.astype(scale.dtype) * scale).astype(dtype), dtype(0))
     assert same(mask.forward(x), expected)
 
 
