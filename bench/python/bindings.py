@@ -8,6 +8,7 @@ this makes the smallest bindings that take an array and return one, as their doc
 are the least of many rounds, in which all take turns.
 """
 
+import contextlib
 import importlib.util
 import pathlib
 import subprocess
@@ -109,7 +110,8 @@ def make_cffi(folder, library):
     builder = cffi.FFI()
     builder.cdef(CFFI_TYPES)
     builder.set_source("by_cffi", CFFI_SOURCE)
-    builder.emit_c_code(str(folder / "by_cffi.c"))
+    with contextlib.redirect_stdout(sys.stderr):
+        builder.emit_c_code(str(folder / "by_cffi.c"))
     return compile_module(folder, "by_cffi", [folder / "by_cffi.c"], library)
 
 
