@@ -121,6 +121,12 @@ def test_keys_of_jax():
             assert got == tuple(map(int, words))
 
 
+def test_what_jax_keeps_is_taken_as_it_is_given():
+    """1 - (1 - 0.3) is not 0.3."""
+    assert interop.jax((0, 1), 0.3, "f64", "f64").scale == 1 / 0.3
+    assert interop.by_name("jax", 0.7, 1, dtype="f64").scale == 1 / (1.0 - 0.7)
+
+
 def test_jax_draws_the_same():
     jax = needs("jax")
     key = jax.random.fold_in(jax.random.key(42), 7)
