@@ -13,6 +13,15 @@ static const char *name_of_role(const operation *o, bool is_output)
     return is_output ? "out" : "shape";
 }
 
+/* The argument with keep bits. */
+static const char *name_of_bits(const operation *o)
+{
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        if (o->operands[i].elements == OF_BITS)
+            return o->operands[i].name;
+    return "stored";
+}
+
 PyObject *raise_status(dropwise_status status, const operation *o)
 {
     PyObject *type = PyExc_ValueError;
@@ -45,7 +54,7 @@ PyObject *raise_status(dropwise_status status, const operation *o)
         break;
     case DROPWISE_ERROR_FORM:
     case DROPWISE_ERROR_STORED_SIZE:
-        argument = o != NULL && o->operands[0].elements == OF_BITS ? "out" : "stored";
+        argument = o != NULL ? name_of_bits(o) : "stored";
         break;
     case DROPWISE_ERROR_ACTIVATION:
         argument = "activation";

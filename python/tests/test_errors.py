@@ -81,7 +81,7 @@ CASES = {
     "stored too small": (ValueError, "stored", lambda: mask().forward(X, stored=np.zeros(12, np.uint8))),
     "stored of a dtype": (TypeError, "stored", lambda: mask().forward(X, stored=np.zeros(100, np.int32))),
     "stored read-only": (ValueError, "stored", lambda: mask().forward(X, stored=read_only())),
-    "stored where none is": (TypeError, "stored", lambda: variants.gaussian_forward(mask(), X, stored=X * 1)),
+    "stored where none is": (TypeError, "stored", lambda: variants.zoneout_infer(mask(), X, X, stored=X * 1)),
     "bits too small": (ValueError, "out", lambda: mask().bits(100, out=np.zeros(12, np.uint8))),
     "bits of a dtype": (TypeError, "out", lambda: mask().bits(100, out=np.zeros(13, np.int8))),
     "bits with gaps": (ValueError, "out", lambda: mask().bits(100, out=np.zeros(26, np.uint8)[::2])),
@@ -108,6 +108,11 @@ CASES = {
         ValueError,
         "x",
         lambda: dropblock.Block((4, 4), (0, 1), 3).forward(mask(), X),
+    ),
+    "bits of a block too small": (
+        ValueError,
+        "bits",
+        lambda: dropblock.Block((10, 10), (0, 1), 3).apply(1.0, np.zeros(12, np.uint8), X.reshape(10, 10)),
     ),
     # of other systems' masks
     "a key of four words": (TypeError, "key", lambda: interop.jax(np.zeros(4, np.uint32), 0.5)),

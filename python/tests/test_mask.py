@@ -284,10 +284,16 @@ def test_results_do_not_depend_on_threads(mask, shape):
 
 
 def test_a_call_that_is_refused_writes_nothing_with_threads_either(mask):
-    buffer = tensor(2**22 + 4)
+    buffer = tensor(2**23)
     before = buffer.copy()
     with pytest.raises(ValueError, match="out: "):
         mask.forward(buffer[:-4], out=buffer[4:], threads=4)
     with pytest.raises(ValueError, match="first: "):
         mask.forward(buffer, out=buffer, first=2**60 - 2**21, threads=4)
+    half = 2**21  # so that each part on its own would do
+    with pytest.raises(ValueError, match="out: "):
+        mask.forward(buffer[: 2 * half - 4], out=buffer[half : 3 * half - 4], threads=2)
+    on_itself = np.lib.stride_tricks.as_strided(buffer, (2, half), (2 * half, 4))
+    with pytest.raises(ValueError, match="out: "):
+        mask.forward(np.ones((2, half), np.float32), out=on_itself, threads=2)
     assert same(buffer, before)
