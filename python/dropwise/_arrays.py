@@ -138,6 +138,21 @@ def thread_number(threads: int | None) -> int:
     return threads
 
 
+def draw_bits(
+    operation: int, struct: bytes, n: int, first: int, out: Array | None, threads: int | None
+) -> npt.NDArray[np.uint8]:
+    """Packed keep bits of n elements."""
+    if n < 0:
+        raise ValueError(f"n: must not be negative, not {n}")
+    where = _core.place((n,), first, 0, None, None)
+    if out is None:
+        out = np.empty((n + 7) // 8, np.uint8)
+    result: npt.NDArray[np.uint8] = _core.run(
+        operation, struct, where, None, None, thread_number(threads), 0, out
+    )
+    return result
+
+
 def call(
     operation: int,
     struct: bytes,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import dtype_number, shape_of, thread_number
+from ._arrays import draw_bits, dtype_number, shape_of, thread_number
 from .mask import Mask
 
 if TYPE_CHECKING:
@@ -76,13 +76,7 @@ class Masks:
         ValueError
             Elements are beyond `size`.
         """
-        if out is None:
-            out = np.empty((n + 7) // 8, np.uint8)
-        where = _core.place((n,), first, 0, None, None)
-        result: npt.NDArray[np.uint8] = _core.run(
-            _BITS, self._struct, where, None, None, thread_number(threads), 0, out
-        )
-        return result
+        return draw_bits(_BITS, self._struct, n, first, out, threads)
 
     def keep(self, shape: int | Sequence[int], first: int = 0) -> npt.NDArray[np.bool_]:
         """The mask of a tensor of this shape as bool, True is kept; elements count in row-major order."""

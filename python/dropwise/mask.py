@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._arrays import Place, call, check_names, dtype_number, place, shape_of, shared_dimensions, thread_number
+from ._arrays import (
+    Place,
+    call,
+    check_names,
+    draw_bits,
+    dtype_number,
+    place,
+    shape_of,
+    shared_dimensions,
+    thread_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,13 +216,7 @@ class Mask:
         ValueError
             out is too small, or elements are past 2**60.
         """
-        if out is None:
-            out = np.empty((n + 7) // 8, np.uint8)
-        where = _core.place((n,), first, 0, None, None)
-        result: npt.NDArray[np.uint8] = _core.run(
-            _BITS, self._struct, where, None, None, thread_number(threads), 0, out
-        )
-        return result
+        return draw_bits(_BITS, self._struct, n, first, out, threads)
 
     def keep(
         self, shape: int | Sequence[int], out: Array | None = None, **options: Unpack[Place]

@@ -86,7 +86,8 @@ CASES = {
     "bits of a dtype": (TypeError, "out", lambda: mask().bits(100, out=np.zeros(13, np.int8))),
     "bits with gaps": (ValueError, "out", lambda: mask().bits(100, out=np.zeros(26, np.uint8)[::2])),
     "bits too far": (ValueError, "first", lambda: mask().bits(100, 2**60)),
-    "n below 0": (ValueError, "shape", lambda: mask().bits(-1, out=np.zeros(1, np.uint8))),
+    "n below 0": (ValueError, "n", lambda: mask().bits(-20)),
+    "a size below 0": (ValueError, "shape", lambda: mask().keep((3, -1))),
     "index": (ValueError, "index", lambda: mask().keeps(2**60)),
     # of layers
     "bias": (ValueError, "bias", lambda: fused.residual_forward(mask(), X, np.zeros(99, np.float32))),
