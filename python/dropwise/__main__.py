@@ -1,0 +1,98 @@
+"""The program: python -m dropwise mask, python -m dropwise info. They print as the program dropwise does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from . import Mask, __version__, _core, interop
+
+
+def _number(text: str) -> int:
+    """A whole number, decimal or 0x, which may be negative: -7 is 2**64 - 7."""
+    value = int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
+    if not -(2**63) <= value < 2**64:
+        raise ValueError
+    return value % 2**64
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m dropwise", description="Dropout masks from counter-based random numbers."
+    )
+    parser.add_argument("--version", action="version", version=f"dropwise {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("info", help="CPU features seen, tiers built and usable, the tier chosen and why")
+    mask = commands.add_parser("mask", help="keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped")
+    mask.add_argument("--seed", type=_number, required=True, metavar="S", help="key of the generator")
+    mask.add_argument("--stream", type=_number, metavar="T", help="number of the mask under this seed")
+    mask.add_argument("--p", type=float, required=True, metavar="P", help="probability of being dropped")
+    mask.add_argument("--first", type=_number, required=True, metavar="F", help="first element")
+    mask.add_argument("--n", type=_number, required=True, metavar="N", help="number of elements")
+    mask.add_argument("--format", choices=("ascii", "raw"), default="ascii", help="0 and 1, or packed bits")
+    mask.add_argument("--generator", choices=tuple(_core.generators), help="default: philox4x32-10")
+    layout = mask.add_argument_group("masks of other systems")
+    layout.add_argument("--layout", choices=tuple(_core.layouts), help="the system")
+    layout.add_argument("--dtype", choices=("f32", "f64", "f16", "bf16"))
+    for name in ("size", "threads", "vector", "offset", "rows", "columns"):
+        layout.add_argument(f"--{name}", type=_number)
+    return parser
+
+
+def _print_info() -> None:
+    info = _core.info()
+    print(
+        f"dropwise      {__version__} (ABI {info['abi_version']}, stream version {info['stream_version']})",
+        " ".join(["CPU features ", *info["cpu_features"]]),
+        " ".join(["tiers built  ", *info["tiers_built"]]),
+        " ".join(["tiers usable ", *info["tiers_usable"]]),
+        f"tier chosen   {info['tier']}: {info['tier_reason']}",
+        f"AES           {info['aes']}, for ars4x32-7: {info['aes_reason']}",
+        sep="\n",
+    )
+
+
+def _masks(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Mask | interop.Masks:
+    others = ("dtype", "size", "threads", "vector", "offset", "rows", "columns")
+    numbers = {name: getattr(given, name) for name in others if getattr(given, name) is not None}
+    if given.layout is None:
+        if given.stream is None:
+            parser.error("option --stream is missing")
+        if numbers:
+            parser.error(f"--{next(iter(numbers))} is an option of layouts, and there is no --layout")
+        return Mask(given.p, given.seed, given.stream, given.generator or "philox4x32-10")
+    return interop.by_name(given.layout, given.p, given.seed, stream=given.stream or 0, **numbers)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command == "info":
+        _print_info()
+        return 0
+    try:
+        masks = _masks(given, parser)
+        chunk = 1 << 18
+        for done in range(0, given.n, chunk):
+            n = min(chunk, given.n - done)
+            bits = masks.bits(n, given.first + done)
+            _write(bits, n, given.format)
+    except ValueError as error:
+        parser.error(str(error))
+    if given.format == "ascii":
+        print()
+    return 0
+
+
+def _write(bits: Any, n: int, form: str) -> None:
+    if form == "raw":
+        sys.stdout.buffer.write(bits.tobytes())
+        return
+    for byte in range(0, len(bits), 4096):
+        text = "".join(f"{value:08b}"[::-1] for value in bits[byte : byte + 4096].tolist())
+        sys.stdout.write(text[: n - 8 * byte])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
