@@ -25,13 +25,6 @@ static void list_blocks(strip *s, uint64_t first, size_t n)
     s->n_blocks += n_blocks;
 }
 
-static void drop(const draw_plan *plan, tie_list *ties, uint64_t *keep)
-{
-    const size_t n = dropwise_settle_ties(plan, ties);
-    for (size_t i = 0; i < n; i++)
-        keep[ties->place[i] / 64] &= ~(UINT64_C(1) << ties->place[i] % 64);
-}
-
 static void settle(const draw_plan *plan, strip *s, const uint64_t *equal)
 {
     uint16_t words[STRIP_BLOCKS / 4];
@@ -45,10 +38,10 @@ static void settle(const draw_plan *plan, strip *s, const uint64_t *equal)
             ties.place[ties.count++] = place;
         }
         if (ties.count >= TIE_BATCH)
-            drop(plan, &ties, s->keep);
+            dropwise_drop_ties(plan, &ties, s->keep);
     }
     if (ties.count != 0)
-        drop(plan, &ties, s->keep);
+        dropwise_drop_ties(plan, &ties, s->keep);
 }
 
 static void draw(const draw_plan *plan, strip *s)
