@@ -1,6 +1,6 @@
 /*
- * How much of the stack calls use, which dropwise.h promises: what lies below a call's frame is painted before
- * it, and looked at afterwards. For compilers that optimize and add nothing of their own.
+ * How much of the stack calls use, which dropwise.h promises: what lies below a call's frame is painted
+ * before it, and looked at afterwards. For compilers that optimize and add nothing of their own.
  */
 #include "support/common.h"
 #include "dropwise_fused.h"
