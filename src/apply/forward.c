@@ -124,8 +124,8 @@ static size_t before_wrap(uint32_t low, size_t n_words)
 }
 
 /*
- * Draws n elements, of which the first one is number `skip` of word w, and scales them by their bits: in steps
- * that are short enough for the caches to fetch what is scaled while the next one is drawn.
+ * Draws n elements, of which the first one is number `skip` of word w, and scales them by their bits: in
+ * steps that are short enough for the caches to fetch what is scaled while the next one is drawn.
  */
 static void by_bits(forward_run *run, answers *a, size_t w, unsigned skip, uint64_t first, size_t n,
                     const uint8_t *x, uint8_t *y)

@@ -11,8 +11,8 @@
 #include "draw/ties.h"
 
 /*
- * A range of a few words, if it is one and there are kernels for its elements: bits first, as there is nothing
- * to overlap, and by the shortest way. False: nothing was done.
+ * A range of a few words, if it is one and there are kernels for its elements: bits first, as there is
+ * nothing to overlap, and by the shortest way. False: nothing was done.
  */
 bool dropwise_forward_few(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
                           uint64_t first, size_t n, const uint8_t *x, uint8_t *y, uint8_t *bits);

@@ -6,6 +6,8 @@
 #define DROPWISE_STRIP_H
 
 #include "draw/draw.h"
+#include "draw/stream.h"
+#include "draw/ties.h"
 
 /* Blocks of 16 elements that are drawn together; a row of up to STRIP_ROW elements fits in wherever it
  * begins. */
@@ -25,10 +27,23 @@ static inline size_t dropwise_strip_rows(size_t n)
 }
 
 /*
+ * Blocks of 16 elements, wherever they lie in the mask, and the bits of all of them. Callers have one where
+ * they have what they draw other rows by: the stack need not hold both.
+ */
+typedef struct strip {
+    size_t n_blocks;
+    uint64_t counters[STRIP_BLOCKS];
+    uint8_t bytes[STRIP_BLOCKS * STREAM_BLOCK_BYTES];
+    uint64_t keep[STRIP_BLOCKS / 4 + 1]; /* a word more, which is read, and not asked for */
+    uint64_t equal[STRIP_BLOCKS / 4];
+    tie_list ties;
+} strip;
+
+/*
  * The bits of `rows` rows of n elements: row r begins at index first + r * stride, its bits r *
  * dropwise_strip_step(n) bytes behind `bits`; unused ones, up to there, are anything.
  */
-void dropwise_draw_strip(const draw_plan *plan, uint64_t first, int64_t stride, size_t rows, size_t n,
-                         uint8_t *bits);
+void dropwise_draw_strip(const draw_plan *plan, strip *s, uint64_t first, int64_t stride, size_t rows,
+                         size_t n, uint8_t *bits);
 
 #endif

@@ -26,7 +26,7 @@ size_t dropwise_settle_ties(const draw_plan *plan, tie_list *ties)
     return n_dropped;
 }
 
-/* Without a branch on each word, which would be mispredicted: three words of 64 elements in four have none. */
+/* Without a branch on each word, which would be mispredicted: three words in four have none. */
 size_t dropwise_words_with_ties(const uint64_t *equal, size_t n_words, uint16_t *words)
 {
     size_t n = 0;
@@ -37,8 +37,7 @@ size_t dropwise_words_with_ties(const uint64_t *equal, size_t n_words, uint16_t 
     return n;
 }
 
-/* Their places are those of bits. */
-static void drop(const draw_plan *plan, tie_list *ties, uint64_t *keep)
+void dropwise_drop_ties(const draw_plan *plan, tie_list *ties, uint64_t *keep)
 {
     const size_t n = dropwise_settle_ties(plan, ties);
     for (size_t i = 0; i < n; i++)
@@ -56,8 +55,8 @@ void dropwise_resolve_ties(const draw_plan *plan, uint64_t *keep, const uint64_t
         const size_t place = words[i] * (size_t)64;
         list_ties(&ties, equal[words[i]], start + place, place);
         if (ties.count >= TIE_BATCH)
-            drop(plan, &ties, keep);
+            dropwise_drop_ties(plan, &ties, keep);
     }
     if (ties.count != 0)
-        drop(plan, &ties, keep);
+        dropwise_drop_ties(plan, &ties, keep);
 }

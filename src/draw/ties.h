@@ -31,6 +31,9 @@ static inline void list_ties(tie_list *ties, uint64_t equal, uint64_t element, u
  * places are the first ones. */
 size_t dropwise_settle_ties(const draw_plan *plan, tie_list *ties);
 
+/* The same where places are those of bits, of which the dropped ones become 0. */
+void dropwise_drop_ties(const draw_plan *plan, tie_list *ties, uint64_t *keep);
+
 /* Lists the words, at most 2^16, that have ties; the result is how many. */
 size_t dropwise_words_with_ties(const uint64_t *equal, size_t n_words, uint16_t *words);
 

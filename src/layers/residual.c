@@ -89,7 +89,7 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
     row r = first_row(&c->rows);
     do {
         for (uint64_t column = from; column < to; column += PIECE) {
-            float of_dy[PIECE], of_x[PIECE], of_bias[PIECE], of_dx[PIECE];
+            float of_dy[PIECE], of_x[PIECE], of_bias[PIECE]; /* dx takes the place of dy */
             uint8_t buffer[PIECE / 8];
             const size_t n = piece_length(to, column);
             if (!whole)
@@ -99,9 +99,9 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
             const void *at = load_reals(&c->rows, x, &r, column, n, of_x);
             const void *b = load_reals(&c->rows, bias, &r, column, n, of_bias);
             uint8_t *sum = sums == NULL ? NULL : sums + r.number % 16 * SUM_COLUMNS * c->rows.real_bytes;
-            c->kernels.activate_grad[activation](bits, n, in, at, b, output(&c->rows, dx, &r, column, of_dx),
+            c->kernels.activate_grad[activation](bits, n, in, at, b, output(&c->rows, dx, &r, column, of_dy),
                                                  &c->rows.factor, sum);
-            finish_output(&c->rows, dx, &r, column, n, of_dx);
+            finish_output(&c->rows, dx, &r, column, n, of_dy);
         }
     } while (dropwise_next_row(&c->rows, &r));
 }

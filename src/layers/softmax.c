@@ -140,9 +140,10 @@ static real inverse(const softmax_call *c, real sum)
     return (real){.f32 = sum.f32 == 0.0f ? 0.0f : 1.0f / sum.f32};
 }
 
-static void softmax_forward_row(softmax_call *c, const dropwise_softmax *softmax, const row *r,
-                                const operand *x, const operand *add, const operand *probabilities,
-                                const operand *y)
+/* Out of line: its buffer would else be on the stack while a mask is stored, too. */
+static __attribute__((noinline)) void softmax_forward_row(softmax_call *c, const dropwise_softmax *softmax,
+                                                          const row *r, const operand *x, const operand *add,
+                                                          const operand *probabilities, const operand *y)
 {
     _Alignas(64) uint8_t e[ROW_BUFFER * sizeof(double)];
     const uint64_t visible = visible_columns(c, softmax, r);

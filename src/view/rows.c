@@ -126,7 +126,7 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
         c->n_rows *= view->size[d];
     }
     if (stored != NULL && draws)
-        dropwise_draw_stored(&c->draw, view, &shape, &c->stored);
+        dropwise_draw_stored_by(&c->source, view, &shape, &c->stored);
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
     const uint64_t largest = largest_output(view, operands, extents, n_operands);
     c->far = !dropwise_is_near(largest);
@@ -200,11 +200,12 @@ static const uint8_t *strip_bits(row_call *c, const row *r, uint64_t column, siz
     const size_t length = (size_t)c->row_length;
     if (r->number < c->strip_row || r->number >= c->strip_end) {
         const size_t rows = min_size(dropwise_strip_rows(length), c->view->size[across] - r->at[across]);
-        dropwise_draw_strip(&c->draw, r->index, c->view->mask_stride[across], rows, length, c->strip);
+        dropwise_draw_strip(&c->draw, &c->strip, r->index, c->view->mask_stride[across], rows, length,
+                            c->strip_bits);
         c->strip_row = r->number;
         c->strip_end = r->number + rows;
     }
-    const uint8_t *bits = c->strip + (size_t)(r->number - c->strip_row) * dropwise_strip_step(length);
+    const uint8_t *bits = c->strip_bits + (size_t)(r->number - c->strip_row) * dropwise_strip_step(length);
     if (column % 8 == 0)
         return bits + column / 8;
     copy_bits(bits, (size_t)column, n, buffer);

@@ -34,7 +34,13 @@ typedef struct row_call {
     const dropwise_kernels *kernels;
     real factor; /* of what is kept */
     draw_plan draw;
-    bit_source source;
+    union {
+        bit_source source;
+        struct { /* instead, if rows are short and do not follow each other in the mask */
+            strip strip;
+            uint8_t strip_bits[STRIP_BYTES];
+        };
+    };
     uint64_t run_length; /* mask indices that follow each other from row to row, from the first row on */
     bool reads_stored;
     bool far;         /* operands are not in the caches                              */
@@ -42,7 +48,6 @@ typedef struct row_call {
     stored_mask stored;
     uint64_t row_length, n_rows;
     uint64_t strip_row, strip_end; /* numbers of the rows whose bits are in the strip; none if they are one */
-    uint8_t strip[STRIP_BYTES];
 } row_call;
 
 /* Where a row lies. */

@@ -2,7 +2,6 @@
 
 #include "base/bits.h"
 #include "base/min.h"
-#include "draw/bit_source.h"
 #include "view/walk.h"
 
 stored_shape dropwise_stored_shape_of(const dropwise_view *view)
@@ -22,8 +21,8 @@ stored_shape dropwise_stored_shape_of(const dropwise_view *view)
     return shape;
 }
 
-void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, const stored_shape *shape,
-                          const stored_mask *stored)
+void dropwise_draw_stored_by(bit_source *source, const dropwise_view *view, const stored_shape *shape,
+                             const stored_mask *stored)
 {
     walk_axis outer[DROPWISE_MAX_RANK];
     unsigned n_outer = 0;
@@ -39,8 +38,6 @@ void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, cons
         if (view->mask_stride[d] != 0)
             outer[n_outer++] = (walk_axis){view->size[d], 0, 0, view->mask_stride[d], 0};
 
-    bit_source source;
-    bit_source_init(&source, draw);
     uint8_t no_data = 0;
     walk_place place = {&no_data, &no_data, view->first, 0};
     uint64_t at[DROPWISE_MAX_RANK] = {0};
@@ -52,7 +49,7 @@ void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, cons
             const size_t len = min_size(DRAW_CHUNK, shape->row_length - done);
             const uint64_t index = place.index + (uint64_t)((int64_t)done * shape->mask_step);
             const uint8_t *bits =
-                dropwise_bits_get(&source, index, shape->mask_step, len,
+                dropwise_bits_get(source, index, shape->mask_step, len,
                                   shape->mask_step == 1 ? run_length - into_run - done : 0, buffer);
             if (len % 8 != 0) { /* the end of a row: its unused bits are 0 */
                 copy_bits(bits, 0, len, buffer);
@@ -62,4 +59,12 @@ void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, cons
         }
         walk_next(outer, n_outer, at, &place);
     }
+}
+
+void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, const stored_shape *shape,
+                          const stored_mask *stored)
+{
+    bit_source source;
+    bit_source_init(&source, draw);
+    dropwise_draw_stored_by(&source, view, shape, stored);
 }

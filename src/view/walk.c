@@ -247,12 +247,13 @@ static void run_strips(const view_walk *walk)
     const bool plain = walk->n_shared == 0 && is_contiguous(walk, row);
     walk_place place = walk->start;
     uint64_t at[DROPWISE_MAX_RANK] = {0};
+    strip s;
     do {
         walk_place of_row = place;
         for (uint64_t done = 0; done < across->size; done += at_once) {
             uint8_t bits[STRIP_BYTES];
             const size_t rows = min_size(at_once, across->size - done);
-            dropwise_draw_strip(walk->draw, of_row.index, across->mask, rows, n, bits);
+            dropwise_draw_strip(walk->draw, &s, of_row.index, across->mask, rows, n, bits);
             for (size_t r = 0; r < rows; r++) {
                 if (plain)
                     dropwise_apply_bits(walk->apply, bits + r * step, n, of_row.x, of_row.y);
@@ -294,8 +295,12 @@ static void run_blocks(const view_walk *walk)
     walk_place place = walk->start;
     uint64_t at[DROPWISE_MAX_RANK] = {0};
     const bool by_strips = walk->stored == NULL && row->mask == 1;
-    bit_source source;
-    bit_source_init(&source, walk->draw);
+    union {
+        bit_source source;
+        strip strip; /* if by_strips */
+    } drawn;
+    if (!by_strips)
+        bit_source_init(&drawn.source, walk->draw);
     do {
         walk_place block = place;
         for (uint64_t first = 0; first < across->size; first += BLOCK_ROWS) {
@@ -305,12 +310,12 @@ static void run_blocks(const view_walk *walk)
                 walk_place of_row = walk_along(row, block, (int64_t)done);
                 uint8_t bits[BLOCK_ROWS * BLOCK_COLUMNS / 8];
                 if (by_strips)
-                    dropwise_draw_strip(walk->draw, of_row.index, across->mask, rows, n, bits);
+                    dropwise_draw_strip(walk->draw, &drawn.strip, of_row.index, across->mask, rows, n, bits);
                 for (size_t r = 0; r < rows; r++) {
                     if (by_strips)
                         apply_piece(walk, bits + r * dropwise_strip_step(n), n, of_row);
                     else
-                        run_piece(walk, &source, of_row, 0, n, 0);
+                        run_piece(walk, &drawn.source, of_row, 0, n, 0);
                     of_row = walk_along(across, of_row, 1);
                 }
             }

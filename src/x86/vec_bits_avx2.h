@@ -138,7 +138,7 @@ static inline vec_b64 masked_b64(vec_b64 v, const mask64 *mask, unsigned lane)
     return _mm256_and_si256(v, kept);
 }
 
-/* Blends and masked loads look at the top bit of a lane: its bit of the word need only be shifted there. */
+/* Blends look at the top bit of a lane: its bit of the word need only be shifted there. */
 static inline __m256i bits_to_top_b32(uint64_t bits, unsigned lane)
 {
     const __m256i to_top = _mm256_sub_epi32(_mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24),

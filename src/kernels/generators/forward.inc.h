@@ -3,9 +3,9 @@
  *
  * Included by generator.inc.h, whose names it uses, with the parameter ELEMENT.
  *
- * The second place where two stages meet: elements are scaled between the rounds of the generator. It does not
- * know of them: it does a part of whatever work there is. Drawing waits for arithmetic, scaling for the caches
- * or memory.
+ * The second place where two stages meet: elements are scaled between the rounds of the generator. It does
+ * not know of them: it does a part of whatever work there is. Drawing waits for arithmetic, scaling for the
+ * caches or memory.
  */
 
 /* Blocks of a batch, and words of 64 elements. */

@@ -1,7 +1,7 @@
 /*
- * Elements of one type as reals, a vector of elements at a time: what the templates of this folder share whose
- * kernels take elements of 16 bits as they are. The reals of a vector of elements are in PARTS vectors, in an
- * order that is the vector header's own.
+ * Elements of one type as reals, a vector of elements at a time: what the templates of this folder share
+ * whose kernels take elements of 16 bits as they are. The reals of a vector of elements are in PARTS vectors,
+ * in an order that is the vector header's own.
  *
  * Such kernels go over blocks of BLOCK elements, and nothing but whole vectors. The elements that are left in
  * the end are copied to buffers of a block, and the kernel called for it.

@@ -1,6 +1,6 @@
 /*
- * Activations and their slopes, for one type that is computed in. Those with a function of SLEEF's in them are
- * out of line: what loops over them costs little beside it, and there is one for each type of elements.
+ * Activations and their slopes, for one type that is computed in. Those with a function of SLEEF's in them
+ * are out of line: what loops over them costs little beside it, and there is one for each type of elements.
  */
 #include "kernels/template.h"
 

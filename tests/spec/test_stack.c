@@ -1,0 +1,155 @@
+/*
+ * How much of the stack calls use, which dropwise.h promises: what lies below a call's frame is painted
+ * before it, and looked at afterwards. For compilers that optimize and add nothing of their own.
+ */
+#include "support/common.h"
+#include "dropwise_fused.h"
+#include "dropwise_variants.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HAS_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HAS_SANITIZER) || \
+    !defined(__OPTIMIZE__)
+#define HAS_LARGE_FRAMES true
+#else
+#define HAS_LARGE_FRAMES false
+#endif
+
+/* Painted words, of which the highest ones are where the frames of this file's own functions are. */
+enum { PAINTED = 24 << 10, OWN = 32 };
+
+static const uint64_t paint = UINT64_C(0xA5A55A5AA5A55A5A);
+
+/* The frame ends with the function, and what is in it stays. */
+static __attribute__((noinline)) void paint_stack(void)
+{
+    uint64_t words[PAINTED];
+    for (size_t i = 0; i < PAINTED; i++)
+        words[i] = paint;
+    __asm__ volatile("" : : "r"(words) : "memory"); /* as if somebody read them */
+}
+
+/* The same frame again: from where on the paint is gone. */
+static __attribute__((noinline)) size_t used_stack(void)
+{
+    uint64_t words[PAINTED];
+    __asm__ volatile("" : : "r"(words) : "memory"); /* as if somebody wrote them */
+    size_t i = 0;
+    while (i < PAINTED && words[i] == paint)
+        i++;
+    return (PAINTED - i) * sizeof words[0];
+}
+
+enum { ROWS = 40, COLUMNS = 60, LONG = 1000, GAP = 37, ELEMENTS = ROWS * LONG };
+
+static double x[ELEMENTS], y[ELEMENTS], sums[LONG], stored_bits[ELEMENTS / 64 + ROWS];
+
+static dropwise_mask mask;
+static dropwise_view view;
+static dropwise_stored stored;
+
+/* A tile of a mask, with a gap between its rows; y is dense, or transposed. */
+static void make_tile(uint64_t rows, uint64_t columns, uint64_t gap, bool transposed)
+{
+    const uint64_t size[] = {rows, columns};
+    assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
+    view.mask_stride[0] = (int64_t)(columns + gap);
+    if (transposed) {
+        view.y_stride[0] = 1;
+        view.y_stride[1] = (int64_t)rows;
+    }
+    stored = (dropwise_stored){.struct_size = sizeof stored,
+                               .form = DROPWISE_FORM_BITS,
+                               .data = stored_bits,
+                               .size = sizeof stored_bits};
+}
+
+typedef dropwise_status some_call(dropwise_dtype dtype);
+
+static dropwise_status range(dropwise_dtype dtype)
+{
+    return dropwise_forward(&mask, dtype, 5, ELEMENTS, x, y, NULL);
+}
+
+static dropwise_status plain_view(dropwise_dtype dtype)
+{
+    return dropwise_forward_view(&mask, dtype, &view, x, y, NULL);
+}
+
+static dropwise_status view_and_mask(dropwise_dtype dtype)
+{
+    return dropwise_forward_view(&mask, dtype, &view, x, y, &stored);
+}
+
+static dropwise_status residual(dropwise_dtype dtype)
+{
+    return dropwise_residual_forward(&mask, dtype, &view, x, x, NULL, y, &stored);
+}
+
+static dropwise_status residual_gradient(dropwise_dtype dtype)
+{
+    return dropwise_residual_backward(&mask, dtype, &view, x, y, sums, NULL);
+}
+
+static dropwise_status softmax(dropwise_dtype dtype)
+{
+    dropwise_softmax how;
+    dropwise_softmax_init(&how, 1.0);
+    return dropwise_softmax_forward(&mask, dtype, &view, &how, x, NULL, y, &stored);
+}
+
+static dropwise_status alpha(dropwise_dtype dtype)
+{
+    return dropwise_alpha_forward(&mask, dtype, &view, x, y, &stored);
+}
+
+/* The second of two calls counts: the first one may bind functions and choose tables. */
+static void assert_stack(const char *name, some_call *call, size_t most)
+{
+    for (uint32_t generator = DROPWISE_PHILOX4X32_10; generator <= DROPWISE_ARS4X32_7; generator++) {
+        for (dropwise_dtype dtype = DROPWISE_F32; dtype <= DROPWISE_F8_E5M2_SAT; dtype++) {
+            assert_int_equal(dropwise_mask_init(&mask, 0.1, 1, 2), DROPWISE_OK);
+            mask.generator = generator;
+            assert_int_equal(call(dtype), DROPWISE_OK);
+            paint_stack();
+            const dropwise_status status = call(dtype);
+            const size_t used = used_stack();
+            assert_int_equal(status, DROPWISE_OK);
+            if (used > most + OWN * sizeof paint)
+                fail_msg("%s of dtype %d with %s: %zu bytes of the stack", name, dtype,
+                         dropwise_generator_name(generator), used);
+        }
+    }
+}
+
+static void calls_use_no_more_of_the_stack_than_the_header_says(void **state)
+{
+    (void)state;
+    if (HAS_LARGE_FRAMES)
+        skip();
+    assert_stack("a range", range, 32 << 10);
+    for (size_t i = 0; i < 8; i++) {
+        make_tile(ROWS, i % 2 == 0 ? COLUMNS : LONG, i / 2 % 2 == 0 ? GAP : 0, i / 4 == 1);
+        assert_stack("a view", plain_view, 32 << 10);
+        assert_stack("a view and its mask", view_and_mask, 32 << 10);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        make_tile(ROWS, i % 2 == 0 ? COLUMNS : LONG, i / 2 % 2 == 0 ? GAP : 0, false);
+        assert_stack("a residual and its mask", residual, 64 << 10);
+        assert_stack("gradients of a residual", residual_gradient, 64 << 10);
+        assert_stack("alpha dropout and its mask", alpha, 64 << 10);
+        if (has_math())
+            assert_stack("softmax and its mask", softmax, 64 << 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_use_no_more_of_the_stack_than_the_header_says),
+    };
+    return run_on_each_tier(tests, NULL, NULL);
+}
