@@ -8,7 +8,7 @@
 #include "draw/draw.h"
 
 /* Ties from which on a list is to be settled; it has room for those of one more word of 64 elements. */
-enum { TIE_BATCH = 128, TIE_ROOM = TIE_BATCH + 64 };
+enum { TIE_BATCH = 64, TIE_ROOM = TIE_BATCH + 64 };
 
 typedef struct tie_list {
     size_t count;

@@ -2,6 +2,7 @@
 
 #include "base/bits.h"
 #include "base/min.h"
+#include "base/own_frame.h"
 #include "view/walk.h"
 
 stored_shape dropwise_stored_shape_of(const dropwise_view *view)
@@ -61,8 +62,8 @@ void dropwise_draw_stored_by(bit_source *source, const dropwise_view *view, cons
     }
 }
 
-void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view, const stored_shape *shape,
-                          const stored_mask *stored)
+OWN_FRAME void dropwise_draw_stored(const draw_plan *draw, const dropwise_view *view,
+                                    const stored_shape *shape, const stored_mask *stored)
 {
     bit_source source;
     bit_source_init(&source, draw);

@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "base/min.h"
+#include "base/own_frame.h"
 #include "apply/forward.h"
 #include "draw/bit_source.h"
 #include "draw/strip.h"
@@ -240,7 +241,7 @@ static bool has_strips(const view_walk *walk)
            walk->run_length == row->size;
 }
 
-static void run_strips(const view_walk *walk)
+static OWN_FRAME void run_strips(const view_walk *walk)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1], *across = &walk->own[walk->n_own - 2];
     const size_t n = (size_t)row->size, step = dropwise_strip_step(n), at_once = dropwise_strip_rows(n);
@@ -266,7 +267,7 @@ static void run_strips(const view_walk *walk)
 }
 
 /* Row by row; rows that follow each other in the mask share what is drawn. */
-static void run_walk(const view_walk *walk)
+static OWN_FRAME void run_walk(const view_walk *walk)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     walk_place place = walk->start;
@@ -289,7 +290,7 @@ static void run_walk(const view_walk *walk)
  */
 enum { BLOCK_ROWS = 16, BLOCK_COLUMNS = 256 };
 
-static void run_blocks(const view_walk *walk)
+static OWN_FRAME void run_blocks(const view_walk *walk)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1], *across = &walk->own[walk->n_own - 2];
     walk_place place = walk->start;
@@ -338,7 +339,7 @@ static bool has_plain_rows(const view_walk *walk)
 enum { FUSED_ROW = 128, PLAIN_ROW = 4096 };
 
 /* Plain rows by one run of the kernels that draw and scale them, if there are some; false: there are none. */
-static bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype)
+static OWN_FRAME bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype)
 {
     const walk_axis *row = &walk->own[walk->n_own - 1];
     const apply_plan *apply = walk->apply;
@@ -403,9 +404,9 @@ static void run_any(const view_walk *walk)
         walk->apply->kernels->nt_fence();
 }
 
-void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
-                         const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
-                         uint64_t y_bytes)
+OWN_FRAME void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask,
+                                   dropwise_dtype dtype, const dropwise_view *view, const void *x, void *y,
+                                   const stored_mask *stored, uint64_t y_bytes)
 {
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
     const apply_plan apply = dropwise_apply_plan(kernels, mask, dtype, x != y && dropwise_is_large(y_bytes));
