@@ -67,22 +67,6 @@ static inline __m256i kept_b64(uint64_t bits, unsigned lane)
     return _mm256_cmpeq_epi64(_mm256_and_si256(word, lane_bit), lane_bit);
 }
 
-#define copy_part_b32 copy_part_b32
-static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __m256i part =
-        _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    _mm256_maskstore_epi32((int *)(void *)to, part,
-                           _mm256_maskload_epi32((const int *)(const void *)from, part));
-}
-
-static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __m256i part = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
-    _mm256_maskstore_epi64((long long *)(void *)to, part,
-                           _mm256_maskload_epi64((const long long *)(const void *)from, part));
-}
-
 #define keep_b8 keep_b8
 static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
 {

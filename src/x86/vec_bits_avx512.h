@@ -36,32 +36,6 @@ static inline void nt_fence(void)
     _mm_sfence();
 }
 
-#define copy_part_b8 copy_part_b8
-static inline void copy_part_b8(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __mmask64 part = (UINT64_C(1) << n) - 1;
-    _mm512_mask_storeu_epi8(to, part, _mm512_maskz_loadu_epi8(part, from));
-}
-
-static inline void copy_part_b16(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __mmask32 part = (UINT32_C(1) << n) - 1;
-    _mm512_mask_storeu_epi16(to, part, _mm512_maskz_loadu_epi16(part, from));
-}
-
-#define copy_part_b32 copy_part_b32
-static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __mmask16 part = (__mmask16)((1U << n) - 1);
-    _mm512_mask_storeu_epi32(to, part, _mm512_maskz_loadu_epi32(part, from));
-}
-
-static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    const __mmask8 part = (__mmask8)((1U << n) - 1);
-    _mm512_mask_storeu_epi64(to, part, _mm512_maskz_loadu_epi64(part, from));
-}
-
 #define keep_b8 keep_b8
 static inline vec_b8 keep_b8(vec_b8 v, uint64_t bits, unsigned lane)
 {

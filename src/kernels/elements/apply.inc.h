@@ -121,9 +121,9 @@ VEC_SHARED void OP_E(apply_rest)(bool masked, uint64_t word, unsigned rest, cons
     }
     if (lane < rest) {
         uint8_t last[sizeof(OP_W(vec))] = {0};
-        OP_W(copy_part)(last, x + lane * ELEMENT_BYTES, rest - lane);
+        copy_few(last, x + lane * ELEMENT_BYTES, (rest - lane) * ELEMENT_BYTES);
         OP_W(store)(last, OP_E(apply_vector)(masked, last, &mask, lane, factor));
-        OP_W(copy_part)(y + lane * ELEMENT_BYTES, last, rest - lane);
+        copy_few(y + lane * ELEMENT_BYTES, last, (rest - lane) * ELEMENT_BYTES);
     }
 }
 

@@ -83,30 +83,6 @@ static inline void nt_fence(void)
 }
 #endif
 
-#ifndef copy_part_b8
-static inline void copy_part_b8(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    memcpy(to, from, n);
-}
-
-static inline void copy_part_b16(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    memcpy(to, from, n * 2);
-}
-#endif
-
-#ifndef copy_part_b32
-static inline void copy_part_b32(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    memcpy(to, from, n * 4);
-}
-
-static inline void copy_part_b64(uint8_t *to, const uint8_t *from, unsigned n)
-{
-    memcpy(to, from, n * 8);
-}
-#endif
-
 /* ---- Kept or dropped ---- */
 
 #ifndef keep_b8

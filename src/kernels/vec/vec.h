@@ -51,7 +51,6 @@
  *   vec_b8, vec_b16, vec_b32, vec_b64
  *                                 LANES_b8, ... elements of so many bits; with WIDTH for b8, ...:
  * * load_WIDTH(p), store_WIDTH(p,v)
- * * copy_part_WIDTH(to,from,n)    n < LANES elements, and nothing else is touched
  * * store_nt_WIDTH(p,v)           past the caches, p aligned to the vector
  * * nt_fence()                    orders such stores before later ones
  *   kept_WIDTH(bits,lane)         all bits of lane i are what bit lane + i is; only for the next two
@@ -160,6 +159,39 @@ VEC_INLINE void store_in_turn(uint8_t *p, unsigned count, unsigned lanes, size_t
     for (unsigned lane = 0; lane < lanes; lane++) {
         for (unsigned k = 0; k < count; k++)
             memcpy(p + (lane * count + k) * bytes, from + (k * lanes + lane) * bytes, bytes);
+    }
+}
+
+/*
+ * Copies n < 64 bytes by moves that may overlap: a call of memcpy takes longer. Not by masked moves, for which
+ * QEMU 7.2 reads what the mask leaves out.
+ */
+VEC_INLINE void copy_few(uint8_t *to, const uint8_t *from, size_t n)
+{
+    uint8_t first[32], last[32];
+    if (n >= 32) {
+        memcpy(first, from, 32);
+        memcpy(last, from + n - 32, 32);
+        memcpy(to, first, 32);
+        memcpy(to + n - 32, last, 32);
+    } else if (n >= 16) {
+        memcpy(first, from, 16);
+        memcpy(last, from + n - 16, 16);
+        memcpy(to, first, 16);
+        memcpy(to + n - 16, last, 16);
+    } else if (n >= 8) {
+        memcpy(first, from, 8);
+        memcpy(last, from + n - 8, 8);
+        memcpy(to, first, 8);
+        memcpy(to + n - 8, last, 8);
+    } else if (n >= 4) {
+        memcpy(first, from, 4);
+        memcpy(last, from + n - 4, 4);
+        memcpy(to, first, 4);
+        memcpy(to + n - 4, last, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            to[i] = from[i];
     }
 }
 
