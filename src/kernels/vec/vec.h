@@ -163,8 +163,8 @@ VEC_INLINE void store_in_turn(uint8_t *p, unsigned count, unsigned lanes, size_t
 }
 
 /*
- * Copies n < 64 bytes by moves that may overlap: a call of memcpy takes longer. Not by masked moves, for which
- * QEMU 7.2 reads what the mask leaves out.
+ * Copies n < 64 bytes by moves that may overlap: a call of memcpy takes longer. Not by masked moves, for
+ * which QEMU 7.2 reads what the mask leaves out.
  */
 VEC_INLINE void copy_few(uint8_t *to, const uint8_t *from, size_t n)
 {
