@@ -22,15 +22,19 @@ bool dropwise_forward_few(const dropwise_kernels *kernels, const dropwise_mask *
     const size_t n_words = (skip + n + 63) / 64;
     if (scale_kept == NULL || (uint32_t)counter > UINT32_MAX - 4 * FEW)
         return false;
-    uint64_t keep[FEW + 1], equal[FEW], any = 0;
+    uint64_t keep[FEW], equal[FEW], any = 0;
     dropwise_schedule schedule;
     draw.generator->prepare(&draw.key, (uint32_t)(counter >> 32), &schedule);
     const dropwise_threshold threshold = dropwise_threshold_of(&draw, keep, equal);
     draw.generator->draw(&schedule, (uint32_t)counter, n_words, &threshold);
     for (size_t w = 0; w < n_words && threshold.equal != NULL; w++)
         any |= equal[w];
-    if (any != 0)
+    if (any != 0) {
+        /* A tie costs as much as all else: nobody asks for those outside. */
+        equal[0] &= UINT64_MAX << skip;
+        equal[n_words - 1] &= UINT64_MAX >> (64 * n_words - (skip + n));
         dropwise_resolve_ties(&draw, keep, equal, n_words, first - skip);
+    }
     uint8_t shifted[8 * FEW];
     for (size_t i = 0; i < (n + 63) / 64; i++)
         store_le64(shifted + 8 * i, draw_bits_at(keep, n_words, i, skip));

@@ -30,9 +30,11 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
         return DROPWISE_ERROR_NULL;
     if (mask->struct_size != sizeof *mask)
         return DROPWISE_ERROR_STRUCT_SIZE;
+    uint64_t any = 0; /* a branch for each would take most of the time of a check */
     for (size_t i = 0; i < sizeof mask->reserved / sizeof mask->reserved[0]; i++)
-        if (mask->reserved[i] != 0)
-            return DROPWISE_ERROR_RESERVED;
+        any |= mask->reserved[i];
+    if (any != 0)
+        return DROPWISE_ERROR_RESERVED;
     if (mask->generator <= NO_GENERATOR || mask->generator >= GENERATORS_END)
         return DROPWISE_ERROR_GENERATOR;
     if (mask->keep_threshold > DROPWISE_KEEP_ONE)

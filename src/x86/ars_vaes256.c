@@ -5,7 +5,7 @@
 #include "kernels/elements/elements.inc.h"
 
 typedef __m256i aes_vec;
-enum { AES_LANES = 2, AES_UNROLL = 8, AES_OVERLAPPED = 2 };
+enum { AES_LANES = 2, AES_UNROLL = 8, AES_OVERLAPPED = 6 };
 
 static inline aes_vec aes_set1(const uint8_t *p)
 {

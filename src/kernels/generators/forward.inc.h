@@ -27,9 +27,37 @@ VEC_INLINE overlap OP_GE(work)(bool nontemporal, const mask64 *masks, const uint
 }
 
 /*
- * forward: the elements of a batch are scaled while the next one is drawn, by answers that stay in registers,
- * or where a load finds them. The first batch is drawn by the kernel for that, and the last one scaled in a
- * loop: unrolled copies would make twice as much code.
+ * What is left of a batch, from word `at` on: each small one is scaled as soon as it is drawn, and a CPU that
+ * looks ahead overlaps them. The result is how many words are done: for f32, all; other types are not worth
+ * the code.
+ */
+VEC_INLINE size_t OP_GE(small_batches)(const OP_G(schedule) *keys, uint32_t low, size_t at, size_t n_words,
+                                       const dropwise_threshold *threshold, const uint8_t *x, uint8_t *y,
+                                       OP_E(factor) factor)
+{
+    if (OP_E(SCALE) != SCALE_f32)
+        return at;
+    for (; at < n_words; at += SMALL / 4) {
+        uint8_t bytes[SMALL * 16];
+        mask64 masks[SMALL / 4];
+        OP_G(batch)(keys, low + 4 * (uint32_t)at, SMALL, bytes, NULL);
+        VEC_UNROLL
+        for (unsigned w = 0; w < SMALL / 4; w++) {
+            if (w < n_words - at) {
+                OP_G(answers)(bytes + w * 64, 1, threshold, at + w, &masks[w]);
+                OP_E(apply_64)(true, false, &masks[w], x, y, factor);
+                x += 64 * OP_E(BYTES);
+                y += 64 * OP_E(BYTES);
+            }
+        }
+    }
+    return n_words;
+}
+
+/*
+ * Whole batches: the elements of one are scaled while the next one is drawn, by answers that stay in
+ * registers, or where a load finds them. The first batch is drawn by the kernel for that, and the last one
+ * scaled in a loop: unrolled copies would make twice as much code.
  */
 static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
                              const dropwise_threshold *threshold, const dropwise_elements *elements)
@@ -59,9 +87,12 @@ static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, si
         y += OP_GE(WORDS) * 64 * OP_E(BYTES);
     }
     memcpy(last, masks, sizeof masks);
-    for (unsigned w = 0; w < OP_GE(WORDS); w++)
-        OP_E(apply_64)(true, false, &last[w], x + w * 64 * OP_E(BYTES), y + w * 64 * OP_E(BYTES), factor);
-    return done;
+    for (unsigned w = 0; w < OP_GE(WORDS); w++) {
+        OP_E(apply_64)(true, false, &last[w], x, y, factor);
+        x += 64 * OP_E(BYTES);
+        y += 64 * OP_E(BYTES);
+    }
+    return OP_GE(small_batches)(keys, low, done, n_words, &t, x, y, factor);
 }
 
 /*
