@@ -51,7 +51,9 @@
  * this one, chosen through the generator field, and never a change to this one. */
 #define DROPWISE_STREAM_VERSION 1
 
-#if defined(__GNUC__)
+/* Defined for a library that is only linked statically, and for programs that do: a plug-in that contains it
+ * does not offer its copy to others then. */
+#if defined(__GNUC__) && !defined(DROPWISE_STATIC)
 #define DROPWISE_API __attribute__((visibility("default")))
 #else
 #define DROPWISE_API
@@ -65,7 +67,7 @@ extern "C" {
 
 typedef int32_t dropwise_status;
 
-enum {
+enum dropwise_statuses {
     DROPWISE_OK = 0,
     DROPWISE_ERROR_NULL = 1,            /* a pointer is NULL while n > 0, or the mask is NULL     */
     DROPWISE_ERROR_PROBABILITY = 2,     /* p is NaN or outside [0, 1]                             */
@@ -110,7 +112,7 @@ typedef int32_t dropwise_dtype;
  * uint8_t. E4M3 has no infinity: overflow gives NaN. The saturating types are the same in memory; overflow,
  * and infinity times anything but 0, give the largest finite number of that sign: 448 and 57344.
  */
-enum {
+enum dropwise_dtypes {
     DROPWISE_F32 = 1,         /* IEEE binary32                                           */
     DROPWISE_F64 = 2,         /* IEEE binary64                                           */
     DROPWISE_F16 = 3,         /* IEEE binary16, in C a uint16_t                          */
@@ -126,7 +128,7 @@ enum {
  * as easy as 1, 2, 3", SC11, doi:10.1145/2063384.2063405. All passed BigCrush there. None is meant to
  * keep a secret.
  */
-enum {
+enum dropwise_generators {
     DROPWISE_PHILOX4X32_10 = 1,   /* multiplications; its authors' choice, with a margin of three rounds */
     DROPWISE_PHILOX4X32_7 = 2,    /* the fewest rounds that pass their tests                             */
     DROPWISE_THREEFRY4X32_20 = 3, /* additions, rotations, exclusive ors                                 */
@@ -134,7 +136,7 @@ enum {
                                    * same in software (by a table, not in constant time) where it has not */
 };
 
-enum {
+enum dropwise_scalings {
     /* Inverted dropout, what today's frameworks do: training multiplies what is kept by 1 / (1 - p),
      * inference changes nothing. */
     DROPWISE_SCALING_INVERTED = 1,
@@ -264,7 +266,7 @@ DROPWISE_API dropwise_status dropwise_infer(const dropwise_mask *mask, dropwise_
  * A mask need not be stored: a seed draws it again. Where it is stored all the same, for an engine that has
  * masks of its own or takes them from elsewhere, it has one of these forms.
  */
-enum {
+enum dropwise_forms {
     DROPWISE_FORM_BITS = 1,  /* packed keep bits, least significant first, 1 is kept                     */
     DROPWISE_FORM_BYTES = 2, /* a byte an entry: written as 1 (kept) and 0; all but 0 is read as kept    */
     DROPWISE_FORM_SCALED = 3 /* an element an entry, in the dtype of the tensor: the scale s (1 with
@@ -302,7 +304,7 @@ DROPWISE_API dropwise_status dropwise_convert_stored(const dropwise_mask *mask, 
 
 /* ---- Views: tensors of any shape and layout, masks of any shape --------------------------- */
 
-enum { DROPWISE_MAX_RANK = 8 };
+enum dropwise_limits { DROPWISE_MAX_RANK = 8 };
 
 /*
  * Where the elements of a tensor lie, and which element of the mask decides on each of them. The element at
@@ -410,77 +412,32 @@ DROPWISE_API dropwise_status dropwise_draw_view(const dropwise_mask *mask, dropw
 
 /* ---- Typed calls -------------------------------------------------------------------------- */
 
-static inline dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                   const float *x, float *y, void *bits)
-{
-    return dropwise_forward(mask, DROPWISE_F32, first, n, x, y, bits);
-}
+/* The calls above for one dtype; f16 and bf16 are the bits of their elements. */
 
-static inline dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                    const float *dy, float *dx, const void *bits)
-{
-    return dropwise_backward(mask, DROPWISE_F32, first, n, dy, dx, bits);
-}
-
-static inline dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const float *x,
-                                                 float *y)
-{
-    return dropwise_infer(mask, DROPWISE_F32, n, x, y);
-}
-
-static inline dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                   const double *x, double *y, void *bits)
-{
-    return dropwise_forward(mask, DROPWISE_F64, first, n, x, y, bits);
-}
-
-static inline dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                    const double *dy, double *dx, const void *bits)
-{
-    return dropwise_backward(mask, DROPWISE_F64, first, n, dy, dx, bits);
-}
-
-static inline dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n, const double *x,
-                                                 double *y)
-{
-    return dropwise_infer(mask, DROPWISE_F64, n, x, y);
-}
-
-static inline dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                   const uint16_t *x, uint16_t *y, void *bits)
-{
-    return dropwise_forward(mask, DROPWISE_F16, first, n, x, y, bits);
-}
-
-static inline dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                    const uint16_t *dy, uint16_t *dx, const void *bits)
-{
-    return dropwise_backward(mask, DROPWISE_F16, first, n, dy, dx, bits);
-}
-
-static inline dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n, const uint16_t *x,
-                                                 uint16_t *y)
-{
-    return dropwise_infer(mask, DROPWISE_F16, n, x, y);
-}
-
-static inline dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                    const uint16_t *x, uint16_t *y, void *bits)
-{
-    return dropwise_forward(mask, DROPWISE_BF16, first, n, x, y, bits);
-}
-
-static inline dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
-                                                     const uint16_t *dy, uint16_t *dx, const void *bits)
-{
-    return dropwise_backward(mask, DROPWISE_BF16, first, n, dy, dx, bits);
-}
-
-static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, size_t n, const uint16_t *x,
-                                                  uint16_t *y)
-{
-    return dropwise_infer(mask, DROPWISE_BF16, n, x, y);
-}
+DROPWISE_API dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                  const float *x, float *y, void *bits);
+DROPWISE_API dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const float *dy, float *dx, const void *bits);
+DROPWISE_API dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const float *x,
+                                                float *y);
+DROPWISE_API dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                  const double *x, double *y, void *bits);
+DROPWISE_API dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const double *dy, double *dx, const void *bits);
+DROPWISE_API dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n, const double *x,
+                                                double *y);
+DROPWISE_API dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                  const uint16_t *x, uint16_t *y, void *bits);
+DROPWISE_API dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const uint16_t *dy, uint16_t *dx, const void *bits);
+DROPWISE_API dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n, const uint16_t *x,
+                                                uint16_t *y);
+DROPWISE_API dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                   const uint16_t *x, uint16_t *y, void *bits);
+DROPWISE_API dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                                    const uint16_t *dy, uint16_t *dx, const void *bits);
+DROPWISE_API dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, size_t n, const uint16_t *x,
+                                                 uint16_t *y);
 
 /* ---- Tiers -------------------------------------------------------------------------------- */
 
@@ -492,7 +449,7 @@ static inline dropwise_status dropwise_infer_bf16(const dropwise_mask *mask, siz
  */
 typedef int32_t dropwise_isa;
 
-enum {
+enum dropwise_isas {
     DROPWISE_ISA_AUTO = 0,   /* for dropwise_isa_select: choose as at load time */
     DROPWISE_ISA_SCALAR = 1, /* portable C11                                    */
     DROPWISE_ISA_NEON = 2,   /* AArch64 Advanced SIMD, little-endian            */

@@ -54,7 +54,7 @@
 extern "C" {
 #endif
 
-enum {
+enum dropwise_dropblock_seeds {
     /* Seeds count only where the whole block lies inside of the map, as in the paper. */
     DROPWISE_SEEDS_INSIDE = 1,
     /* Seeds count everywhere; blocks end at the edges. */

@@ -65,7 +65,7 @@ DROPWISE_API dropwise_status dropwise_residual_backward(const dropwise_mask *mas
 
 typedef int32_t dropwise_activation;
 
-enum {
+enum dropwise_activations {
     DROPWISE_RELU = 1,      /* 0 if z < 0, else z: NaN and -0.0 stay                           */
     DROPWISE_GELU = 2,      /* z Phi(z) = z (1 + erf(z / sqrt 2)) / 2                          */
     DROPWISE_GELU_TANH = 3, /* z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2               */

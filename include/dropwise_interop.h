@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-enum {
+enum dropwise_interop_layouts {
     DROPWISE_LAYOUT_JAX = 1,
     DROPWISE_LAYOUT_JAX_LEGACY = 2,
     DROPWISE_LAYOUT_TENSORFLOW = 3,

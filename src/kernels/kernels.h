@@ -290,7 +290,7 @@ typedef struct dropwise_kernels {
 #include "kernels/kernels.inc"
 } dropwise_kernels;
 
-/* One constant table for each tier that is built; src/meson.build says which. */
+/* One constant table for each tier that is built; src/sources.txt says which. */
 extern const dropwise_kernels dropwise_kernels_scalar;
 extern const dropwise_kernels dropwise_kernels_neon;
 extern const dropwise_kernels dropwise_kernels_avx2;
@@ -300,7 +300,7 @@ extern const dropwise_kernels dropwise_kernels_rvv;
 /* The table of a tier that is built and that this machine can run, else NULL. */
 const dropwise_kernels *dropwise_kernels_get(int32_t isa);
 
-/* Likewise of ARS, the plainest first; src/meson.build says which are built. */
+/* Likewise of ARS, the plainest first; src/sources.txt says which there are. */
 extern const dropwise_ars_kernels dropwise_ars7_software;
 extern const dropwise_ars_kernels dropwise_ars7_neon;
 extern const dropwise_ars_kernels dropwise_ars7_aesni;

@@ -40,7 +40,7 @@ static const char *const feature_names[DROPWISE_CPU_COUNT] = {
 typedef struct tier {
     dropwise_isa isa;
     const char *name;
-    const dropwise_kernels *kernels; /* NULL: not built; src/meson.build defines DROPWISE_HAVE_... */
+    const dropwise_kernels *kernels; /* NULL: not built; DROPWISE_HAVE_... is not defined */
 } tier;
 
 /* Each better than those before it, whatever its number in the ABI, which cannot change. */

@@ -1,19 +1,23 @@
-/* A program of somebody else's that uses the installed library. */
+/* A program of somebody else's that uses the library. Prints a mask, and on the standard error the tier. */
 #include <dropwise.h>
 #include <stdio.h>
 
 int main(void)
 {
     dropwise_mask mask;
-    const float x[4] = {1, 1, 1, 1};
-    float y[4], dx[4];
-    if (dropwise_mask_init(&mask, 0.5, 1, 2) != DROPWISE_OK ||
-        dropwise_forward_f32(&mask, 0, 4, x, y, NULL) != DROPWISE_OK ||
-        dropwise_backward_f32(&mask, 0, 4, x, dx, NULL) != DROPWISE_OK)
+    const float x[32] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    float y[32], dx[32];
+    if (dropwise_mask_init(&mask, 0.25, 42, 7) != DROPWISE_OK ||
+        dropwise_forward_f32(&mask, 0, 32, x, y, NULL) != DROPWISE_OK ||
+        dropwise_backward_f32(&mask, 0, 32, x, dx, NULL) != DROPWISE_OK)
         return 1;
-    for (int i = 0; i < 4; i++)
-        if (y[i] != dx[i] || (y[i] != 0.0f && y[i] != 2.0f))
+    for (int i = 0; i < 32; i++) {
+        if (y[i] != dx[i])
             return 1;
-    printf("consumer: %d %d ok\n", (int)mask.seed, (int)mask.stream);
-    return dropwise_isa_active() == DROPWISE_ISA_AUTO;
+        putchar(y[i] != 0.0f ? '1' : '0');
+    }
+    putchar('\n');
+    fprintf(stderr, "%s\n", dropwise_isa_name(dropwise_isa_active()));
+    return 0;
 }

@@ -234,6 +234,65 @@ static void neighbours_do_not_overlap_nor_does_a_call_in_place(void **state)
     assert_int_equal(dropwise_forward_f32(&good, 0, N, buffer, buffer, NULL), DROPWISE_OK);
 }
 
+static void typed_calls_are_those_of_their_dtype(void **state)
+{
+    (void)state;
+    dropwise_mask standard = good;
+    standard.scaling = DROPWISE_SCALING_STANDARD; /* by which inference does something */
+    {
+        const float *in = (const float *)x;
+        float a[N], b[N];
+        dropwise_forward(&good, DROPWISE_F32, 3, N, in, a, bits);
+        assert_int_equal(dropwise_forward_f32(&good, 3, N, in, b, bits + N), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "forward_f32");
+        assert_same_bytes(bits + N, bits, N / 8, "bits of forward_f32");
+        assert_int_equal(dropwise_backward_f32(&good, 3, N, in, b, bits), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "backward_f32");
+        dropwise_infer(&standard, DROPWISE_F32, N, in, a);
+        assert_int_equal(dropwise_infer_f32(&standard, N, in, b), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "infer_f32");
+    }
+    {
+        const double *in = (const double *)x;
+        double a[N], b[N];
+        dropwise_forward(&good, DROPWISE_F64, 3, N, in, a, bits);
+        assert_int_equal(dropwise_forward_f64(&good, 3, N, in, b, bits + N), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "forward_f64");
+        assert_same_bytes(bits + N, bits, N / 8, "bits of forward_f64");
+        assert_int_equal(dropwise_backward_f64(&good, 3, N, in, b, bits), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "backward_f64");
+        dropwise_infer(&standard, DROPWISE_F64, N, in, a);
+        assert_int_equal(dropwise_infer_f64(&standard, N, in, b), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "infer_f64");
+    }
+    {
+        const uint16_t *in = (const uint16_t *)x;
+        uint16_t a[N], b[N];
+        dropwise_forward(&good, DROPWISE_F16, 3, N, in, a, bits);
+        assert_int_equal(dropwise_forward_f16(&good, 3, N, in, b, bits + N), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "forward_f16");
+        assert_same_bytes(bits + N, bits, N / 8, "bits of forward_f16");
+        assert_int_equal(dropwise_backward_f16(&good, 3, N, in, b, bits), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "backward_f16");
+        dropwise_infer(&standard, DROPWISE_F16, N, in, a);
+        assert_int_equal(dropwise_infer_f16(&standard, N, in, b), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "infer_f16");
+    }
+    {
+        const uint16_t *in = (const uint16_t *)x;
+        uint16_t a[N], b[N];
+        dropwise_forward(&good, DROPWISE_BF16, 3, N, in, a, bits);
+        assert_int_equal(dropwise_forward_bf16(&good, 3, N, in, b, bits + N), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "forward_bf16");
+        assert_same_bytes(bits + N, bits, N / 8, "bits of forward_bf16");
+        assert_int_equal(dropwise_backward_bf16(&good, 3, N, in, b, bits), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "backward_bf16");
+        dropwise_infer(&standard, DROPWISE_BF16, N, in, a);
+        assert_int_equal(dropwise_infer_bf16(&standard, N, in, b), DROPWISE_OK);
+        assert_same_bytes(b, a, sizeof a, "infer_bf16");
+    }
+}
+
 static const float odd[3] = {NAN, -INFINITY, -0.0f}, zeros[3] = {0.0f, 0.0f, 0.0f};
 
 static void p_of_1_clears_whatever_x_and_stored_bits_are(void **state)
@@ -405,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_tier_that_is_unknown_is_refused_and_the_choice_stays),
         cmocka_unit_test(the_scalar_tier_is_usable_and_one_of_another_architecture_is_not_built),
         cmocka_unit_test(every_cpu_feature_has_a_name),
+        cmocka_unit_test(typed_calls_are_those_of_their_dtype),
     };
     return run_once(tests, setup, NULL);
 }

@@ -232,6 +232,36 @@ static void dropout(void)
     }
 }
 
+/* Of the dtype that they are for. */
+static void typed(void)
+{
+    const dropwise_mask mask = mask_p(0.3);
+    switch (dtype) {
+    case DROPWISE_F32:
+        said(dropwise_forward_f32(&mask, 3, N, in(0), elements(), NULL));
+        said(dropwise_backward_f32(&mask, 3, N, in(1), elements(), NULL));
+        said(dropwise_infer_f32(&mask, N, in(0), elements()));
+        break;
+    case DROPWISE_F64:
+        said(dropwise_forward_f64(&mask, 3, N, in(0), elements(), NULL));
+        said(dropwise_backward_f64(&mask, 3, N, in(1), elements(), NULL));
+        said(dropwise_infer_f64(&mask, N, in(0), elements()));
+        break;
+    case DROPWISE_F16:
+        said(dropwise_forward_f16(&mask, 3, N, in(0), elements(), NULL));
+        said(dropwise_backward_f16(&mask, 3, N, in(1), elements(), NULL));
+        said(dropwise_infer_f16(&mask, N, in(0), elements()));
+        break;
+    case DROPWISE_BF16:
+        said(dropwise_forward_bf16(&mask, 3, N, in(0), elements(), NULL));
+        said(dropwise_backward_bf16(&mask, 3, N, in(1), elements(), NULL));
+        said(dropwise_infer_bf16(&mask, N, in(0), elements()));
+        break;
+    default:
+        break;
+    }
+}
+
 static void views(void)
 {
     const dropwise_mask mask = mask_p(0.3);
@@ -405,6 +435,7 @@ typedef struct calls {
 static const calls all_calls[] = {
     {masks, "masks"},
     {dropout, "dropout"},
+    {typed, "typed"},
     {views, "views"},
     {fused, "fused steps"},
     {variants, "variants"},
