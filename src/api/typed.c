@@ -1,12 +1,14 @@
 /* The typed calls. */
 #include "dropwise.h"
 
-dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first, size_t n, const float *x, float *y, void *bits)
+dropwise_status dropwise_forward_f32(const dropwise_mask *mask, uint64_t first, size_t n, const float *x,
+                                     float *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F32, first, n, x, y, bits);
 }
 
-dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first, size_t n, const float *dy, float *dx, const void *bits)
+dropwise_status dropwise_backward_f32(const dropwise_mask *mask, uint64_t first, size_t n, const float *dy,
+                                      float *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F32, first, n, dy, dx, bits);
 }
@@ -16,12 +18,14 @@ dropwise_status dropwise_infer_f32(const dropwise_mask *mask, size_t n, const fl
     return dropwise_infer(mask, DROPWISE_F32, n, x, y);
 }
 
-dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first, size_t n, const double *x, double *y, void *bits)
+dropwise_status dropwise_forward_f64(const dropwise_mask *mask, uint64_t first, size_t n, const double *x,
+                                     double *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F64, first, n, x, y, bits);
 }
 
-dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first, size_t n, const double *dy, double *dx, const void *bits)
+dropwise_status dropwise_backward_f64(const dropwise_mask *mask, uint64_t first, size_t n, const double *dy,
+                                      double *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F64, first, n, dy, dx, bits);
 }
@@ -31,12 +35,14 @@ dropwise_status dropwise_infer_f64(const dropwise_mask *mask, size_t n, const do
     return dropwise_infer(mask, DROPWISE_F64, n, x, y);
 }
 
-dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *x, uint16_t *y, void *bits)
+dropwise_status dropwise_forward_f16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *x,
+                                     uint16_t *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_F16, first, n, x, y, bits);
 }
 
-dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *dy, uint16_t *dx, const void *bits)
+dropwise_status dropwise_backward_f16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *dy,
+                                      uint16_t *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_F16, first, n, dy, dx, bits);
 }
@@ -46,12 +52,14 @@ dropwise_status dropwise_infer_f16(const dropwise_mask *mask, size_t n, const ui
     return dropwise_infer(mask, DROPWISE_F16, n, x, y);
 }
 
-dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *x, uint16_t *y, void *bits)
+dropwise_status dropwise_forward_bf16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *x,
+                                      uint16_t *y, void *bits)
 {
     return dropwise_forward(mask, DROPWISE_BF16, first, n, x, y, bits);
 }
 
-dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first, size_t n, const uint16_t *dy, uint16_t *dx, const void *bits)
+dropwise_status dropwise_backward_bf16(const dropwise_mask *mask, uint64_t first, size_t n,
+                                       const uint16_t *dy, uint16_t *dx, const void *bits)
 {
     return dropwise_backward(mask, DROPWISE_BF16, first, n, dy, dx, bits);
 }

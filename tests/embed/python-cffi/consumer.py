@@ -5,8 +5,9 @@ import sys
 import cffi
 
 TYPES = """
-typedef signed int int32_t; typedef long long int64_t; typedef unsigned char uint8_t; typedef unsigned short uint16_t;
-typedef unsigned int uint32_t; typedef unsigned long long uint64_t; typedef unsigned long size_t;
+typedef signed int int32_t; typedef long long int64_t;
+typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t;
+typedef unsigned long long uint64_t; typedef unsigned long size_t;
 """
 HEADERS = ("", "_fused", "_variants", "_dropblock", "_dropconnect", "_interop")
 
