@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed of the Python package beside NumPy's steps, the call in C, and itself on one thread: a table.
+"""Speed of the Python package beside NumPy's steps, the call in C, itself on one thread, and JAX: a table.
 
 usage: bench/python/speed.py BUILD    a build folder with the shared library, for the call in C
 
@@ -7,12 +7,14 @@ Times are the least of several rounds in which all take turns; of imports, media
 """
 
 import ctypes
+import os
 import pathlib
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
@@ -87,10 +89,27 @@ def small_row(mask, library):
 
 
 def thread_row(mask):
+    """Beside what the machine gives to two threads that copy as much: memory and cores may be shared."""
     x = np.ones(1 << 26, np.float32)
-    y = np.empty_like(x)
-    one, two = least(7, 1, lambda: mask.forward(x, y, threads=1), lambda: mask.forward(x, y, threads=2))
-    return "two threads beside one, 64 Mi float32", f"{one / two:.2f} times", "1.8 times"
+    y = np.ones_like(x)
+    half = len(x) // 2
+
+    def copy_on_two():
+        other = threading.Thread(target=lambda: np.copyto(y[half:], x[half:]))
+        other.start()
+        np.copyto(y[:half], x[:half])
+        other.join()
+
+    one, two, copy, copy_two = least(
+        9,
+        1,
+        lambda: mask.forward(x, y, threads=1),
+        lambda: mask.forward(x, y, threads=2),
+        lambda: np.copyto(y, x),
+        copy_on_two,
+    )
+    what = f"two threads beside one, 64 Mi float32; of NumPy's copy: {copy / copy_two:.2f} times"
+    return what, f"{one / two:.2f} times", "1.8 times"
 
 
 def import_row():
@@ -107,12 +126,51 @@ def import_row():
     return "`import dropwise` beyond `import numpy`", f"{more:.0f} ms", "at most 60 ms"
 
 
+def jax_rows():
+    """On one CPU, which XLA sees when it starts; keys and arrays are arguments of what is compiled."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    try:
+        import jax
+        import jax.numpy as jnp
+    except ModuleNotFoundError:
+        return
+    from dropwise.jax import bernoulli, dropout
+
+    key = jax.random.key_data(jax.random.key(1))
+    keep = 1.0 - P
+    functions = [
+        lambda key, x: jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, 0),
+        lambda key, x: dropout(key, P, x),
+        lambda key, x: dropout(key, P, x, generator="philox4x32-10"),
+        lambda key, x: dropout(key, P, x, generator="philox4x32-7"),
+        lambda key, x: jax.random.bernoulli(key, keep, x.shape),
+        lambda key, x: bernoulli(key, keep, x.shape),
+    ]
+    compiled = [jax.jit(function) for function in functions]
+    for n, name in ((1 << 16, "64 Ki"), (1 << 20, "1 Mi"), (1 << 24, "16 Mi")):
+        x = jnp.ones(n)
+        theirs, same, own, seven, their_mask, our_mask = least(
+            9,
+            max(1, (1 << 19) // n),
+            *(lambda f=f, x=x: f(key, x).block_until_ready() for f in compiled),
+        )
+        what = f"JAX {jax.__version__}: `where(bernoulli(key, ...), x / keep, 0)` beside `dropout`, {name}"
+        yield what, f"{theirs / same:.1f} times", "4 times"
+        yield f"beside own masks: philox4x32-10, {name}", f"{theirs / own:.1f} times", "12 times"
+        yield f"beside own masks: philox4x32-7, {name}", f"{theirs / seven:.1f} times", ""
+        yield (
+            f"`jax.random.bernoulli` beside `bernoulli`, {name}",
+            f"{their_mask / our_mask:.1f} times",
+            "4 times",
+        )
+
+
 def main():
     mask, library = dropwise.Mask(P, 1), pathlib.Path(sys.argv[1]).resolve() / "src"
     versions = f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {dropwise._core.info()['tier']}"
     print(f"| {versions}, p = {P}, one thread | measured | wanted |")
     print("|---|---|---|")
-    for row in (*numpy_rows(mask), small_row(mask, library), thread_row(mask), import_row()):
+    for row in (*numpy_rows(mask), small_row(mask, library), thread_row(mask), import_row(), *jax_rows()):
         print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -4,6 +4,7 @@
  * values that are compared, hashed, copied and pickled as such, and which the library checks itself.
  */
 #include "arrays.h"
+#include "jax.h"
 #include "structs.h"
 
 /* Calls on fewer elements are over before another thread would have run. */
@@ -154,26 +155,33 @@ static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL, NULL},
     {"set_converter", set_converter, METH_O, NULL},
     {"info", info, METH_NOARGS, NULL},
+    {"xla_handler", xla_handler, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
+
+/* An object as an attribute; takes the reference, which is NULL after an exception. */
+static int add_object(PyObject *module, const char *attribute, PyObject *object)
+{
+    const int status = object == NULL ? -1 : PyModule_AddObjectRef(module, attribute, object);
+    Py_XDECREF(object);
+    return status;
+}
 
 /* A dictionary of names and numbers, as an attribute. */
 static int add_numbers(PyObject *module, const char *attribute, const char *(*name_of)(uint32_t),
                        uint32_t from, uint32_t to)
 {
     PyObject *numbers = PyDict_New();
-    int failed = numbers == NULL;
-    for (uint32_t i = from; !failed && i < to; i++) {
+    for (uint32_t i = from; numbers != NULL && i < to; i++) {
         const char *name = name_of(i);
         if (name == NULL)
             continue;
         PyObject *number = PyLong_FromUnsignedLong(i);
-        failed = number == NULL || PyDict_SetItemString(numbers, name, number) < 0;
+        if (number == NULL || PyDict_SetItemString(numbers, name, number) < 0)
+            Py_CLEAR(numbers);
         Py_XDECREF(number);
     }
-    failed = failed || PyModule_AddObjectRef(module, attribute, numbers) < 0;
-    Py_XDECREF(numbers);
-    return failed ? -1 : 0;
+    return add_object(module, attribute, numbers);
 }
 
 static const char *operation_name(uint32_t i)
@@ -201,6 +209,7 @@ static int execute(PyObject *module)
         add_numbers(module, "operations", operation_name, 0, (uint32_t)n_operations) < 0 ||
         add_numbers(module, "dtypes", dtype_name, 1, NUMBERS_END) < 0 ||
         add_numbers(module, "generators", dropwise_generator_name, 1, NUMBERS_END) < 0 ||
+        add_object(module, "xla_versions", xla_versions()) < 0 ||
         add_numbers(module, "layouts", dropwise_layout_name, 1, DROPWISE_LAYOUT_COUNT) < 0)
         return -1;
     return 0;

@@ -14,6 +14,13 @@ import pytest
 
 import dropwise
 
+# JAX reads this when it is used for the first time: so many devices on one CPU, and half the time to compile.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0 "
+    "--xla_llvm_disable_expensive_passes=true",
+)
+
 #: The tree of the C library, whose data and documents are tested with, too.
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -22,7 +29,7 @@ def lacks(what: str, why: str) -> None:
     """Skips a test for want of something, if it may be skipped."""
     if what in os.environ.get("DROPWISE_REQUIRE", "").split(","):
         pytest.fail(f"{what} is required, but {why}")
-    pytest.skip(why)
+    pytest.skip(why, allow_module_level=True)
 
 
 def needs(module: str) -> ModuleType:

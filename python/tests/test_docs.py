@@ -6,11 +6,11 @@ import pkgutil
 import re
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, needs
 
 import dropwise
 
-PAGES = ["README.md", "docs/python.md"]
+PAGES = ["README.md", "docs/python.md", "docs/distributed.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -21,6 +21,8 @@ def test_examples_of_pages(page, monkeypatch, tmp_path, capsys):
     assert blocks
     names = {}
     for block in blocks:
+        for module in set(re.findall(r"(?m)^(?:import|from) (jax|flax)\b", block)):
+            needs(module)
         for statement in re.split(r"\n(?=\S)", block):
             shown = re.match(r"(?s)print\(.*\) +# (.*)", statement)
             exec(compile(statement, page, "exec"), names)
@@ -28,12 +30,19 @@ def test_examples_of_pages(page, monkeypatch, tmp_path, capsys):
             assert shown is None or printed == shown[1].strip(), statement
 
 
+FOLDERS = [("", dropwise.__path__), (".jax", [f"{dropwise.__path__[0]}/jax"])]
 MODULES = [
-    name for _, name, _ in pkgutil.iter_modules(dropwise.__path__) if not name.startswith(("_c", "__"))
+    f"{folder}.{name}"
+    for folder, path in FOLDERS
+    for _, name, _ in pkgutil.iter_modules(path)
+    if not name.startswith(("_c", "__"))
 ]
 
 
-@pytest.mark.parametrize("name", ["", *(f".{name}" for name in MODULES)])
+@pytest.mark.parametrize("name", ["", *MODULES])
 def test_examples_of_docstrings(name):
+    for module in ("jax", "flax"):
+        if name.startswith(".jax"):
+            needs(module)
     module = importlib.import_module("dropwise" + name)
     assert doctest.testmod(module).failed == 0

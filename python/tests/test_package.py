@@ -13,7 +13,8 @@ import dropwise
 
 FILES = """
 __init__.py __main__.py _arrays.py _core.abi3.so _core.pyi dropblock.py dropconnect.py fused.py interop.py
-mask.py py.typed variants.py
+jax/__init__.py jax/_load.py jax/_primitive.py jax/keys.py jax/linen.py jax/nnx.py mask.py py.typed
+variants.py
 """.split()
 
 
