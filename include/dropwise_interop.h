@@ -55,7 +55,8 @@ enum {
     DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 = 19,
     DROPWISE_LAYOUT_INDUCTOR_GPU_2_13 = 20,
     DROPWISE_LAYOUT_INDUCTOR_CPU_2_12 = 21,
-    DROPWISE_LAYOUT_COUNT = 22 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_TORCH_CPU = 22,
+    DROPWISE_LAYOUT_COUNT = 23 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -251,6 +252,106 @@ DROPWISE_API dropwise_status dropwise_torch_cuda_launch(dropwise_dtype dtype, ui
 DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype,
                                                          uint64_t numel, uint32_t threads, uint32_t vector,
                                                          uint64_t seed, uint64_t offset, double p);
+
+/*
+ * The state of mt19937: PyTorch's generator on CPUs, NumPy's MT19937 and std::mt19937 have this one. It is
+ * the caller's, who may copy it, and fill it from theirs: words and position are NumPy's key and pos. The
+ * functions below draw from it and move it on, each as far as the system does. Of one engine, one call at a
+ * time.
+ */
+typedef struct dropwise_mt19937 {
+    uint32_t struct_size; /* sizeof(dropwise_mt19937)                             */
+    uint32_t position;    /* words of the block that are used, 0 to 624           */
+    uint32_t words[624];  /* the block, as it is before tempering                 */
+    uint32_t reserved[2]; /* zero                                                 */
+} dropwise_mt19937;
+
+enum { DROPWISE_TORCH_STATE_BYTES = 5056 };
+
+/*
+ * Where the functions of an engine list the errors "of the engine", these are NULL, STRUCT_SIZE, RESERVED and
+ * PARAMETER (a position above 624).
+ *
+ *   seed        as torch.manual_seed, numpy.random.RandomState(seed) and std::mt19937 do with 32 bits; of a
+ *               larger seed PyTorch takes the lower 32
+ *   from_torch  from the bytes of torch.get_rng_state()
+ *   to_torch    into such bytes, which torch.set_rng_state takes: what is not mt19937's own, as the seed and
+ *               a normal number that waits, stays as it is. Bytes that say the same already stay untouched,
+ *               so that they are PyTorch's own after any calls of the functions below
+ *
+ * Errors: of the engine (seed and from_torch: NULL only); SIZE (bytes is not DROPWISE_TORCH_STATE_BYTES);
+ * PARAMETER (not a state of a generator on a CPU that was seeded).
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_seed(dropwise_mt19937 *engine, uint32_t seed);
+DROPWISE_API dropwise_status dropwise_mt19937_from_torch(dropwise_mt19937 *engine, const void *state,
+                                                         size_t bytes);
+DROPWISE_API dropwise_status dropwise_mt19937_to_torch(const dropwise_mt19937 *engine, void *state,
+                                                       size_t bytes);
+
+/*
+ * The next n words, which are RandomState.randint(0, 2**32, n, dtype=uint32) and what std::mt19937 returns.
+ * Errors: of the engine, SIZE, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_words(dropwise_mt19937 *engine, size_t n, uint32_t *words);
+
+/*
+ * Moves the engine on by n words, as if they were drawn. Up to some millions of words are generated; more
+ * cost a jump, whose time hardly depends on the distance: docs/interop.md has it. Errors: of the engine.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_skip(dropwise_mt19937 *engine, uint64_t n);
+
+/*
+ * A jump by 624 * blocks words, to be made more than once: of its cost, most is here. Threads that share a
+ * mask each take an engine that jumped to about their part and skips the rest.
+ */
+typedef struct dropwise_mt19937_jump {
+    uint32_t struct_size;     /* sizeof(dropwise_mt19937_jump)                                      */
+    uint32_t reserved;        /* zero                                                               */
+    uint64_t blocks;          /* for people                                                         */
+    uint64_t polynomial[312]; /* t^(624 blocks) modulo the characteristic polynomial of mt19937     */
+} dropwise_mt19937_jump;
+
+/*
+ * Errors: NULL; jump_init: PARAMETER (more than 2^61 words); make_jump: of the engine, and of the jump
+ * STRUCT_SIZE and RESERVED.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_jump_init(dropwise_mt19937_jump *jump, uint64_t blocks);
+DROPWISE_API dropwise_status dropwise_mt19937_make_jump(dropwise_mt19937 *engine,
+                                                        const dropwise_mt19937_jump *jump);
+
+/*
+ * torch.nn.functional.dropout on a CPU, not compiled: draws n elements from the engine, which is then where
+ * PyTorch's is; with p = 0 and p = 1 it draws nothing. The mask is the same for all dtypes. Elements are in
+ * the order of memory where the tensor is dense, also if it is transposed or channels-last, and in that of
+ * indices where it is expanded or flipped.
+ *
+ *   bits      the keep bits, as dropwise_interop_bits writes them
+ *   forward   y = x * (kept ? scale : 0) as PyTorch computes it, bit for bit: a dropped element is a zero
+ *             with the sign of x, or NaN where x is infinite or NaN. Of a NaN in BF16, only that it is one
+ *             is promised; of one that an infinity gives, the sign is the processor's. bits may be NULL
+ *   apply     the same product from stored bits: y of x, or dx of dy in the backward pass
+ *
+ * dtype  F32, F64, F16 or BF16. The scale is 1 / (1 - p) in f64 for F64; else 1 / float(1 - p) in f32,
+ *        rounded to the dtype
+ * Errors: of the engine, PROBABILITY, DTYPE, SIZE, NULL, OVERLAP (as dropwise_forward).
+ */
+DROPWISE_API dropwise_status dropwise_torch_cpu_bits(dropwise_mt19937 *engine, double p, size_t n,
+                                                     void *bits);
+DROPWISE_API dropwise_status dropwise_torch_cpu_forward(dropwise_mt19937 *engine, dropwise_dtype dtype,
+                                                        double p, size_t n, const void *x, void *y,
+                                                        void *bits);
+DROPWISE_API dropwise_status dropwise_torch_cpu_apply(dropwise_dtype dtype, double p, size_t n,
+                                                      const void *bits, const void *x, void *y);
+
+/*
+ * The same masks without an engine, so that any range can be drawn: of torch.manual_seed(seed), after so
+ * many words of the generator; a dropout takes two for each element, docs/interop.md says what other calls
+ * take. Each call seeds the generator and skips to its range. As of all layouts, what
+ * dropwise_interop_forward drops is +0.0. Errors: NULL, PROBABILITY, DTYPE, PARAMETER (words above 2^61; the
+ * scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_torch_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                        uint64_t seed, uint64_t words, double p);
 
 /*
  * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale

@@ -47,6 +47,7 @@ static const option_spec mask_options[] = {
     {"offset", "O", false, "of a layout: offset of the generator (default 0)"},
     {"rows", "R", false, "of a layout: queries of an attention head"},
     {"columns", "C", false, "of a layout: keys of an attention head"},
+    {"before", "B", false, "of a layout: elements that the generator drew before (default 0)"},
 };
 
 static const option_spec bytes_options[] = {
@@ -241,7 +242,8 @@ static int run_info(const command *self, const option_values *given)
 /* The library's own masks need --stream, and take none of the layouts' options. */
 static bool has_no_layout_options(const command *self, const option_values *given)
 {
-    static const char *const others[] = {"dtype", "size", "threads", "vector", "offset", "rows", "columns"};
+    static const char *const others[] = {"dtype",  "size", "threads", "vector",
+                                         "offset", "rows", "columns", "before"};
     if (value_of(self, given, "stream") == NULL) {
         fprintf(stderr, "dropwise: option --stream is missing\n");
         return false;

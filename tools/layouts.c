@@ -7,9 +7,19 @@
 #include "interop/constructors.h"
 
 /* Options that some layout has besides --seed and --p. */
-enum { STREAM = 1, DTYPE = 2, SIZE = 4, THREADS = 8, VECTOR = 16, OFFSET = 32, ROWS = 64, COLUMNS = 128 };
-static const char *const layout_only[] = {"stream", "dtype",  "size", "threads",
-                                          "vector", "offset", "rows", "columns"};
+enum {
+    STREAM = 1,
+    DTYPE = 2,
+    SIZE = 4,
+    THREADS = 8,
+    VECTOR = 16,
+    OFFSET = 32,
+    ROWS = 64,
+    COLUMNS = 128,
+    BEFORE = 256
+};
+static const char *const layout_only[] = {"stream", "dtype", "size",    "threads", "vector",
+                                          "offset", "rows",  "columns", "before"};
 
 typedef struct layout_options {
     uint32_t layout;
@@ -143,6 +153,7 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
         .columns = number(&r, "columns", 64),
         .threads = (uint32_t)number(&r, "threads", 32),
         .vector = (uint32_t)number(&r, "vector", 32),
+        .before = number(&r, "before", 60),
     };
     call.draws = call.dtype =
         dtype_of(&r, layout->layout == DROPWISE_LAYOUT_NUMPY ? DROPWISE_F64 : DROPWISE_F32);

@@ -9,7 +9,7 @@
 
 /* What constructors are given; each takes of it what it knows. */
 typedef struct layout_call {
-    uint64_t seed, stream, offset, size, rows, columns;
+    uint64_t seed, stream, offset, size, rows, columns, before;
     uint32_t threads, vector;
     dropwise_dtype draws, dtype;
     double p;

@@ -15,7 +15,8 @@ typedef enum arrangement {
     BYTES_OF_16,     /* the order of TransformerEngine                                              */
     HALVES_OF_ALL,   /* word w of a block decides on elements in half w of all: JAX's legacy order  */
     ROWS_OF_THREADS, /* word w on one in row w of four, of as many elements as there are threads    */
-    IN_TILES         /* FlashAttention's                                                            */
+    IN_TILES,        /* FlashAttention's                                                            */
+    IN_SEQUENCE      /* numbers of a generator that goes from state to state: there are no blocks   */
 } arrangement;
 
 typedef struct layout_plan layout_plan;

@@ -66,6 +66,30 @@ void ref_threefry2x32(const uint32_t counter[2], const uint32_t key[2], uint32_t
     out[1] = y;
 }
 
+/* The published algorithm (mt19937ar.c, 2002), a word at a time. */
+void ref_mt19937_seed(uint32_t state[624], uint32_t seed)
+{
+    state[0] = seed;
+    for (uint32_t i = 1; i < 624; i++)
+        state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
+}
+
+uint32_t ref_mt19937_word(uint32_t state[624], unsigned *position)
+{
+    if (*position == 624) {
+        for (unsigned k = 0; k < 624; k++) {
+            const uint32_t y = (state[k] & 0x80000000u) | (state[(k + 1) % 624] & 0x7FFFFFFFu);
+            state[k] = state[(k + 397) % 624] ^ y >> 1 ^ (y % 2 ? 0x9908B0DFu : 0);
+        }
+        *position = 0;
+    }
+    uint32_t y = state[(*position)++];
+    y ^= y >> 11;
+    y ^= y << 7 & 0x9D2C5680u;
+    y ^= y << 15 & 0xEFC60000u;
+    return y ^ y >> 18;
+}
+
 /* Word `word` of the block with counters (low, high), each of 64 bits. */
 static uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, unsigned word)
 {
@@ -260,6 +284,30 @@ static uint64_t transformer_engine_number(const ref_interop *r, uint64_t i)
     return word >> place[i % 16].byte * 8 & 0xFF;
 }
 
+/* Word number `index` from seeding on. It goes on from the last one asked for, if that came before. */
+static uint32_t mt19937_word(uint32_t seed, uint64_t index)
+{
+    static uint32_t state[624], of_seed, latest;
+    static unsigned position;
+    static uint64_t next;
+    if (next == 0 || of_seed != seed || index + 1 < next) {
+        ref_mt19937_seed(state, seed);
+        of_seed = seed;
+        position = 624;
+        next = 0;
+    }
+    for (; next <= index; next++)
+        latest = ref_mt19937_word(state, &position);
+    return latest;
+}
+
+static uint64_t torch_cpu_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t at = 2 * (r->before + i) + r->offset;
+    const uint64_t high = mt19937_word((uint32_t)r->seed, at);
+    return high << 32 | mt19937_word((uint32_t)r->seed, at + 1);
+}
+
 uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
     switch (r->layout) {
@@ -297,6 +345,8 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return transformer_engine_number(r, i);
     case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return onnx_runtime_number(r, i);
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return torch_cpu_number(r, i);
     default:
         return deepspeed_number(r, i);
     }
@@ -375,6 +425,8 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return (double)number <= floor((double)(1.0f - p) * 255.0);
     case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
         return (double)number >= floor(256.0 * (double)p);
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return r->p == 0 || ldexp((double)(number & 0x1FFFFFFFFFFFFF), -53) < 1 - r->p;
     case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return p == 0 || curand_uniform(word) < 1.0f - p;
     default: /* cuRAND, its host API, DeepSpeed */
@@ -407,6 +459,9 @@ double ref_interop_scale(const ref_interop *r)
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p)
+                                   : in_dtype(r->dtype, (double)(1.0f / (float)(1.0 - r->p)));
     case DROPWISE_LAYOUT_DEEPSPEED:
         return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;
     case DROPWISE_LAYOUT_NUMPY:
@@ -493,6 +548,10 @@ const ref_interop ref_interop_cases[] = {
     {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
     {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
     {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F32, .seed = SEED},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 5, .offset = 1},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F64, .before = 1000, .offset = 623},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_BF16, .before = 3000000},
 };
 
 const size_t ref_interop_n_cases = sizeof ref_interop_cases / sizeof ref_interop_cases[0];

@@ -14,6 +14,7 @@ dropwise_status make_interop(const ref_interop *r, dropwise_interop *out)
         .columns = r->columns,
         .threads = (uint32_t)r->threads,
         .vector = (uint32_t)r->vector,
+        .before = r->before,
         .draws = dtype_number(r->draws),
         .dtype = dtype_number(r->dtype),
         .p = r->p,

@@ -63,8 +63,13 @@
  *   set_b32(u), set_b64           u in every lane
  * * add_b32, sub_b32, and_b32, or_b32, xor_b32, shl_b32(v,n), shr_b32(v,n), shl_b64
  * * rotl_b32(v,n)                 n is 1 to 31
+ * * xor3_b32(a,b,c), xor_and_b32(a,b,c)
+ *                                 a ^ b ^ c, a ^ (b & c)
+ * * merge_b32(mask,a,b)           the bits of a where the mask has ones, else those of b
+ * * where_odd_b32(v,u)            u in lanes whose number is odd, else 0
  *   above_b32(a,b)                the lanes with a > b, as signed numbers
  * * at_most_b32(a,b), at_most_b64 the lanes with a <= b, as unsigned numbers
+ * * min_b32(a,b)                  the smaller ones, as unsigned numbers
  *   select_b32(choice,a,b)        a where it is chosen, else b
  * * load_le_b32(p), load_le_b64, store_le_b32(p,v)
  *                                 little-endian words
