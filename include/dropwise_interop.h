@@ -56,7 +56,17 @@ enum {
     DROPWISE_LAYOUT_INDUCTOR_GPU_2_13 = 20,
     DROPWISE_LAYOUT_INDUCTOR_CPU_2_12 = 21,
     DROPWISE_LAYOUT_TORCH_CPU = 22,
-    DROPWISE_LAYOUT_COUNT = 23 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_ONNX_RUNTIME_CPU = 23,
+    DROPWISE_LAYOUT_ONNX_RUNTIME_WEB = 24,
+    DROPWISE_LAYOUT_TENSORFLOW_STATEFUL = 25,
+    DROPWISE_LAYOUT_TENSORFLOW_XLA = 26,
+    DROPWISE_LAYOUT_JAX_RBG = 27,
+    DROPWISE_LAYOUT_MLX = 28,
+    DROPWISE_LAYOUT_TINYGRAD = 29,
+    DROPWISE_LAYOUT_ONEMKL_MCG31 = 30,
+    DROPWISE_LAYOUT_ONEMKL_BERNOULLI = 31,
+    DROPWISE_LAYOUT_NUMPY_PCG64 = 32,
+    DROPWISE_LAYOUT_COUNT = 33 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -186,6 +196,34 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
                                                          uint64_t size, dropwise_dtype draws,
                                                          dropwise_dtype dtype, double keep);
 
+/*
+ * jax.random.bernoulli(key, keep, shape) of a key of the implementations rbg and unsafe_rbg, on CPUs. The
+ * four words of jax.random.key(seed, impl="rbg") are those of dropwise_jax_key twice; rbg's fold_in and
+ * split are those of threefry2x32 on either half of a key. Arguments and errors as of dropwise_interop_jax.
+ */
+DROPWISE_API dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
+                                                      dropwise_dtype draws, dropwise_dtype dtype,
+                                                      double keep);
+
+/* ---- MLX and tinygrad ---------------------------------------------------------------------- */
+
+/*
+ * mx.random.bernoulli(keep, shape, key) on CPUs, and so nn.Dropout: kept where the number, an f32, is below
+ * keep. Keys are JAX's, and mx.random.split(key, n) is dropwise_jax_split_legacy.
+ *
+ * size  all elements of the draw, as for jax_legacy
+ * Errors: NULL, PROBABILITY, PARAMETER (a size of 2^32 - 1 or more; the scale, 1 / keep, is beyond f32).
+ */
+DROPWISE_API dropwise_status dropwise_interop_mlx(dropwise_interop *interop, const uint32_t key[2],
+                                                  uint64_t size, double keep);
+
+/*
+ * tinygrad's Tensor.dropout(p) of a tensor of f32 on CPUs, after Tensor.manual_seed(seed) and so many words,
+ * of 32 bits, that were drawn before. Errors: NULL, PROBABILITY, PARAMETER (as of mlx).
+ */
+DROPWISE_API dropwise_status dropwise_interop_tinygrad(dropwise_interop *interop, uint64_t seed,
+                                                       uint64_t before, uint64_t size, double p);
+
 /* ---- TensorFlow and Keras ----------------------------------------------------------------- */
 
 /*
@@ -197,6 +235,22 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
  */
 DROPWISE_API dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
                                                          dropwise_dtype dtype, double rate);
+
+/*
+ * The same compiled by XLA for CPUs (jit_compile=True), which takes other bits of the same words; int32
+ * seeds are not sign-extended there, but zero-extended.
+ */
+DROPWISE_API dropwise_status dropwise_interop_tensorflow_xla(dropwise_interop *interop, const int64_t seed[2],
+                                                             dropwise_dtype dtype, double rate);
+
+/*
+ * tf.nn.dropout(x, rate) on CPUs, which has a state: both seeds of the operation, which follow from those of
+ * tf.random.set_seed and of the call as docs/interop.md says, and how many elements it has drawn before.
+ * Errors: as of tensorflow; PARAMETER too (before is above 2^55).
+ */
+DROPWISE_API dropwise_status dropwise_interop_tensorflow_stateful(dropwise_interop *interop,
+                                                                  const int64_t seed[2], uint64_t before,
+                                                                  dropwise_dtype dtype, double rate);
 
 /* ---- oneDNN ------------------------------------------------------------------------------- */
 
@@ -427,6 +481,17 @@ DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, c
                                                     const uint64_t counter[4], dropwise_dtype draws,
                                                     double p);
 
+/*
+ * The same of numpy.random.default_rng, PCG64: state and increment are those of bit_generator.state, 128
+ * bits each, low words first, with has_uint32 = 0. pcg64_seed gives those of default_rng(seed), a seed of at
+ * most 64 bits. Errors: NULL, PROBABILITY, DTYPE.
+ */
+DROPWISE_API dropwise_status dropwise_numpy_pcg64_seed(uint64_t seed, uint64_t state[2],
+                                                       uint64_t increment[2]);
+DROPWISE_API dropwise_status dropwise_interop_numpy_pcg64(dropwise_interop *interop, const uint64_t state[2],
+                                                          const uint64_t increment[2], dropwise_dtype draws,
+                                                          double p);
+
 /* ---- oneMKL ------------------------------------------------------------------------------- */
 
 /*
@@ -434,6 +499,15 @@ DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, c
  * (1 - p) in f32. Errors: NULL, PROBABILITY.
  */
 DROPWISE_API dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed, double p);
+
+/*
+ * viRngBernoulli with the probability keep: kept is 1. Of VSL_BRNG_PHILOX4X32X10 and of VSL_BRNG_MCG31. The
+ * scale is 1 / keep in f32. Errors: NULL, PROBABILITY, PARAMETER (the scale is beyond f32).
+ */
+DROPWISE_API dropwise_status dropwise_interop_onemkl_bernoulli(dropwise_interop *interop, uint32_t seed,
+                                                               double keep);
+DROPWISE_API dropwise_status dropwise_interop_onemkl_mcg31(dropwise_interop *interop, uint32_t seed,
+                                                           double keep);
 
 /* ---- Attention and transformers ----------------------------------------------------------- */
 
@@ -472,6 +546,17 @@ DROPWISE_API dropwise_status dropwise_onnx_runtime_launch(uint64_t numel, uint32
 DROPWISE_API dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_t numel,
                                                            uint32_t threads, uint64_t seed, uint64_t offset,
                                                            double p);
+
+/*
+ * ONNX Runtime's Dropout on CPUs: run `run`, from 0, of a session whose node has the attribute seed; without
+ * it, seed + run is that of the process, onnxruntime.set_seed and how many such nodes ran since. A negative
+ * seed is given in 64 bits. onnx_runtime_web is the build for browsers, of another C++ library. Errors:
+ * NULL, PROBABILITY (p = 1 too).
+ */
+DROPWISE_API dropwise_status dropwise_interop_onnx_runtime_cpu(dropwise_interop *interop, uint64_t seed,
+                                                               uint64_t run, double p);
+DROPWISE_API dropwise_status dropwise_interop_onnx_runtime_web(dropwise_interop *interop, uint64_t seed,
+                                                               uint64_t run, double p);
 
 /*
  * DeepSpeed's transformer kernels: threads = 512 * min(max(ceil(numel / 2048), 1), 262144). numel is a

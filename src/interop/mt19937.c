@@ -13,8 +13,8 @@ enum {
 };
 
 /*
- * The words of even and odd places, apart. Those of a block are copied into them, what follows is twisted behind
- * them, and the last 312 pairs move to the front when there is no more room.
+ * The words of even and odd places, apart. Those of a block are copied into them, what follows is twisted
+ * behind them, and the last 312 pairs move to the front when there is no more room.
  */
 typedef struct halves {
     _Alignas(64) uint32_t even[ROOM];
@@ -60,7 +60,8 @@ static mt_part part_at(halves *h, size_t at, bool is_odd, bool twists, size_t n)
                      .n = n};
 }
 
-void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n, mt_taker *to)
+void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
+                           mt_taker *to)
 {
     halves h;
     /* The block in which the last word lies is the one that stays: the next is twisted when it is asked for. */

@@ -13,9 +13,9 @@ enum {
 };
 
 /*
- * Pairs of words that come next, at most MT_MOST_PAIRS: of pair j, first[j] and second[j]. Who takes them twists those
- * 312 further on as he goes, 64 at a time, if even is not NULL: n is a multiple of 64 then, and pairs beyond the first
- * 312 are not there yet.
+ * Pairs of words that come next, at most MT_MOST_PAIRS: of pair j, first[j] and second[j]. Who takes them
+ * twists those 312 further on as he goes, 64 at a time, if even is not NULL: n is a multiple of 64 then, and
+ * pairs beyond the first 312 are not there yet.
  */
 typedef struct mt_part {
     const uint32_t *first, *second;
@@ -31,7 +31,8 @@ typedef struct mt_taker {
 
 /* Hands on the next n > 0 words in pairs, of which the last one may be half wanted. All but the last part are of
  * whole pairs of 64. */
-void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n, mt_taker *to);
+void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
+                           mt_taker *to);
 
 /* Moves on by n words. */
 void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n);

@@ -1,6 +1,7 @@
 /*
- * Jumps of mt19937. Its step is linear over GF(2), of degree 19,937. So the words J places on are sums of the words
- * that follow the first ones, those at the terms of t^J modulo the characteristic polynomial (Haramoto et al., 2008).
+ * Jumps of mt19937. Its step is linear over GF(2), of degree 19,937. So the words J places on are sums of
+ * the words that follow the first ones, those at the terms of t^J modulo the characteristic polynomial
+ * (Haramoto et al., 2008).
  */
 #include <string.h>
 
@@ -23,9 +24,9 @@ static void flip(uint64_t *polynomial, unsigned exponent)
 }
 
 /*
- * (t^624 + t^397) ((t^623 + t^396)^31 + sum of a_i (t^623 + t^396)^(30 - i)) + a_31, where a_i are the bits of the
- * matrix (Matsumoto and Nishimura, appendix A). A binomial coefficient is odd where the lower number's bits are among
- * those of the upper one.
+ * (t^624 + t^397) ((t^623 + t^396)^31 + sum of a_i (t^623 + t^396)^(30 - i)) + a_31, where a_i are the bits
+ * of the matrix (Matsumoto and Nishimura, appendix A). A binomial coefficient is odd where the lower
+ * number's bits are among those of the upper one.
  */
 static terms characteristic(void)
 {
@@ -150,8 +151,8 @@ static void add_windows(const dropwise_kernels *kernels, const uint64_t *polynom
 }
 
 /*
- * Of a block that a seed filled, 31 bits of the first word are not part of the sequence. What they would be follows
- * from the word that is a block further on than the one before them.
+ * Of a block that a seed filled, 31 bits of the first word are not part of the sequence. What they would be
+ * follows from the word that is a block further on than the one before them.
  */
 static uint32_t first_word(const uint32_t *words)
 {
@@ -173,8 +174,8 @@ void dropwise_mt19937_apply(const dropwise_kernels *kernels, uint32_t words[MT_B
     even[0] = first_word(words);
     for (size_t w = 0; w < MT_JUMP_WORDS; w += PART_WORDS) {
         kernels->twist_mt19937(TWISTED / 64, even, odd);
-        add_windows(kernels, polynomial + w, MT_JUMP_WORDS - w < PART_WORDS ? MT_JUMP_WORDS - w : PART_WORDS, even,
-                    odd, &sum);
+        add_windows(kernels, polynomial + w, MT_JUMP_WORDS - w < PART_WORDS ? MT_JUMP_WORDS - w : PART_WORDS,
+                    even, odd, &sum);
         memmove(even, even + PART, MT_BLOCK_PAIRS * sizeof *even);
         memmove(odd, odd + PART, MT_BLOCK_PAIRS * sizeof *odd);
     }

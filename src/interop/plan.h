@@ -27,6 +27,9 @@ typedef struct layout_plan layout_plan;
  */
 typedef uint64_t counters_fn(const layout_plan *p, uint64_t block, dropwise_counters *c);
 
+/* The numbers of n blocks from one on. */
+typedef void numbers_fn(const layout_plan *p, uint64_t block, size_t n, uint8_t *numbers);
+
 /* A layout as the walk over its blocks wants it. */
 struct layout_plan {
     const dropwise_interop *interop;
@@ -42,6 +45,8 @@ struct layout_plan {
     uint32_t subsequences; /* from one thread to the next */
     uint64_t later;        /* blocks further on in a thread's: 1 for the second half of shifted numbers */
     dropwise_dwords_fn *dwords; /* instead of words, where they have 64 bits */
+    numbers_fn *generate;       /* instead of both, without counters         */
+    uint32_t multiplier;        /* of a congruential generator               */
 };
 
 /*

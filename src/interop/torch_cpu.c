@@ -351,8 +351,8 @@ static FP_ENV_BODY dropwise_status torch_cpu_apply(dropwise_dtype dtype, double 
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_torch_cpu_apply(dropwise_dtype dtype, double p, size_t n, const void *bits, const void *x,
-                                         void *y)
+dropwise_status dropwise_torch_cpu_apply(dropwise_dtype dtype, double p, size_t n, const void *bits,
+                                         const void *x, void *y)
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(caller, torch_cpu_apply(dtype, p, n, bits, x, y));

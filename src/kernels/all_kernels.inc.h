@@ -152,4 +152,5 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 
 #include "kernels/foreign/compare.inc.h"
 #include "kernels/foreign/words.inc.h"
+#include "kernels/foreign/mersenne31.inc.h"
 #include "kernels/foreign/mt19937.inc.h"

@@ -281,6 +281,9 @@ typedef struct dropwise_compare {
 
 typedef void dropwise_compare_fn(const void *numbers, size_t n, const dropwise_compare *how, void *bits);
 
+/* first, first * multiplier, ... modulo 2^31 - 1: n numbers, in little-endian words. */
+typedef void dropwise_lehmer_fn(uint32_t first, uint32_t multiplier, size_t n, void *words);
+
 /*
  * mt19937, whose words of even and of odd places lie apart: pair i is even[i], odd[i]. The kernels go over
  * 64 pairs for each of n_words, and read up to one word more.

@@ -113,6 +113,7 @@ void check_sample_normal(dropwise_sample_normal_fn *sample_normal, const char *n
 void check_words(dropwise_words_fn *words, const char *name);
 void check_dwords(dropwise_dwords_fn *dwords, const char *name);
 void check_compare(dropwise_compare_fn *compare, const char *name);
+void check_lehmer(dropwise_lehmer_fn *lehmer, const char *name);
 void check_twist(dropwise_twist_fn *twist, const char *name);
 void check_pairs(dropwise_pairs_fn *pairs, const char *name);
 void check_pairs_forward(dropwise_pairs_forward_fn *forward, const char *name);

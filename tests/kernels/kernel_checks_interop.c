@@ -179,6 +179,28 @@ void check_compare(dropwise_compare_fn *compare, const char *name)
     }
 }
 
+/* ---- Lehmer's generators ---- */
+
+void check_lehmer(dropwise_lehmer_fn *lehmer, const char *name)
+{
+    static const uint32_t multipliers[] = {16807, 48271, 1132489760, 2, INT32_MAX - 1, 0};
+    static uint8_t expected[4 * 600];
+    for (size_t n = 0; n < 600; n = n < 140 ? n + 1 : n + 151) {
+        for (size_t m = 0; m < 6; m++) {
+            const uint32_t first = n % 7 == 0 ? INT32_MAX - 1 : n % 7 == 1 ? 0 : (uint32_t)(n * 1000003);
+            uint64_t x = first;
+            for (size_t i = 0; i < n; i++, x = x * multipliers[m] % INT32_MAX)
+                put_le32(expected + 4 * i, (uint32_t)x);
+            for (int at_end = 0; at_end < 2; at_end++) {
+                uint8_t *out = guard_place(&output, 4 * n, at_end, n % 64);
+                lehmer(first, multipliers[m], n, out);
+                assert_same_bytes(out, expected, 4 * n, "%s: %zu numbers", name, n);
+                assert_true(guard_intact(&output));
+            }
+        }
+    }
+}
+
 /* ---- mt19937 ---- */
 
 enum { MT_WORDS = 6, MT_ROOM = 312 + 64 * MT_WORDS + 2 }; /* pairs */

@@ -22,7 +22,8 @@ typedef struct ref_interop {
     uint64_t threads, vector;
     uint64_t rows, columns;
     uint64_t counter[4]; /* NumPy */
-    uint64_t before;     /* elements drawn before */
+    uint64_t before;     /* elements or words drawn before */
+    uint64_t run;        /* ONNX Runtime */
 } ref_interop;
 
 /* The random number that decides on element i: 64, 32, 16 or 8 bits; and the decision on a number. */

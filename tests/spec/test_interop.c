@@ -25,12 +25,22 @@ enum { WINDOW = 6000 };
 
 static const double probabilities[] = {0.5, 0.1, 0.9, 1.0 / 3, 0, 1};
 
-/* p = 1 is forbidden by some systems, of which two round it to f32 before. */
+/* p = 1 is forbidden by some systems, of which some round it to f32 before. */
 static bool is_forbidden(const ref_interop *r)
 {
-    if (r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 || r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE)
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
+    case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
         return (float)r->p == 1;
-    return r->layout == DROPWISE_LAYOUT_TENSORFLOW && r->p == 1;
+    case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
+        return r->p == 1;
+    default:
+        return false;
+    }
 }
 
 /* ---- The oracle ---- */
@@ -111,13 +121,18 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
 {
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_RBG:
         return r->draws == REF_F16 ? v >> 16 : r->draws == REF_BF16 ? v >> 24 : v;
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
+        return r->draws == REF_F16 ? v >> 22 : v;
     case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
         return v >> (r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 22 : 25);
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return v >> 1;
     case DROPWISE_LAYOUT_ONEMKL:
+    case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
         return v ^ 0x80000000u;
     case DROPWISE_LAYOUT_TORCH_CPU:
         return v >> 11;
@@ -147,9 +162,12 @@ static bool is_top(const ref_interop *r, uint64_t v)
     const bool is_bytes = r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
                           r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
                           (r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_BF16);
-    const bool is_folded = r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
-                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 ||
-                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
+    const bool is_31 = r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_CPU ||
+                       r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_WEB ||
+                       r->layout == DROPWISE_LAYOUT_ONEMKL_MCG31;
+    const bool is_folded =
+        is_31 || r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
+        r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
     const bool is_half = r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
@@ -627,7 +645,8 @@ static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(voi
             ref_interop r = ref_interop_cases[c];
             r.p = 0.3;
             r.dtype = dtype < REF_F8_E4M3 ? dtype : REF_F32; /* systems know no narrower ones */
-            if (r.layout == DROPWISE_LAYOUT_TENSORFLOW)
+            if (r.layout == DROPWISE_LAYOUT_TENSORFLOW || r.layout == DROPWISE_LAYOUT_TENSORFLOW_STATEFUL ||
+                r.layout == DROPWISE_LAYOUT_TENSORFLOW_XLA)
                 r.draws = r.dtype;
             dropwise_interop interop;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);

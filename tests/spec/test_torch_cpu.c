@@ -1,6 +1,6 @@
 /*
- * PyTorch's dropout on a CPU and mt19937: masks, values and states that PyTorch drew, the published generator, jumps
- * against words that are generated, any split into calls, arguments.
+ * PyTorch's dropout on a CPU and mt19937: masks, values and states that PyTorch drew, the published
+ * generator, jumps against words that are generated, any split into calls, arguments.
  */
 #include "dropwise_interop.h"
 
@@ -114,8 +114,8 @@ static void pytorchs_values_and_states_are_those_after_its_calls(void **state)
         double p;
         char dtype_text[8];
         if (sscanf(line,
-                   "dropout %" SCNu64 " %" SCNu64 " %lf %7s %" SCNu64 " %" SCNx64 " %" SCNx64 " %" SCNx64, &seed,
-                   &words, &p, dtype_text, &n, &mask_hash, &y_hash, &state_hash) != 8)
+                   "dropout %" SCNu64 " %" SCNu64 " %lf %7s %" SCNu64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
+                   &seed, &words, &p, dtype_text, &n, &mask_hash, &y_hash, &state_hash) != 8)
             continue;
         ref_dtype dtype = REF_F32;
         while (strcmp(dtype_name(dtype), dtype_text) != 0)
@@ -126,7 +126,8 @@ static void pytorchs_values_and_states_are_those_after_its_calls(void **state)
         assert_int_equal(dropwise_mt19937_from_torch(&engine, torch_state, sizeof torch_state), DROPWISE_OK);
         assert_int_equal(dropwise_mt19937_skip(&engine, words), DROPWISE_OK);
         fill_x(dtype, n, x);
-        assert_int_equal(dropwise_torch_cpu_forward(&engine, dtype_number(dtype), p, n, x, y, bits), DROPWISE_OK);
+        assert_int_equal(dropwise_torch_cpu_forward(&engine, dtype_number(dtype), p, n, x, y, bits),
+                         DROPWISE_OK);
         assert_int_equal(dropwise_torch_cpu_apply(dtype_number(dtype), p, n, bits, x, back), DROPWISE_OK);
         assert_same_bytes(back, y, n * ref_bytes(dtype), "%s, applied", line);
         for (size_t i = 0; i < n; i++)
@@ -189,7 +190,8 @@ static void a_jump_of_2_to_the_128_is_numpys(void **state)
 static void words_and_states_are_those_of_the_published_generator(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {1, 2, 3, 63, 64, 127, 128, 129, 311, 312, 313, 622, 623, 624, 625, 1247, 1248, 5000};
+    static const size_t sizes[] = {1,   2,   3,   63,  64,  127, 128,  129,  311,
+                                   312, 313, 622, 623, 624, 625, 1247, 1248, 5000};
     uint32_t expected_state[624], got[5000], expected[5000];
     unsigned position = 624;
     dropwise_mt19937 engine = engine_of(77, 0);
@@ -252,7 +254,8 @@ static void both_words_decide_where_the_first_is_the_thresholds(void **state)
         static float x[N], y[N];
         dropwise_mt19937 engine = engine_of(seed, seed % 2);
         assert_int_equal(dropwise_mt19937_words(&engine, 2 * N, words), DROPWISE_OK);
-        const double u = ldexp((double)(words[2 * at] & 0x1FFFFF), -21) + ldexp((double)words[2 * at + 1], -53);
+        const double u =
+            ldexp((double)(words[2 * at] & 0x1FFFFF), -21) + ldexp((double)words[2 * at + 1], -53);
         for (int step = -1; step < 3; step++) {
             const double p = 1 - (u + step * 0x1p-53);
             uint8_t bits[N / 8];
@@ -262,7 +265,8 @@ static void both_words_decide_where_the_first_is_the_thresholds(void **state)
             for (size_t i = 0; i < N; i++)
                 x[i] = 1;
             engine = engine_of(seed, seed % 2);
-            assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, p, N, x, y, NULL), DROPWISE_OK);
+            assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, p, N, x, y, NULL),
+                             DROPWISE_OK);
             for (size_t i = 0; i < N; i++)
                 assert_int_equal(y[i] != 0, bits[i / 8] >> i % 8 & 1);
         }
@@ -282,8 +286,8 @@ static void a_jump_is_as_many_blocks_generated(void **state)
             assert_int_equal(dropwise_mt19937_jump_init(&jump, blocks[i]), DROPWISE_OK);
             assert_int_equal(dropwise_mt19937_make_jump(&engine, &jump), DROPWISE_OK);
             assert_int_equal(dropwise_mt19937_skip(&slow, 624 * blocks[i]), DROPWISE_OK);
-            assert_same_bytes(&engine, &slow, sizeof engine, "%" PRIu64 " blocks from word %" PRIu64, blocks[i],
-                              begin);
+            assert_same_bytes(&engine, &slow, sizeof engine, "%" PRIu64 " blocks from word %" PRIu64,
+                              blocks[i], begin);
         }
     }
 }
@@ -332,7 +336,8 @@ static void any_split_into_calls_draws_the_same(void **state)
                 n = noise(&noise_state) % 3 == 0 ? noise(&noise_state) % 3000 : noise(&noise_state) % 100;
                 n = n < N - done ? n : N - done;
                 uint8_t *y = parts + done * width; /* in place */
-                assert_int_equal(dropwise_torch_cpu_forward(&other, number, p, n, y, y, bits_of_part), DROPWISE_OK);
+                assert_int_equal(dropwise_torch_cpu_forward(&other, number, p, n, y, y, bits_of_part),
+                                 DROPWISE_OK);
                 for (size_t i = 0; i < n; i++)
                     if ((bits_of_part[i / 8] >> i % 8 & 1) != (bits[(done + i) / 8] >> (done + i) % 8 & 1))
                         fail_msg("bit %zu of a part from %zu on", i, done);
@@ -395,8 +400,10 @@ static void bad_arguments_are_refused_and_nothing_is_written(void **state)
     }
     assert_int_equal(dropwise_torch_cpu_bits(&engine, 0.5, 8, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_torch_cpu_bits(&engine, 0.5, 0, NULL), DROPWISE_OK);
-    assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, 0.5, 0, NULL, NULL, NULL), DROPWISE_OK);
-    assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, 0.5, 8, NULL, y, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, 0.5, 0, NULL, NULL, NULL),
+                     DROPWISE_OK);
+    assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, 0.5, 8, NULL, y, NULL),
+                     DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F8_E4M3, 0.5, 8, x, y, NULL),
                      DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_torch_cpu_forward(&engine, DROPWISE_F32, 0.5, SIZE_MAX, x, y, NULL),

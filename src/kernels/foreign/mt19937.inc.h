@@ -1,10 +1,10 @@
 /*
- * Kernels of mt19937 (Matsumoto and Nishimura, 1998), as PyTorch's masks on a CPU take it: two words an element,
- * of which the first has the upper bits.
+ * Kernels of mt19937 (Matsumoto and Nishimura, 1998), as PyTorch's masks on a CPU take it: two words an
+ * element, of which the first has the upper bits.
  *
- * Included by all_kernels.inc.h. The words of even and of odd places lie apart, in arrays that only grow. So the
- * recurrence w[k + 624] = w[k + 397] ^ twisted(w[k], w[k + 1]) becomes two, of words 312 pairs apart, with neither
- * shuffles nor an end of the state in them:
+ * Included by all_kernels.inc.h. The words of even and of odd places lie apart, in arrays that only grow. So
+ * the recurrence w[k + 624] = w[k + 397] ^ twisted(w[k], w[k + 1]) becomes two, of words 312 pairs apart,
+ * with neither shuffles nor an end of the state in them:
  *
  *     even[i + 312] = odd[i + 198] ^ twisted(even[i], odd[i])
  *     odd[i + 312] = even[i + 199] ^ twisted(odd[i], even[i + 1])
@@ -81,8 +81,8 @@ static __attribute__((noinline, cold)) uint64_t mt_by_both(const dropwise_pairs 
 }
 
 /*
- * 64 choices, and whether they count. The first word of a pair decides alone, but where its bits are those of the
- * threshold, in one of 2^21. With p = 1/2 one bit of it does.
+ * 64 choices, and whether they count. The first word of a pair decides alone, but where its bits are those
+ * of the threshold, in one of 2^21. With p = 1/2 one bit of it does.
  */
 VEC_INLINE bool mt_choose(bool is_half, const dropwise_pairs *pairs, size_t at, choose32 *chosen)
 {
@@ -173,8 +173,8 @@ VEC_INLINE void mt_forward(bool is_half, const dropwise_pairs *pairs, size_t n_w
     }
 }
 
-static void forward_mt19937_f32(const dropwise_pairs *pairs, size_t n_words, void *bits, const void *x, void *y,
-                                float scale)
+static void forward_mt19937_f32(const dropwise_pairs *pairs, size_t n_words, void *bits, const void *x,
+                                void *y, float scale)
 {
     const uint8_t *from = x;
     uint8_t *to = y, *word = bits;

@@ -1,6 +1,6 @@
 /*
- * Kernel product_kept, for one type of elements: y = x * (bit ? *scale : 0), as systems have it that multiply by a
- * mask. So what is dropped is a zero with the sign of the element, or a NaN.
+ * Kernel product_kept, for one type of elements: y = x * (bit ? *scale : 0), as systems have it that
+ * multiply by a mask. So what is dropped is a zero with the sign of the element, or a NaN.
  */
 #include "kernels/template.h"
 
