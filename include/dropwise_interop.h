@@ -237,8 +237,8 @@ DROPWISE_API dropwise_status dropwise_interop_tensorflow(dropwise_interop *inter
                                                          dropwise_dtype dtype, double rate);
 
 /*
- * The same compiled by XLA for CPUs (jit_compile=True), which takes other bits of the same words; int32
- * seeds are not sign-extended there, but zero-extended.
+ * The same compiled by XLA for CPUs (jit_compile=True), which takes other bits of the same words, and of
+ * each seed the lower 32 bits only.
  */
 DROPWISE_API dropwise_status dropwise_interop_tensorflow_xla(dropwise_interop *interop, const int64_t seed[2],
                                                              dropwise_dtype dtype, double rate);

@@ -1,13 +1,13 @@
 /*
- * Layouts of linear congruential generators, in which any number is a power away: ONNX Runtime and oneMKL modulo 2^31 -
- * 1, NumPy's PCG64 modulo 2^128.
+ * Layouts of linear congruential generators, in which any number is a power away: ONNX Runtime and oneMKL
+ * modulo 2^31 - 1, NumPy's PCG64 modulo 2^128.
  */
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/fp_env.h"
+#include "base/multiply.h"
 #include "interop/seed_sequence.h"
 #include "interop/system.h"
-#include "kernels/multiply.h"
 
 /* ---- Modulo 2^31 - 1 ---- */
 
@@ -27,7 +27,8 @@ static uint32_t mersenne31_power(uint32_t base, uint64_t exponent)
 static void lehmer_numbers(const layout_plan *p, uint64_t at, size_t n, uint8_t *numbers)
 {
     const uint32_t first = (uint32_t)(p->interop->key[0] % MERSENNE31);
-    p->kernels->mersenne31(mersenne31_times(first, mersenne31_power(p->multiplier, at)), p->multiplier, n, numbers);
+    p->kernels->mersenne31(mersenne31_times(first, mersenne31_power(p->multiplier, at)), p->multiplier, n,
+                           numbers);
 }
 
 static void lehmer(layout_plan *p, uint32_t multiplier)
@@ -60,8 +61,8 @@ static uint32_t mersenne31_seed(uint64_t seed)
 }
 
 /* The seed's own number is not drawn. */
-static FP_ENV_BODY dropwise_status onnx_runtime(dropwise_interop *interop, uint32_t layout, uint32_t multiplier,
-                                                uint64_t seed, double p)
+static FP_ENV_BODY dropwise_status onnx_runtime(dropwise_interop *interop, uint32_t layout,
+                                                uint32_t multiplier, uint64_t seed, double p)
 {
     if (interop == NULL)
         return DROPWISE_ERROR_NULL;
@@ -77,14 +78,16 @@ static FP_ENV_BODY dropwise_status onnx_runtime(dropwise_interop *interop, uint3
     return DROPWISE_OK;
 }
 
-dropwise_status dropwise_interop_onnx_runtime_cpu(dropwise_interop *interop, uint64_t seed, uint64_t run, double p)
+dropwise_status dropwise_interop_onnx_runtime_cpu(dropwise_interop *interop, uint64_t seed, uint64_t run,
+                                                  double p)
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(caller,
                         onnx_runtime(interop, DROPWISE_LAYOUT_ONNX_RUNTIME_CPU, MINSTD, seed + run, p));
 }
 
-dropwise_status dropwise_interop_onnx_runtime_web(dropwise_interop *interop, uint64_t seed, uint64_t run, double p)
+dropwise_status dropwise_interop_onnx_runtime_web(dropwise_interop *interop, uint64_t seed, uint64_t run,
+                                                  double p)
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(caller,

@@ -340,7 +340,9 @@ static FP_ENV_BODY dropwise_status stateless(dropwise_interop *interop, uint32_t
 {
     if (interop == NULL || seed == NULL)
         return DROPWISE_ERROR_NULL;
-    const uint64_t seed0 = (uint64_t)seed[0], seed1 = (uint64_t)seed[1];
+    /* XLA takes 32 bits of each. */
+    const uint64_t used = layout == DROPWISE_LAYOUT_TENSORFLOW_XLA ? UINT32_MAX : UINT64_MAX;
+    const uint64_t seed0 = (uint64_t)seed[0] & used, seed1 = (uint64_t)seed[1] & used;
     const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
                                  (uint32_t)(seed1 >> 32)};
     uint32_t mixed[4];

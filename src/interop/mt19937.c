@@ -64,7 +64,7 @@ void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *en
                            mt_taker *to)
 {
     halves h;
-    /* The block in which the last word lies is the one that stays: the next is twisted when it is asked for. */
+    /* The block in which the last word lies is the one that stays. */
     const uint32_t position = engine->position;
     const uint64_t last = position + (n - 1) % MT_BLOCK_WORDS;
     const uint64_t blocks = (n - 1) / MT_BLOCK_WORDS + last / MT_BLOCK_WORDS;
@@ -140,7 +140,11 @@ void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *en
 void dropwise_mt19937_part_bits(const dropwise_kernels *kernels, const mt_part *part, uint64_t threshold,
                                 uint8_t bits[MT_MOST_PAIRS / 8])
 {
-    const dropwise_pairs pairs = {part->first, part->second, part->even, part->odd, threshold};
+    const dropwise_pairs pairs = {.high = part->first,
+                                  .low = part->second,
+                                  .even = part->even,
+                                  .odd = part->odd,
+                                  .threshold = threshold};
     kernels->draw_mt19937(&pairs, (part->n + STEP - 1) / STEP, bits);
     clear_unused_bits(bits, part->n);
 }

@@ -29,8 +29,10 @@ typedef struct mt_taker {
     void (*take)(struct mt_taker *to, const dropwise_kernels *kernels, const mt_part *part);
 } mt_taker;
 
-/* Hands on the next n > 0 words in pairs, of which the last one may be half wanted. All but the last part are of
- * whole pairs of 64. */
+/*
+ * Hands on the next n > 0 words in pairs, of which the last one may be half wanted. All but the last part are
+ * multiples of 64 pairs.
+ */
 void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
                            mt_taker *to);
 

@@ -234,8 +234,9 @@ static void take_dropout(mt_taker *to, const dropwise_kernels *kernels, const mt
 {
     dropout *d = (dropout *)to;
     if (d->is_f32 && part->even != NULL) {
-        const dropwise_pairs pairs = {part->first, part->second, part->even, part->odd, d->threshold};
-        kernels->forward_mt19937_f32(&pairs, part->n / 64, d->bits, d->x, d->y, d->scale.f32);
+        const dropwise_pairs pairs = {part->first,  part->second, part->even, part->odd,
+                                      d->threshold, d->x,         d->y,       d->scale.f32};
+        kernels->draw_mt19937(&pairs, part->n / 64, d->bits);
     } else {
         uint8_t bits[MT_MOST_PAIRS / 8];
         dropwise_mt19937_part_bits(kernels, part, d->threshold, bits);

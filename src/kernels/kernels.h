@@ -292,10 +292,9 @@ typedef void dropwise_lehmer_fn(uint32_t first, uint32_t multiplier, size_t n, v
  *          312 pairs before each and one word
  * pairs    draws 64 * n_words elements: bit j is 1 where the lower 53 bits of high[j] and low[j], the
  *          numbers that words become, are below the threshold, which is 1 to 2^53. Then it twists, if even
- *          is not NULL; high and low are even and odd from the same pair on, or odd and what follows in even
- * pairs_forward
- *          pairs and product_kept_f32 in one, for such elements x and y, where even is not NULL; bits may be
- *          NULL
+ *          is not NULL; high and low are even and odd from the same pair on, or odd and what follows in even;
+ *          then, if x is not NULL, it multiplies such elements of f32 as product_kept_f32 does, and bits may
+ *          be NULL
  * temper   the numbers of first[0], second[0], first[1], ..., in little-endian
  * windows  sum[j] is xored with words[at[k] + j] for all k < n and all j < DROPWISE_MT_WINDOW
  */
@@ -303,14 +302,15 @@ typedef struct dropwise_pairs {
     const uint32_t *high, *low;
     uint32_t *even, *odd;
     uint64_t threshold;
+    const void *x; /* or NULL */
+    void *y;
+    float scale;
 } dropwise_pairs;
 
 enum { DROPWISE_MT_WINDOW = 320 };
 
 typedef void dropwise_twist_fn(size_t n_words, uint32_t *even, uint32_t *odd);
 typedef void dropwise_pairs_fn(const dropwise_pairs *pairs, size_t n_words, void *bits);
-typedef void dropwise_pairs_forward_fn(const dropwise_pairs *pairs, size_t n_words, void *bits, const void *x,
-                                       void *y, float scale);
 typedef void dropwise_temper_fn(size_t n_words, const uint32_t *first, const uint32_t *second, void *words);
 typedef void dropwise_windows_fn(size_t n, const uint16_t *at, const uint32_t *words, uint32_t *sum);
 

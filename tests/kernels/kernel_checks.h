@@ -116,7 +116,6 @@ void check_compare(dropwise_compare_fn *compare, const char *name);
 void check_lehmer(dropwise_lehmer_fn *lehmer, const char *name);
 void check_twist(dropwise_twist_fn *twist, const char *name);
 void check_pairs(dropwise_pairs_fn *pairs, const char *name);
-void check_pairs_forward(dropwise_pairs_forward_fn *forward, const char *name);
 void check_temper(dropwise_temper_fn *temper, const char *name);
 void check_windows(dropwise_windows_fn *windows, const char *name);
 

@@ -270,9 +270,9 @@ static uint64_t mt_threshold(size_t i, uint64_t number)
     }
 }
 
-/* A case of pairs, or of pairs_forward where there is one. */
-static void pairs_case(dropwise_pairs_fn *pairs, dropwise_pairs_forward_fn *forward, const char *name,
-                       size_t n, size_t t, bool is_odd, bool twists)
+/* A case of pairs, with elements to multiply or without. */
+static void pairs_case(dropwise_pairs_fn *pairs, const char *name, size_t n, size_t t, bool is_odd,
+                       bool twists, bool multiplies)
 {
     static uint8_t keep[64 * MT_WORDS], x[64 * MT_WORDS * 4], expected_y[sizeof x], expected[sizeof keep / 8];
     const size_t n_elements = 64 * n, known = 312 + (twists ? n_elements : 0);
@@ -290,21 +290,21 @@ static void pairs_case(dropwise_pairs_fn *pairs, dropwise_pairs_forward_fn *forw
     ref_pack(keep, n_elements, expected);
     uint8_t *bits = guard_place(&output, n_elements / 8, true, 0),
             *y = guard_place(&arenas[2], 4 * n_elements, true, 0);
-    const dropwise_pairs p = {high, low, twists ? even : NULL, odd, threshold};
+    const dropwise_pairs p = {
+        high, low, twists ? even : NULL, odd, threshold, multiplies ? x : NULL, y, (float)(1 / 0.7)};
     if (twists && there > 312) {
         memset(even + 312, 0x5A, 4 * (there - 312));
         memset(odd + 312, 0x5A, 4 * (there - 312));
     }
-    if (forward == NULL) {
-        pairs(&p, n, bits);
-    } else {
-        fill_awkward(REF_F32, x, n_elements, t);
+    const bool wants_bits = !multiplies || t % 2 != 0;
+    fill_awkward(REF_F32, x, n_elements, t);
+    pairs(&p, n, wants_bits ? bits : NULL);
+    if (multiplies) {
         ref_multiply(REF_F32, keep, n_elements, x, expected_y, 1 / 0.7);
-        forward(&p, n, t % 2 ? bits : NULL, x, y, (float)(1 / 0.7));
         one_nan(REF_F32, y, expected_y, n_elements);
         assert_same_bytes(y, expected_y, 4 * n_elements, "%s: %zu words, elements", name, n);
     }
-    if (forward == NULL || t % 2)
+    if (wants_bits)
         assert_same_bytes(bits, expected, n_elements / 8, "%s: %zu words, threshold %zu", name, n, t);
     if (twists) {
         assert_same_bytes(even, mt_even, 4 * known, "%s: %zu words, even places", name, n);
@@ -319,17 +319,8 @@ void check_pairs(dropwise_pairs_fn *pairs, const char *name)
 {
     for (size_t n = 0; n <= 4; n++)
         for (size_t t = 0; t < 9; t++)
-            for (int is_odd = 0; is_odd < 2; is_odd++)
-                for (int twists = 0; twists < 2; twists++)
-                    pairs_case(pairs, NULL, name, n, t, is_odd, twists);
-}
-
-void check_pairs_forward(dropwise_pairs_forward_fn *forward, const char *name)
-{
-    for (size_t n = 0; n <= 4; n++)
-        for (size_t t = 0; t < 9; t++)
-            for (int is_odd = 0; is_odd < 2; is_odd++)
-                pairs_case(NULL, forward, name, n, t, is_odd, true);
+            for (unsigned how = 0; how < 8; how++)
+                pairs_case(pairs, name, n, t, how & 1, how & 2, how >= 6); /* multiplies while it twists */
 }
 
 void check_temper(dropwise_temper_fn *temper, const char *name)

@@ -444,7 +444,10 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
     case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
         return tensorflow_stateful_number(r, i);
     case DROPWISE_LAYOUT_TENSORFLOW_XLA: {
-        const uint64_t number = tensorflow_number(r, i);
+        ref_interop low = *r;
+        low.seed = (uint32_t)r->seed;
+        low.seed2 = (uint32_t)r->seed2;
+        const uint64_t number = tensorflow_number(&low, i);
         return r->draws == REF_F64 ? number << 32 | number >> 32 : number;
     }
     case DROPWISE_LAYOUT_JAX_RBG:

@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "interop/constructors.h"
 #include "support/common.h"
 #include "support/interop_make.h"
+#include "cpu_masks.h"   /* the text of data/cpu_masks.txt, and so on */
 #include "numpy_masks.h" /* the text of data/numpy_masks.txt, and so on */
 #include "numpy_philox.h"
 #include "onednn_masks.h"
@@ -503,6 +505,87 @@ static void onednns_masks_are_drawn_again(void **state)
         rows++;
     }
     assert_int_equal(rows, 42);
+}
+
+/* A number of a row, by its name; false if it has none. */
+static bool number_in(const char *line, const char *name, uint64_t *number)
+{
+    char text[20];
+    snprintf(text, sizeof text, " %s=", name);
+    const char *at = strstr(line, text);
+    if (at != NULL)
+        *number = strtoull(at + strlen(text), NULL, 10);
+    return at != NULL;
+}
+
+static double probability_in(const char *line, const char *name)
+{
+    char text[20];
+    snprintf(text, sizeof text, " %s=", name);
+    const char *at = strstr(line, text);
+    return at != NULL ? strtod(at + strlen(text), NULL) : -1;
+}
+
+static uint32_t layout_named(const char *line)
+{
+    const size_t length = strcspn(line, " ");
+    for (uint32_t layout = 1; layout < DROPWISE_LAYOUT_COUNT; layout++) {
+        const char *name = dropwise_layout_name(layout);
+        if (strlen(name) == length && memcmp(name, line, length) == 0)
+            return layout;
+    }
+    fail_msg("no such layout: %s", line);
+    return 0;
+}
+
+/* What a row of cpu_masks.txt was given. */
+static layout_call call_of(const char *line, uint32_t layout)
+{
+    layout_call call = {.draws = DROPWISE_F32};
+    number_in(line, "seed", &call.seed);
+    number_in(line, "stream", &call.stream);
+    number_in(line, "before", &call.before);
+    number_in(line, "run", &call.run);
+    number_in(line, "size", &call.size);
+    const double keep = probability_in(line, "keep");
+    call.p = keep >= 0 ? 1 - keep : probability_in(line, "p");
+    call.keep = keep >= 0 ? keep : 1 - call.p;
+    const char *dtype = strstr(line, " dtype=");
+    for (ref_dtype d = REF_F32; dtype != NULL && d <= REF_BF16; d++) {
+        const size_t length = strlen(dtype_name(d));
+        if (memcmp(dtype + 7, dtype_name(d), length) == 0 && dtype[7 + length] == ' ')
+            call.draws = dtype_number(d);
+    }
+    call.dtype = call.draws;
+    if (layout == DROPWISE_LAYOUT_NUMPY_PCG64) {
+        uint64_t state[2], increment[2];
+        assert_true(number_in(line, "state0", &state[0]) && number_in(line, "state1", &state[1]));
+        assert_true(number_in(line, "inc0", &increment[0]) && number_in(line, "inc1", &increment[1]));
+        assert_int_equal(dropwise_numpy_pcg64_seed(call.seed, call.numpy_key, call.numpy_counter),
+                         DROPWISE_OK);
+        assert_same_bytes(call.numpy_key, state, sizeof state, "the state: %s", line);
+        assert_same_bytes(call.numpy_counter, increment, sizeof increment, "the increment: %s", line);
+    }
+    return call;
+}
+
+static void masks_of_systems_on_cpus_are_drawn_again(void **state)
+{
+    (void)state;
+    static char text[sizeof cpu_masks];
+    memcpy(text, cpu_masks, sizeof text);
+    size_t rows = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (line[0] == '#')
+            continue;
+        const uint32_t layout = layout_named(line);
+        const layout_call call = call_of(line, layout);
+        dropwise_interop interop;
+        assert_int_equal(call_constructor(layout, &call, &interop), DROPWISE_OK);
+        assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
+        rows++;
+    }
+    assert_int_equal(rows, 301);
 }
 
 /* As 3.8 multiplied, to nine digits. */
@@ -1266,6 +1349,7 @@ int main(void)
         cmocka_unit_test(pytorch_and_triton_draw_what_others_print_of_gpus),
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
+        cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
         cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),

@@ -175,8 +175,10 @@ static void a_jump_of_2_to_the_128_is_numpys(void **state)
             continue;
         dropwise_mt19937 engine = engine_of(seed, 0);
         dropwise_mt19937_apply(dropwise_active(), engine.words, polynomial);
-        /* NumPy jumps from the first word of the block that is used up, of which 31 bits are not of the sequence;
-         * so one word that it returns is another one. */
+        /*
+         * NumPy jumps from the first word of the block that is used up, of which 31 bits are not of the
+         * sequence; so one word that it returns is another one.
+         */
         engine.position = 0;
         assert_int_equal(dropwise_mt19937_words(&engine, 8, got), DROPWISE_OK);
         assert_same_bytes(got + 1, words + 1, sizeof words - 4, "%s", line);

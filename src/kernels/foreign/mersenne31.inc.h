@@ -1,6 +1,7 @@
 /*
- * Kernel mersenne31: the generator x a, x a^2, ... modulo 2^31 - 1 (Lehmer), of which C++'s minstd and MKL's MCG31 are
- * two. Lanes are numbers that follow each other, and each goes on by the multiplier to the power of their number.
+ * Kernel mersenne31: the generator x a, x a^2, ... modulo 2^31 - 1 (Lehmer), of which C++'s minstd and MKL's
+ * MCG31 are two. Lanes are numbers that follow each other, and each goes on by the multiplier to the power
+ * of their number.
  */
 
 enum { MERSENNE31_BATCH = VWORD_UNROLL * VWORD_LANES };

@@ -104,33 +104,62 @@ VEC_INLINE bool mt_choose(bool is_half, const dropwise_pairs *pairs, size_t at, 
     return is_half || __builtin_expect(any_bit_b32(nearest) == (UINT64_C(1) << LANES_b32) - 1, 1);
 }
 
-/* Where a vector is one word, loops of their own for a half and for what is twisted would be large and gain little. */
+/* Where a vector is one word, loops of their own for a half and for what is twisted would gain little. */
 VEC_SHARED uint64_t mt_word(const dropwise_pairs *pairs, size_t at)
 {
     choose32 chosen[MT_VECTORS];
     return mt_choose(false, pairs, at, chosen) ? bits64_b32(chosen) : mt_by_both(pairs, at);
 }
 
+/* Vectors twist and multiply elsewhere. */
 VEC_SHARED void mt_draw_words(const dropwise_pairs *pairs, size_t n_words, uint8_t *bits)
 {
+    const uint8_t *x = pairs->x;
+    uint8_t *y = pairs->y;
     for (size_t at = 0; at < 64 * n_words; at += 64) {
-        store_le64(bits + at / 8, mt_word(pairs, at));
-        if (pairs->even != NULL)
+        uint8_t word[8];
+        store_le64(word, mt_word(pairs, at));
+        if (LANES_b32 == 1 && pairs->even != NULL)
             mt_twist64(pairs->even + at, pairs->odd + at);
+        if (LANES_b32 == 1 && x != NULL)
+            product_kept_f32(word, 64, x + 4 * at, y + 4 * at, &pairs->scale);
+        if (bits != NULL)
+            memcpy(bits + at / 8, word, sizeof word);
+    }
+}
+
+/* As product_kept_f32 does. */
+VEC_INLINE void mt_multiply(const choose32 *chosen, const uint8_t *x, uint8_t *y, float scale)
+{
+    VEC_UNROLL
+    for (unsigned v = 0; v < MT_VECTORS; v++) {
+        const size_t at = v * sizeof(vec_f32);
+        const vec_f32 by = select_f32(chosen[v], set_f32(scale), set_f32(0));
+        store_b32(y + at, as_b32(mul_f32(as_f32(load_b32(x + at)), by)));
     }
 }
 
 VEC_INLINE void mt_draw(bool is_half, const dropwise_pairs *pairs, size_t n_words, uint8_t *bits)
 {
+    const uint8_t *x = pairs->x;
+    uint8_t *y = pairs->y;
+    const float scale = pairs->scale;
     for (size_t at = 0; at < 64 * n_words; at += 64) {
         choose32 chosen[MT_VECTORS];
+        uint8_t word[8];
         const bool by_one = mt_choose(is_half, pairs, at, chosen);
-        store_le64(bits + at / 8, by_one ? bits64_b32(chosen) : mt_by_both(pairs, at));
+        if (bits != NULL || !by_one)
+            store_le64(word, by_one ? bits64_b32(chosen) : mt_by_both(pairs, at));
         mt_twist64(pairs->even + at, pairs->odd + at);
+        if (x != NULL && by_one)
+            mt_multiply(chosen, x + 4 * at, y + 4 * at, scale);
+        else if (x != NULL)
+            product_kept_f32(word, 64, x + 4 * at, y + 4 * at, &scale);
+        if (bits != NULL)
+            memcpy(bits + at / 8, word, sizeof word);
     }
 }
 
-/* The last elements of a call, which are few, are drawn without a loop of their own for a half. */
 static void draw_mt19937(const dropwise_pairs *pairs, size_t n_words, void *bits)
 {
     if (LANES_b32 == 1 || pairs->even == NULL)
@@ -139,57 +168,6 @@ static void draw_mt19937(const dropwise_pairs *pairs, size_t n_words, void *bits
         mt_draw(true, pairs, n_words, bits);
     else
         mt_draw(false, pairs, n_words, bits);
-}
-
-/* As product_kept_f32 does. */
-VEC_INLINE void mt_multiply(const choose32 *chosen, const uint8_t *x, uint8_t *y, float scale)
-{
-    for (unsigned from = 0; from < MT_VECTORS; from += MT_CHOSEN) {
-        VEC_UNROLL
-        for (unsigned u = 0; u < MT_CHOSEN; u++) {
-            const size_t at = (from + u) * sizeof(vec_f32);
-            const vec_f32 by = select_f32(chosen[from + u], set_f32(scale), set_f32(0));
-            store_b32(y + at, as_b32(mul_f32(as_f32(load_b32(x + at)), by)));
-        }
-    }
-}
-
-VEC_INLINE void mt_forward(bool is_half, const dropwise_pairs *pairs, size_t n_words, uint8_t *bits,
-                           const uint8_t *x, uint8_t *y, float scale)
-{
-    for (size_t at = 0; at < 64 * n_words; at += 64) {
-        choose32 chosen[MT_VECTORS];
-        uint8_t word[8];
-        const bool by_one = mt_choose(is_half, pairs, at, chosen);
-        if (bits != NULL || !by_one)
-            store_le64(word, by_one ? bits64_b32(chosen) : mt_by_both(pairs, at));
-        mt_twist64(pairs->even + at, pairs->odd + at);
-        if (by_one)
-            mt_multiply(chosen, x + 4 * at, y + 4 * at, scale);
-        else
-            product_kept_f32(word, 64, x + 4 * at, y + 4 * at, &scale);
-        if (bits != NULL)
-            memcpy(bits + at / 8, word, sizeof word);
-    }
-}
-
-static void forward_mt19937_f32(const dropwise_pairs *pairs, size_t n_words, void *bits, const void *x,
-                                void *y, float scale)
-{
-    const uint8_t *from = x;
-    uint8_t *to = y, *word = bits;
-    if (LANES_b32 > 1 && pairs->threshold == UINT64_C(1) << 52)
-        mt_forward(true, pairs, n_words, bits, x, y, scale);
-    else if (LANES_b32 > 1)
-        mt_forward(false, pairs, n_words, bits, x, y, scale);
-    for (size_t at = 0; LANES_b32 == 1 && at < 64 * n_words; at += 64) {
-        uint8_t drawn[8];
-        store_le64(drawn, mt_word(pairs, at));
-        mt_twist64(pairs->even + at, pairs->odd + at);
-        product_kept_f32(drawn, 64, from + 4 * at, to + 4 * at, &scale);
-        if (word != NULL)
-            memcpy(word + at / 8, drawn, sizeof drawn);
-    }
 }
 
 static void temper_mt19937(size_t n_words, const uint32_t *first, const uint32_t *second, void *words)

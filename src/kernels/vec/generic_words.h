@@ -27,7 +27,7 @@ static inline vword vword_xor3(vword a, vword b, vword c)
 }
 #endif
 
-/* 2^31 is 1. Folded once, a product of two numbers is below 2^32, and no multiple of 2^31 - 1 but 0; twice, below it. */
+/* 2^31 is 1. Folded once, a product of two numbers is below 2^32, and 0 or no multiple of 2^31 - 1. */
 #ifndef vword_mul_mersenne31
 static inline vword vword_mul_mersenne31(vword a, vword b)
 {

@@ -141,9 +141,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/multiply.h"
 #include "tiers/cpu.h"
 #include "kernels/kernels.h"
-#include "kernels/multiply.h"
 
 /* A loop that is written once takes constants that each kernel fixes: it must be inlined. */
 #define VEC_INLINE static inline __attribute__((always_inline))

@@ -1,4 +1,4 @@
-/* Products of integers that kernels and the rest of the library share. */
+/* Products of integers. */
 #ifndef DROPWISE_MULTIPLY_H
 #define DROPWISE_MULTIPLY_H
 
