@@ -11,8 +11,8 @@
     numpy      numpy==2.4.6
 
 Neither the build nor the tests need any of them: they read the files. Hashes are FNV-1a of 64 bits, over the
-bytes that the file names. A row of cpu_masks.txt is a layout, what its constructor is given, and 256 keep bits;
-the systems' rows follow each other.
+bytes that the file names. A row of cpu_masks.txt is a layout, what its constructor is given, and 256 keep
+bits; the systems' rows follow each other.
 """
 import ctypes
 import os

@@ -185,7 +185,7 @@ def test_layouts():
         row = [line.split() for line in rows if not line.startswith("#")][-1]
     check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
 
-    # Drawn by PyTorch 2.13 after a dropout of 1,000 elements, by ONNX Runtime 1.32 in its third run, by oneMKL.
+    # Drawn by PyTorch 2.13 after a dropout of 1,000 elements, ONNX Runtime 1.32 in its third run, oneMKL.
     check_output("torch-cpu", b"0010001000010101010100110110000011010010011011010111010011111110\n",
                  *mask("torch-cpu", 5, 0.5, 64, before=1000))
     check_output("onnx-runtime-cpu", b"0100110111111001101011011111110010000011110011001000111000000110\n",
