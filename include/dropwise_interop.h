@@ -66,7 +66,8 @@ enum {
     DROPWISE_LAYOUT_ONEMKL_MCG31 = 30,
     DROPWISE_LAYOUT_ONEMKL_BERNOULLI = 31,
     DROPWISE_LAYOUT_NUMPY_PCG64 = 32,
-    DROPWISE_LAYOUT_COUNT = 33 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_TORCH_FUNC_RANDOM = 33,
+    DROPWISE_LAYOUT_COUNT = 34 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -406,6 +407,15 @@ DROPWISE_API dropwise_status dropwise_torch_cpu_apply(dropwise_dtype dtype, doub
  */
 DROPWISE_API dropwise_status dropwise_interop_torch_cpu(dropwise_interop *interop, dropwise_dtype dtype,
                                                         uint64_t seed, uint64_t words, double p);
+
+/*
+ * torch.func._random.uniform(key, (n,), dtype=draws) >= p: PyTorch's functions without a state, on CPUs from
+ * 2.14 on. key is (seed, offset). The scale is 1 / (1 - p) as of torch_cpu. Errors: NULL, PROBABILITY, DTYPE
+ * (draws is not F32, F64, F16 or BF16), PARAMETER (the scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_torch_func_random(dropwise_interop *interop,
+                                                                const uint64_t key[2], dropwise_dtype draws,
+                                                                double p);
 
 /*
  * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale

@@ -500,6 +500,11 @@ def torch_cuda(dtype: str, numel: int, threads: int, vector: int, seed: int, off
     )
 
 
+def torch_func_random(key: tuple[int, int], p: float, draws: str = "f32") -> Masks:
+    """torch.func._random.uniform(key, (n,), dtype=draws) >= p, on CPUs; key is (seed, offset)."""
+    return _make("torch-func-random", p, key[0], offset=key[1], draws=draws, dtype=draws)
+
+
 def inductor_gpu(dtype: str, seed: int, p: float) -> Masks:
     """torch.compile for a GPU, up to PyTorch 2.11. seed is what the compiled code draws, of any sign."""
     return _make("inductor-gpu-2.11", p, _signed("seed", seed), dtype=dtype)

@@ -60,6 +60,10 @@ SAME = {
         lambda: interop.torch_cpu("f16", 5, 2001, 0.25),
         "--seed 5 --before 1000 --offset 1 --dtype f16",
     ),
+    "torch-func-random": (
+        lambda: interop.torch_func_random((5, 6), 0.25, "bf16"),
+        "--seed 5 --offset 6 --dtype bf16",
+    ),
     "onnx-runtime-cpu": (lambda: interop.onnx_runtime_cpu(-7, 3, 0.25), "--seed -7 --run 3"),
     "onnx-runtime-web": (lambda: interop.onnx_runtime_web(-7, 3, 0.25), "--seed -7 --run 3"),
     "jax-legacy": (lambda: interop.jax_legacy((0, 42), 1000, 0.75), "--seed 42 --size 1000"),

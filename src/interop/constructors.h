@@ -21,6 +21,7 @@ typedef struct layout_call {
 #define FOUR_WORDS(first, second) \
     ((const uint32_t[4]){(uint32_t)((first) >> 32), (uint32_t)(first), (uint32_t)((second) >> 32), \
                          (uint32_t)(second)})
+#define TWO_DWORDS(first, second) ((const uint64_t[2]){(first), (second)})
 #define SIGNED(first, second) ((const int64_t[2]){(int64_t)(first), (int64_t)(second)})
 
 static inline dropwise_status call_constructor(uint32_t layout, const layout_call *a,
@@ -38,6 +39,7 @@ static inline dropwise_status call_constructor(uint32_t layout, const layout_cal
 
 #undef HALVES
 #undef FOUR_WORDS
+#undef TWO_DWORDS
 #undef SIGNED
 
 #endif

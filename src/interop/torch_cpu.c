@@ -201,6 +201,51 @@ dropwise_status dropwise_interop_torch_cpu(dropwise_interop *interop, dropwise_d
     return fp_env_leave(caller, interop_torch_cpu(interop, dtype, seed, words, p));
 }
 
+/* ---- torch.func._random ---- */
+
+/* Bits of a word, the lower ones, that become a fraction; of two words, the first one above, for f64. */
+static unsigned func_random_bits(dropwise_dtype draws)
+{
+    return draws == DROPWISE_F64 ? 53 : draws == DROPWISE_F32 ? 24 : draws == DROPWISE_F16 ? 11 : 8;
+}
+
+void dropwise_plan_torch_func_random(layout_plan *p)
+{
+    const bool dwords = p->interop->draws == DROPWISE_F64;
+    p->words = dwords ? p->kernels->words_philox4x32_10_swapped : p->kernels->words_philox4x32_10;
+    p->how.shift = (dwords ? 64 : 32) - func_random_bits(p->interop->draws);
+}
+
+static FP_ENV_BODY dropwise_status torch_func_random(dropwise_interop *interop, const uint64_t key[2],
+                                                     dropwise_dtype draws, double p)
+{
+    if (key == NULL)
+        return DROPWISE_ERROR_NULL;
+    const dropwise_status status = check_dropout(interop, draws, p);
+    if (status != DROPWISE_OK)
+        return status;
+    const double scale = torch_scale(draws, p);
+    if (!dropwise_is_finite(scale))
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, key[0]);
+    interop->counter[0] = key[1];
+    interop->draws = draws;
+    interop->scale = scale;
+    const rule r = {FRACTION, draws == DROPWISE_F64 ? 64 : 32, func_random_bits(draws), AT_LEAST,
+                    dropwise_rounded_to(draws, p)};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_torch_func_random(dropwise_interop *interop, const uint64_t key[2],
+                                                   dropwise_dtype draws, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, torch_func_random(interop, key, draws, p));
+}
+
+/* ---- Dropout of an engine ---- */
+
 /* The kernel that multiplies elements of a dtype by 0 and the scale. */
 static dropwise_apply_fn *product_of(const dropwise_kernels *kernels, dropwise_dtype dtype)
 {

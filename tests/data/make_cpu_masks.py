@@ -8,6 +8,7 @@
     mlx        mlx[cpu]==0.32.4 numpy
     tinygrad   tinygrad==0.14.0 numpy
     mkl        mkl==2026.2.0 numpy
+    func       torch==2.14.1 numpy
     numpy      numpy==2.4.6
 
 Neither the build nor the tests need any of them: they read the files. Hashes are FNV-1a of 64 bits, over the
@@ -209,6 +210,19 @@ def mkl():
             row("onemkl", u >= np.float32(keep), seed=seed, p=keep)
 
 
+def torch_func_random():
+    import torch
+    import torch.func._random as stateless
+    print(f"# PyTorch {torch.__version__}: torch.func._random on a CPU")
+    dtypes = {"f32": torch.float32, "f64": torch.float64, "f16": torch.float16, "bf16": torch.bfloat16}
+    for seed, offset in (5, 0), (0x123456789ABCDEF, 7), (2**64 - 1, 2**40):
+        key = torch.tensor([seed, offset], dtype=torch.uint64)
+        for name, dtype in dtypes.items():
+            for p in 0.1, 0.5:
+                u = stateless.uniform(key, (N,), dtype=dtype)
+                row("torch-func-random", u >= torch.tensor(p, dtype=dtype), seed=seed, offset=offset, p=p, dtype=name)
+
+
 def numpy_pcg64():
     import numpy as np
     print(f"# NumPy {np.__version__}: default_rng(seed)")
@@ -224,5 +238,5 @@ def numpy_pcg64():
 
 
 SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "mlx": mlx,
-           "tinygrad": tinygrad, "mkl": mkl, "numpy": numpy_pcg64}
+           "tinygrad": tinygrad, "mkl": mkl, "func": torch_func_random, "numpy": numpy_pcg64}
 SYSTEMS[sys.argv[1]]()

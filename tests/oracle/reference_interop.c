@@ -394,6 +394,14 @@ static uint64_t mlx_number(const ref_interop *r, uint64_t i)
     return jax_legacy_word(key, i, r->size);
 }
 
+static uint64_t torch_func_random_number(const ref_interop *r, uint64_t i)
+{
+    if (r->draws != REF_F64)
+        return philox_word(r->seed, r->offset + i / 4, 0, i % 4);
+    const uint64_t high = philox_word(r->seed, r->offset + i / 2, 0, i % 2 * 2);
+    return high << 32 | philox_word(r->seed, r->offset + i / 2, 0, i % 2 * 2 + 1);
+}
+
 uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
     switch (r->layout) {
@@ -458,6 +466,8 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return tinygrad_number(r, i);
     case DROPWISE_LAYOUT_NUMPY_PCG64:
         return pcg64_element(r, i);
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
+        return torch_func_random_number(r, i);
     default:
         return deepspeed_number(r, i);
     }
@@ -523,6 +533,10 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return decide_tensorflow(r, number);
     case DROPWISE_LAYOUT_TENSORFLOW_XLA:
         return decide_tensorflow_xla(r, number);
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM: {
+        const int bits = r->draws == REF_F64 ? 53 : r->draws == REF_F32 ? 24 : r->draws == REF_F16 ? 11 : 8;
+        return ldexp((double)(number & ((UINT64_C(1) << bits) - 1)), -bits) >= in_dtype(r->draws, r->p);
+    }
     case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
     case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
         return p == 0 || (float)(int32_t)(word - 1) / 2147483646.0f >= p;
@@ -606,6 +620,9 @@ double ref_interop_scale(const ref_interop *r)
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
+        return r->draws == REF_F64 ? 1.0 / (1.0 - r->p)
+                                   : in_dtype(r->draws, (double)(1.0f / (float)(1.0 - r->p)));
     case DROPWISE_LAYOUT_TORCH_CPU:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p)
                                    : in_dtype(r->dtype, (double)(1.0f / (float)(1.0 - r->p)));
@@ -726,6 +743,12 @@ const ref_interop ref_interop_cases[] = {
     {DROPWISE_LAYOUT_ONEMKL_MCG31, .seed = UINT32_MAX},
     {DROPWISE_LAYOUT_ONEMKL_MCG31, .seed = 777},
     {DROPWISE_LAYOUT_ONEMKL_BERNOULLI, .seed = 0xCAFEF00D},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .offset = 7},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F16, .dtype = REF_F16, .seed = SEED,
+     .offset = UINT32_MAX},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_BF16, .dtype = REF_BF16, .seed = UINT64_MAX},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F64, .dtype = REF_F64, .seed = 3,
+     .offset = UINT64_C(1) << 40},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F64, .seed = SEED, .seed2 = 77, .counter = {5, SEED}},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F32, .seed = UINT64_MAX, .seed2 = SEED,
      .counter = {UINT64_MAX, 9}},
