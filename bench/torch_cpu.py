@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Times dropout as PyTorch draws it on a CPU beside PyTorch: torch_cpu.py LIBRARY, a libdropwise.so, in a venv with
-PyTorch. Both draw from the same state, and have to give the same bytes; one thread, in turn, minima of many runs."""
+"""Times dropout as PyTorch draws it on a CPU beside PyTorch itself: torch_cpu.py LIBRARY, a libdropwise.so.
+
+In a venv with PyTorch. Both draw from the same state and have to give the same bytes; on one thread, in turn,
+minima of many runs.
+"""
 import ctypes
 import sys
 import time
@@ -25,7 +28,7 @@ def load(path):
 def main():
     library, engine = load(sys.argv[1]), ctypes.create_string_buffer(ENGINE_BYTES)
     torch.set_num_threads(1)
-    print(f"PyTorch {torch.__version__}; ns an element, and PyTorch's time over it, state handed over and back")
+    print(f"PyTorch {torch.__version__}; ns an element, the state handed over and back, PyTorch's over it")
     for tier, number in TIERS.items():
         if library.dropwise_isa_select(number) != 0:
             continue
@@ -39,7 +42,8 @@ def main():
                     def ours(state=state, dtype=dtype, p=p, n=n, x=x, y=y):
                         at = state.data_ptr()
                         library.dropwise_mt19937_from_torch(engine, at, STATE_BYTES)
-                        library.dropwise_torch_cpu_forward(engine, dtype, p, n, x.data_ptr(), y.data_ptr(), None)
+                        library.dropwise_torch_cpu_forward(
+                            engine, dtype, p, n, x.data_ptr(), y.data_ptr(), None)
                         library.dropwise_mt19937_to_torch(engine, at, STATE_BYTES)
 
                     def theirs(x=x, p=p):
@@ -56,7 +60,8 @@ def main():
                             call()
                             taken = (time.thread_time_ns() - begin) / n
                             best[call] = min(taken, best.get(call, taken))
-                    print(f"{tier:7} {name:5} {n:8} p {p}: {best[ours]:6.3f}, {best[theirs] / best[ours]:5.1f} times")
+                    times = best[theirs] / best[ours]
+                    print(f"{tier:7} {name:5} {n:8} p {p}: {best[ours]:6.3f}, {times:5.1f} times")
 
 
 main()

@@ -220,7 +220,8 @@ def torch_func_random():
         for name, dtype in dtypes.items():
             for p in 0.1, 0.5:
                 u = stateless.uniform(key, (N,), dtype=dtype)
-                row("torch-func-random", u >= torch.tensor(p, dtype=dtype), seed=seed, offset=offset, p=p, dtype=name)
+                mask = u >= torch.tensor(p, dtype=dtype)
+                row("torch-func-random", mask, seed=seed, offset=offset, p=p, dtype=name)
 
 
 def numpy_pcg64():
