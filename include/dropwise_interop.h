@@ -67,7 +67,8 @@ enum {
     DROPWISE_LAYOUT_ONEMKL_BERNOULLI = 31,
     DROPWISE_LAYOUT_NUMPY_PCG64 = 32,
     DROPWISE_LAYOUT_TORCH_FUNC_RANDOM = 33,
-    DROPWISE_LAYOUT_COUNT = 34 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_PADDLE_CPU = 34,
+    DROPWISE_LAYOUT_COUNT = 35 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -252,6 +253,19 @@ DROPWISE_API dropwise_status dropwise_interop_tensorflow_xla(dropwise_interop *i
 DROPWISE_API dropwise_status dropwise_interop_tensorflow_stateful(dropwise_interop *interop,
                                                                   const int64_t seed[2], uint64_t before,
                                                                   dropwise_dtype dtype, double rate);
+
+/* ---- Paddle ------------------------------------------------------------------------------- */
+
+/*
+ * paddle.nn.functional.dropout on CPUs, after paddle.seed(seed), which takes 32 bits, and so many elements
+ * drawn before; p = 0 and p = 1 draw nothing. The numbers are f32 for both dtypes. Each call seeds the
+ * generator and skips to its range, as of torch_cpu.
+ *
+ * dtype  of the tensor, F32 or F64; the scale is 1 / (1 - p) of p in f32, in it
+ * Errors: NULL, PROBABILITY, DTYPE, PARAMETER (before is above 2^60).
+ */
+DROPWISE_API dropwise_status dropwise_interop_paddle_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                         uint64_t seed, uint64_t before, double p);
 
 /* ---- oneDNN ------------------------------------------------------------------------------- */
 

@@ -500,6 +500,11 @@ def torch_cuda(dtype: str, numel: int, threads: int, vector: int, seed: int, off
     )
 
 
+def paddle_cpu(dtype: str, seed: int, before: int, p: float) -> Masks:
+    """paddle.nn.functional.dropout on a CPU, after paddle.seed(seed) and so many elements drawn before."""
+    return _make("paddle-cpu", p, _signed("seed", seed), before=before, dtype=dtype)
+
+
 def torch_func_random(key: tuple[int, int], p: float, draws: str = "f32") -> Masks:
     """torch.func._random.uniform(key, (n,), dtype=draws) >= p, on CPUs; key is (seed, offset)."""
     return _make("torch-func-random", p, key[0], offset=key[1], draws=draws, dtype=draws)

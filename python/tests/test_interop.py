@@ -60,6 +60,7 @@ SAME = {
         lambda: interop.torch_cpu("f16", 5, 2001, 0.25),
         "--seed 5 --before 1000 --offset 1 --dtype f16",
     ),
+    "paddle-cpu": (lambda: interop.paddle_cpu("f64", 5, 7, 0.25), "--seed 5 --before 7 --dtype f64"),
     "torch-func-random": (
         lambda: interop.torch_func_random((5, 6), 0.25, "bf16"),
         "--seed 5 --offset 6 --dtype bf16",

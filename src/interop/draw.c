@@ -9,7 +9,6 @@
 #include "interop/arrange.h"
 #include "interop/counters.h"
 #include "interop/layouts.h"
-#include "interop/mt19937.h"
 #include "interop/plan.h"
 
 enum {
@@ -286,16 +285,6 @@ static void draw_attention(const layout_plan *p, uint64_t first, size_t n, uint8
 
 /* ---- Generators that have a state ---- */
 
-/* The state before element `first`, and the elements from there on. */
-static void draw_in_sequence(const layout_plan *p, uint64_t first, size_t n, piece_fn *use, void *arg)
-{
-    const dropwise_interop *d = p->interop;
-    dropwise_mt19937 engine;
-    dropwise_mt19937_from_seed(&engine, (uint32_t)d->key[0]);
-    dropwise_mt19937_move(p->kernels, &engine, d->counter[0] + 2 * first);
-    dropwise_mt19937_draw(p->kernels, &engine, (d->last >> p->how.shift) + 1, d->drops, n, use, arg);
-}
-
 static void append_piece(void *arg, const uint8_t *bits, size_t n)
 {
     uint8_t **to = arg;
@@ -311,7 +300,7 @@ void dropwise_interop_draw_pieces(const dropwise_kernels *kernels, const dropwis
     enum { PIECE = 4096 };
     const layout_plan p = dropwise_layout_plan_of(kernels, interop);
     if (p.arranged == IN_SEQUENCE) {
-        draw_in_sequence(&p, first, n, use, arg);
+        p.draw(&p, first, n, use, arg);
         return;
     }
     for (size_t done = 0; done < n; done += PIECE) {
@@ -337,7 +326,7 @@ void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_inter
         draw_attention(&p, first, n, bits);
         break;
     case IN_SEQUENCE:
-        draw_in_sequence(&p, first, n, append_piece, &bits);
+        p.draw(&p, first, n, append_piece, &bits);
         break;
     default:
         draw_in_order(&p, first, n, bits);

@@ -127,7 +127,7 @@ void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *en
     mt_taker none = {take_none};
     if (blocks > BLOCKS_AT_MOST) {
         uint64_t polynomial[MT_JUMP_WORDS];
-        dropwise_mt19937_power(polynomial, blocks * (MT_BLOCK_WORDS / 16), 4);
+        dropwise_mt_power(&mt19937_recurrence, polynomial, blocks * (MT_BLOCK_WORDS / 16), 4);
         dropwise_mt19937_apply(kernels, engine->words, polynomial);
         n %= MT_BLOCK_WORDS;
     }

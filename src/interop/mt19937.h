@@ -52,11 +52,34 @@ void dropwise_mt19937_from_seed(dropwise_mt19937 *engine, uint32_t seed);
 
 /* ---- Jumps ---- */
 
-/* t^(n 2^doublings) modulo the characteristic polynomial of mt19937. */
-void dropwise_mt19937_power(uint64_t polynomial[MT_JUMP_WORDS], uint64_t n, unsigned doublings);
+/* Word k + n is word k + m, xored with what the matrix makes of words k and k + 1. */
+typedef struct mt_recurrence {
+    unsigned words, middle, width; /* n, m, bits of a word */
+    uint64_t matrix;
+} mt_recurrence;
+
+static const mt_recurrence mt19937_recurrence = {624, 397, 32, UINT32_C(0x9908B0DF)};
+static const mt_recurrence mt19937_64_recurrence = {312, 156, 64, UINT64_C(0xB5026F5AA96619E9)};
+
+/* t^(n 2^doublings) modulo the characteristic polynomial. */
+void dropwise_mt_power(const mt_recurrence *r, uint64_t polynomial[MT_JUMP_WORDS], uint64_t n,
+                       unsigned doublings);
 
 /* The words so many places further on as the power is of t. */
 void dropwise_mt19937_apply(const dropwise_kernels *kernels, uint32_t words[MT_BLOCK_WORDS],
                             const uint64_t polynomial[MT_JUMP_WORDS]);
+
+/* ---- mt19937_64 ---- */
+
+enum { MT64_BLOCK_WORDS = 312 };
+
+static inline uint64_t mt19937_64_twisted(uint64_t far, uint64_t w, uint64_t next)
+{
+    const uint64_t joined = (w & ~(uint64_t)INT32_MAX) | (next & INT32_MAX);
+    return far ^ joined >> 1 ^ ((0 - (next & 1)) & mt19937_64_recurrence.matrix);
+}
+
+void dropwise_mt19937_64_apply(const dropwise_kernels *kernels, uint64_t words[MT64_BLOCK_WORDS],
+                               const uint64_t polynomial[MT_JUMP_WORDS]);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Jumps of mt19937. Its step is linear over GF(2), of degree 19,937. So the words J places on are sums of
- * the words that follow the first ones, those at the terms of t^J modulo the characteristic polynomial
- * (Haramoto et al., 2008).
+ * Jumps of mt19937 and mt19937_64. Their step is linear over GF(2), of degree 19,937. So the words J places
+ * on are sums of the words that follow the first ones, those at the terms of t^J modulo the characteristic
+ * polynomial (Haramoto et al., 2008).
  */
 #include <string.h>
 
@@ -9,12 +9,9 @@
 
 enum { DEGREE = 19937, PRODUCT_WORDS = 2 * MT_JUMP_WORDS };
 
-/* The matrix that the words of odd numbers are multiplied by. */
-#define TWIST UINT32_C(0x9908B0DF)
-
 /* The exponents of the characteristic polynomial's terms but for the first, t^19937. */
 typedef struct terms {
-    uint16_t at[160];
+    uint16_t at[1024];
     unsigned n;
 } terms;
 
@@ -24,25 +21,34 @@ static void flip(uint64_t *polynomial, unsigned exponent)
 }
 
 /*
- * (t^624 + t^397) ((t^623 + t^396)^31 + sum of a_i (t^623 + t^396)^(30 - i)) + a_31, where a_i are the bits
- * of the matrix (Matsumoto and Nishimura, appendix A). A binomial coefficient is odd where the lower
- * number's bits are among those of the upper one.
+ * Adds (t^n + t^m)^a (t^(n - 1) + t^(m - 1))^b. A binomial coefficient is odd where the lower number's bits
+ * are among those of the upper one.
  */
-static terms characteristic(void)
+static void add_product(const mt_recurrence *r, unsigned a, unsigned b, uint64_t *p)
 {
-    uint64_t p[MT_JUMP_WORDS] = {0};
-    for (unsigned power = 0; power <= 31; power++) {
-        if (power < 31 && (TWIST >> (30 - power) & 1) == 0)
+    for (unsigned j = 0; j <= a + b; j++)
+        if ((j & ~(a + b)) == 0)
+            flip(p, r->middle * a + (r->middle - 1) * b + (r->words - r->middle) * j);
+}
+
+/*
+ * With a_i the bits of the matrix, of w, and r = 31 (Matsumoto and Nishimura, appendix A):
+ * (t^n + t^m)^(w - r) ((t^(n - 1) + t^(m - 1))^r + sum over i < r of a_i (t^(n - 1) + t^(m - 1))^(r - 1 - i))
+ * + sum over i >= r of a_i (t^n + t^m)^(w - 1 - i).
+ */
+static terms characteristic(const mt_recurrence *r)
+{
+    enum { R = 31 };
+    uint64_t p[MT_JUMP_WORDS + 1] = {0};
+    add_product(r, r->width - R, R, p);
+    for (unsigned i = 0; i < r->width; i++) {
+        if ((r->matrix >> i & 1) == 0)
             continue;
-        for (unsigned j = 0; j <= power; j++) {
-            if ((j & ~power) != 0)
-                continue;
-            const unsigned exponent = 623 * (power - j) + 396 * j;
-            flip(p, exponent + 624);
-            flip(p, exponent + 397);
-        }
+        if (i < R)
+            add_product(r, r->width - R, R - 1 - i, p);
+        else
+            add_product(r, r->width - 1 - i, 0, p);
     }
-    p[0] ^= TWIST >> 31;
     flip(p, DEGREE);
     terms t = {.n = 0};
     for (unsigned i = 0; i < DEGREE; i++)
@@ -103,9 +109,10 @@ static void times_t(const terms *t, uint64_t *p)
     reduce(t, p, MT_JUMP_WORDS);
 }
 
-void dropwise_mt19937_power(uint64_t polynomial[MT_JUMP_WORDS], uint64_t n, unsigned doublings)
+void dropwise_mt_power(const mt_recurrence *r, uint64_t polynomial[MT_JUMP_WORDS], uint64_t n,
+                       unsigned doublings)
 {
-    const terms t = characteristic();
+    const terms t = characteristic(r);
     memset(polynomial, 0, MT_JUMP_WORDS * sizeof *polynomial);
     polynomial[0] = 1;
     for (unsigned bit = 64; bit-- != 0;) {
@@ -157,7 +164,7 @@ static void add_windows(const dropwise_kernels *kernels, const uint64_t *polynom
 static uint32_t first_word(const uint32_t *words)
 {
     const uint32_t twisted = words[MT_BLOCK_WORDS - 1] ^ words[396], odd = twisted >> 31;
-    const uint32_t lower = (twisted ^ (odd != 0 ? TWIST : 0)) << 1 | odd;
+    const uint32_t lower = (twisted ^ (odd != 0 ? (uint32_t)mt19937_recurrence.matrix : 0)) << 1 | odd;
     return (words[0] & UINT32_C(0x80000000)) | (lower & UINT32_C(0x7FFFFFFF));
 }
 
@@ -183,4 +190,38 @@ void dropwise_mt19937_apply(const dropwise_kernels *kernels, uint32_t words[MT_B
         words[2 * i] = sum.even[i];
         words[2 * i + 1] = sum.odd[i];
     }
+}
+
+/* ---- mt19937_64 ---- */
+
+static uint64_t first_word_64(const uint64_t *words)
+{
+    const uint64_t twisted = words[MT64_BLOCK_WORDS - 1] ^ words[155], odd = twisted >> 63;
+    const uint64_t lower = (twisted ^ (odd != 0 ? mt19937_64_recurrence.matrix : 0)) << 1 | odd;
+    return (words[0] & ~(uint64_t)INT32_MAX) | (lower & INT32_MAX);
+}
+
+/* Words of 64 bits are windows of as many halves. */
+void dropwise_mt19937_64_apply(const dropwise_kernels *kernels, uint64_t words[MT64_BLOCK_WORDS],
+                               const uint64_t polynomial[MT_JUMP_WORDS])
+{
+    enum { TERMS = 256, WINDOW = DROPWISE_MT_WINDOW, LINE = TERMS + WINDOW + 8 };
+    uint64_t line[LINE] = {0}, sum[WINDOW] = {0};
+    memcpy(line, words, MT64_BLOCK_WORDS * sizeof *line);
+    line[0] = first_word_64(words);
+    for (size_t w = 0; w < MT_JUMP_WORDS; w += TERMS / 64) {
+        uint16_t at[TERMS];
+        size_t n = 0;
+        for (unsigned i = 0; i < TERMS; i++)
+            line[MT64_BLOCK_WORDS + i] = mt19937_64_twisted(line[156 + i], line[i], line[i + 1]);
+        for (unsigned term = 0; term < TERMS; term++)
+            if (w + term / 64 < MT_JUMP_WORDS && polynomial[w + term / 64] >> term % 64 & 1)
+                at[n++] = (uint16_t)(2 * term);
+        const uint32_t *const halves = (const uint32_t *)(const void *)line;
+        uint32_t *const sums = (uint32_t *)(void *)sum;
+        kernels->windows_mt19937(n, at, halves, sums);
+        kernels->windows_mt19937(n, at, halves + WINDOW, sums + WINDOW);
+        memmove(line, line + TERMS, MT64_BLOCK_WORDS * sizeof *line);
+    }
+    memcpy(words, sum, MT64_BLOCK_WORDS * sizeof *words);
 }

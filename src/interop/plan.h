@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dropwise_interop.h"
+#include "interop/draw.h"
 #include "kernels/kernels.h"
 
 /* How the bits of the numbers of whole blocks become those of elements. */
@@ -30,6 +31,9 @@ typedef uint64_t counters_fn(const layout_plan *p, uint64_t block, dropwise_coun
 /* The numbers of n blocks from one on. */
 typedef void numbers_fn(const layout_plan *p, uint64_t block, size_t n, uint8_t *numbers);
 
+/* All elements of a range, of a generator that goes from state to state. */
+typedef void sequence_fn(const layout_plan *p, uint64_t first, size_t n, piece_fn *use, void *arg);
+
 /* A layout as the walk over its blocks wants it. */
 struct layout_plan {
     const dropwise_interop *interop;
@@ -46,6 +50,7 @@ struct layout_plan {
     uint64_t later;        /* blocks further on in a thread's: 1 for the second half of shifted numbers */
     dropwise_dwords_fn *dwords; /* instead of words, where they have 64 bits */
     numbers_fn *generate;       /* instead of both, without counters         */
+    sequence_fn *draw;          /* IN_SEQUENCE                               */
     uint32_t multiplier;        /* of a congruential generator               */
 };
 

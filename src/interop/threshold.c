@@ -51,6 +51,10 @@ static double read_number(const rule *r, uint64_t v)
         const float number = (float)(uint32_t)v / 4294967295.0f;
         return number < 1.0f ? (double)number : 0x1.fffffep-1;
     }
+    case OF_64_BITS: {
+        const float number = (float)v * 0x1p-64f;
+        return number < 1.0f ? (double)number : 0x1.fffffep-1;
+    }
     default:
         return (double)v;
     }

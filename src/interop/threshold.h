@@ -19,6 +19,7 @@ typedef enum reading {
     LESS_ONE,      /* float(v - 1) / float(2^31 - 2) in f32, as ONNX Runtime on a CPU   */
     OF_MERSENNE31, /* v times the reciprocal of 2^31 - 1 in f64, as oneMKL            */
     OF_ALL_ONES,   /* float(v) / float(2^32 - 1) in f32, below 1, as MLX              */
+    OF_64_BITS,    /* float(v) 2^-64 in f32, below 1, as Paddle                       */
     AS_IT_IS       /* v                                                               */
 } reading;
 

@@ -126,7 +126,7 @@ dropwise_status dropwise_mt19937_jump_init(dropwise_mt19937_jump *jump, uint64_t
     if (blocks > DROPWISE_INDEX_LIMIT / MT_BLOCK_WORDS * 2)
         return DROPWISE_ERROR_PARAMETER;
     *jump = (dropwise_mt19937_jump){.struct_size = sizeof *jump, .blocks = blocks};
-    dropwise_mt19937_power(jump->polynomial, MT_BLOCK_WORDS * blocks, 0);
+    dropwise_mt_power(&mt19937_recurrence, jump->polynomial, MT_BLOCK_WORDS * blocks, 0);
     return DROPWISE_OK;
 }
 
@@ -148,9 +148,20 @@ dropwise_status dropwise_mt19937_make_jump(dropwise_mt19937 *engine, const dropw
 
 /* ---- Dropout ---- */
 
+/* The state before element `first`, and the elements from there on. */
+static void draw_torch_cpu(const layout_plan *p, uint64_t first, size_t n, piece_fn *use, void *arg)
+{
+    const dropwise_interop *d = p->interop;
+    dropwise_mt19937 engine;
+    dropwise_mt19937_from_seed(&engine, (uint32_t)d->key[0]);
+    dropwise_mt19937_move(p->kernels, &engine, d->counter[0] + 2 * first);
+    dropwise_mt19937_draw(p->kernels, &engine, (d->last >> p->how.shift) + 1, d->drops, n, use, arg);
+}
+
 void dropwise_plan_torch_cpu(layout_plan *p)
 {
     p->arranged = IN_SEQUENCE;
+    p->draw = draw_torch_cpu;
     p->how.shift = 11;
 }
 

@@ -8,6 +8,7 @@
     mlx        mlx[cpu]==0.32.4 numpy
     tinygrad   tinygrad==0.14.0 numpy
     mkl        mkl==2026.2.0 numpy
+    paddle     paddlepaddle==3.3.1
     func       torch==2.14.1 numpy
     numpy      numpy==2.4.6
 
@@ -210,6 +211,19 @@ def mkl():
             row("onemkl", u >= np.float32(keep), seed=seed, p=keep)
 
 
+def paddle():
+    import paddle as system
+    print(f"# Paddle {system.__version__} on a CPU")
+    dropout = system.nn.functional.dropout
+    for seed in 0, 5, 2**32 + 5:
+        for name, dtype in ("f32", "float32"), ("f64", "float64"):
+            for p in 0.1, 0.5, 0.9:
+                system.seed(seed)
+                for before, n in (0, 100), (100, N):
+                    y = dropout(system.ones([n], dtype), p)
+                row("paddle-cpu", y.numpy() != 0, seed=seed, before=before, p=p, dtype=name)
+
+
 def torch_func_random():
     import torch
     import torch.func._random as stateless
@@ -239,5 +253,6 @@ def numpy_pcg64():
 
 
 SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "mlx": mlx,
-           "tinygrad": tinygrad, "mkl": mkl, "func": torch_func_random, "numpy": numpy_pcg64}
+           "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "func": torch_func_random,
+           "numpy": numpy_pcg64}
 SYSTEMS[sys.argv[1]]()

@@ -394,6 +394,54 @@ static uint64_t mlx_number(const ref_interop *r, uint64_t i)
     return jax_legacy_word(key, i, r->size);
 }
 
+/* [rand.util.seedseq] for 624 words of one, with 32-bit arithmetic, k counting to 2 * 624. */
+static void seed_seq(uint32_t word, uint32_t b[624])
+{
+    for (int i = 0; i < 624; i++)
+        b[i] = 0x8B8B8B8Bu;
+    for (uint32_t k = 0; k < 2 * 624; k++) {
+        uint32_t *here = &b[k % 624], *p = &b[(k + 306) % 624], *q = &b[(k + 317) % 624];
+        const uint32_t last = b[(k + 623) % 624], i = k % 624;
+        uint32_t mix = k < 624 ? *here ^ *p ^ last : *here + *p + last;
+        mix ^= mix >> 27;
+        mix *= k < 624 ? 1664525u : 1566083941u;
+        const uint32_t other = k >= 624 ? mix - i : mix + i + (k == 0 ? 1 : k == 1 ? word : 0);
+        *p = k < 624 ? *p + mix : *p ^ mix;
+        *q = k < 624 ? *q + other : *q ^ other;
+        *here = other;
+    }
+}
+
+/* Number `index` of std::mt19937_64, of a seed_seq. It goes on from the last one asked for. */
+static uint64_t mt19937_64_number(uint32_t seed, uint64_t index)
+{
+    static uint64_t state[312], latest;
+    static uint32_t of_seed;
+    static unsigned position;
+    static uint64_t next;
+    if (next == 0 || of_seed != seed || index + 1 < next) {
+        uint32_t words[624];
+        seed_seq(seed, words);
+        for (int i = 0; i < 312; i++)
+            state[i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+        of_seed = seed;
+        position = 0;
+        next = 0;
+    }
+    for (; next <= index; next++) {
+        const unsigned k = position;
+        const uint64_t y = (state[k] >> 31 << 31) | (state[(k + 1) % 312] & 0x7FFFFFFF);
+        state[k] = state[(k + 156) % 312] ^ y >> 1 ^ (y % 2 ? UINT64_C(0xB5026F5AA96619E9) : 0);
+        latest = state[k];
+        position = (k + 1) % 312;
+    }
+    uint64_t y = latest;
+    y ^= y >> 29 & UINT64_C(0x5555555555555555);
+    y ^= y << 17 & UINT64_C(0x71D67FFFEDA60000);
+    y ^= y << 37 & UINT64_C(0xFFF7EEE000000000);
+    return y ^ y >> 43;
+}
+
 static uint64_t torch_func_random_number(const ref_interop *r, uint64_t i)
 {
     if (r->draws != REF_F64)
@@ -468,6 +516,8 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return pcg64_element(r, i);
     case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
         return torch_func_random_number(r, i);
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        return mt19937_64_number((uint32_t)r->seed, r->before + i);
     default:
         return deepspeed_number(r, i);
     }
@@ -533,6 +583,8 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return decide_tensorflow(r, number);
     case DROPWISE_LAYOUT_TENSORFLOW_XLA:
         return decide_tensorflow_xla(r, number);
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        return r->p == 0 || fminf((float)number * 0x1p-64f, nextafterf(1, 0)) >= p;
     case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM: {
         const int bits = r->draws == REF_F64 ? 53 : r->draws == REF_F32 ? 24 : r->draws == REF_F16 ? 11 : 8;
         return ldexp((double)(number & ((UINT64_C(1) << bits) - 1)), -bits) >= in_dtype(r->draws, r->p);
@@ -620,6 +672,10 @@ double ref_interop_scale(const ref_interop *r)
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        if (p == 1)
+            return 0;
+        return r->dtype == REF_F64 ? 1.0 / (double)(1.0f - p) : (double)(1.0f / (1.0f - p));
     case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
         return r->draws == REF_F64 ? 1.0 / (1.0 - r->p)
                                    : in_dtype(r->draws, (double)(1.0f / (float)(1.0 - r->p)));
@@ -749,6 +805,8 @@ const ref_interop ref_interop_cases[] = {
     {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_BF16, .dtype = REF_BF16, .seed = UINT64_MAX},
     {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F64, .dtype = REF_F64, .seed = 3,
      .offset = UINT64_C(1) << 40},
+    {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F32, .seed = SEED},
+    {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F64, .seed = 5, .before = 3000001},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F64, .seed = SEED, .seed2 = 77, .counter = {5, SEED}},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F32, .seed = UINT64_MAX, .seed2 = SEED,
      .counter = {UINT64_MAX, 9}},

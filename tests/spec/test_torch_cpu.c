@@ -163,7 +163,7 @@ static void a_jump_of_2_to_the_128_is_numpys(void **state)
     static char text[sizeof torch_cpu_masks];
     uint64_t polynomial[MT_JUMP_WORDS];
     memcpy(text, torch_cpu_masks, sizeof text);
-    dropwise_mt19937_power(polynomial, 1, 128);
+    dropwise_mt_power(&mt19937_recurrence, polynomial, 1, 128);
     size_t rows = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         uint32_t seed, words[8], got[8];
