@@ -359,6 +359,58 @@ void add_draw_scale(const std::string &name, const dropwise_generator &generator
     }
 }
 
+void add_kernel(const std::string &name, dropwise_lehmer_fn *lehmer)
+{
+    for (size_t bytes : {4 * kKiB, 64 * kKiB})
+        add_row(name + bytes_suffix(bytes), bytes / 4, bytes,
+                [=] { lehmer(12345, 16807, bytes / 4, buffers().y); });
+}
+
+/* Words of mt19937: even and odd ones, and room for what is made of them. */
+uint32_t *words_of_mt19937(size_t part)
+{
+    return reinterpret_cast<uint32_t *>(reinterpret_cast<char *>(buffers().y) + part * 512 * kKiB);
+}
+
+void add_kernel(const std::string &name, dropwise_twist_fn *twist)
+{
+    for (size_t n_words : {16, 256})
+        add_row(name + bytes_suffix(512 * n_words), 128 * n_words, 512 * n_words,
+                [=] { twist(n_words, words_of_mt19937(0), words_of_mt19937(1)); });
+}
+
+void add_kernel(const std::string &name, dropwise_pairs_fn *pairs)
+{
+    for (size_t n_words : {16, 256})
+        add_row(name + bytes_suffix(256 * n_words), 64 * n_words, 512 * n_words, [=] {
+            const uint32_t *high = words_of_mt19937(0), *low = words_of_mt19937(1);
+            const dropwise_pairs job = {high,
+                                        low,
+                                        words_of_mt19937(0),
+                                        words_of_mt19937(1),
+                                        UINT64_C(9) << 49,
+                                        buffers().x,
+                                        words_of_mt19937(2),
+                                        1.25F};
+            pairs(&job, n_words, words_of_mt19937(3));
+        });
+}
+
+void add_kernel(const std::string &name, dropwise_temper_fn *temper)
+{
+    for (size_t n_words : {16, 256})
+        add_row(name + bytes_suffix(512 * n_words), 128 * n_words, 512 * n_words,
+                [=] { temper(n_words, words_of_mt19937(0), words_of_mt19937(1), words_of_mt19937(2)); });
+}
+
+void add_kernel(const std::string &name, dropwise_windows_fn *windows)
+{
+    add_row(name, DROPWISE_MT_WINDOW * size_t{64}, DROPWISE_MT_WINDOW * size_t{64} * 4, [=] {
+        static const uint16_t at[64] = {};
+        windows(64, at, words_of_mt19937(0), words_of_mt19937(1));
+    });
+}
+
 void add_forward(const std::string &name, const dropwise_generator &generator, dropwise_forward_fn *forward)
 {
     if (forward == nullptr)

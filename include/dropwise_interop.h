@@ -55,7 +55,20 @@ enum dropwise_interop_layouts {
     DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 = 19,
     DROPWISE_LAYOUT_INDUCTOR_GPU_2_13 = 20,
     DROPWISE_LAYOUT_INDUCTOR_CPU_2_12 = 21,
-    DROPWISE_LAYOUT_COUNT = 22 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_TORCH_CPU = 22,
+    DROPWISE_LAYOUT_ONNX_RUNTIME_CPU = 23,
+    DROPWISE_LAYOUT_ONNX_RUNTIME_WEB = 24,
+    DROPWISE_LAYOUT_TENSORFLOW_STATEFUL = 25,
+    DROPWISE_LAYOUT_TENSORFLOW_XLA = 26,
+    DROPWISE_LAYOUT_JAX_RBG = 27,
+    DROPWISE_LAYOUT_MLX = 28,
+    DROPWISE_LAYOUT_TINYGRAD = 29,
+    DROPWISE_LAYOUT_ONEMKL_MCG31 = 30,
+    DROPWISE_LAYOUT_ONEMKL_BERNOULLI = 31,
+    DROPWISE_LAYOUT_NUMPY_PCG64 = 32,
+    DROPWISE_LAYOUT_TORCH_FUNC_RANDOM = 33,
+    DROPWISE_LAYOUT_PADDLE_CPU = 34,
+    DROPWISE_LAYOUT_COUNT = 35 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -185,6 +198,34 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
                                                          uint64_t size, dropwise_dtype draws,
                                                          dropwise_dtype dtype, double keep);
 
+/*
+ * jax.random.bernoulli(key, keep, shape) of a key of the implementations rbg and unsafe_rbg, on CPUs. The
+ * four words of jax.random.key(seed, impl="rbg") are those of dropwise_jax_key twice; rbg's fold_in and
+ * split are those of threefry2x32 on either half of a key. Arguments and errors as of dropwise_interop_jax.
+ */
+DROPWISE_API dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
+                                                      dropwise_dtype draws, dropwise_dtype dtype,
+                                                      double keep);
+
+/* ---- MLX and tinygrad ---------------------------------------------------------------------- */
+
+/*
+ * mx.random.bernoulli(keep, shape, key) on CPUs, and so nn.Dropout: kept where the number, an f32, is below
+ * keep. Keys are JAX's, and mx.random.split(key, n) is dropwise_jax_split_legacy.
+ *
+ * size  all elements of the draw, as for jax_legacy
+ * Errors: NULL, PROBABILITY, PARAMETER (a size of 2^32 - 1 or more; the scale, 1 / keep, is beyond f32).
+ */
+DROPWISE_API dropwise_status dropwise_interop_mlx(dropwise_interop *interop, const uint32_t key[2],
+                                                  uint64_t size, double keep);
+
+/*
+ * tinygrad's Tensor.dropout(p) of a tensor of f32 on CPUs, after Tensor.manual_seed(seed) and so many words,
+ * of 32 bits, that were drawn before. Errors: NULL, PROBABILITY, PARAMETER (as of mlx).
+ */
+DROPWISE_API dropwise_status dropwise_interop_tinygrad(dropwise_interop *interop, uint64_t seed,
+                                                       uint64_t before, uint64_t size, double p);
+
 /* ---- TensorFlow and Keras ----------------------------------------------------------------- */
 
 /*
@@ -196,6 +237,35 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
  */
 DROPWISE_API dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
                                                          dropwise_dtype dtype, double rate);
+
+/*
+ * The same compiled by XLA for CPUs (jit_compile=True), which takes other bits of the same words, and of
+ * each seed the lower 32 bits only.
+ */
+DROPWISE_API dropwise_status dropwise_interop_tensorflow_xla(dropwise_interop *interop, const int64_t seed[2],
+                                                             dropwise_dtype dtype, double rate);
+
+/*
+ * tf.nn.dropout(x, rate) on CPUs, which has a state: both seeds of the operation, which follow from those of
+ * tf.random.set_seed and of the call as docs/interop.md says, and how many elements it has drawn before.
+ * Errors: as of tensorflow; PARAMETER too (before is above 2^55).
+ */
+DROPWISE_API dropwise_status dropwise_interop_tensorflow_stateful(dropwise_interop *interop,
+                                                                  const int64_t seed[2], uint64_t before,
+                                                                  dropwise_dtype dtype, double rate);
+
+/* ---- Paddle ------------------------------------------------------------------------------- */
+
+/*
+ * paddle.nn.functional.dropout on CPUs, after paddle.seed(seed), which takes 32 bits, and so many elements
+ * drawn before; p = 0 and p = 1 draw nothing. The numbers are f32 for both dtypes. Each call seeds the
+ * generator and skips to its range, as of torch_cpu.
+ *
+ * dtype  of the tensor, F32 or F64; the scale is 1 / (1 - p) of p in f32, in it
+ * Errors: NULL, PROBABILITY, DTYPE, PARAMETER (before is above 2^60).
+ */
+DROPWISE_API dropwise_status dropwise_interop_paddle_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                         uint64_t seed, uint64_t before, double p);
 
 /* ---- oneDNN ------------------------------------------------------------------------------- */
 
@@ -251,6 +321,115 @@ DROPWISE_API dropwise_status dropwise_torch_cuda_launch(dropwise_dtype dtype, ui
 DROPWISE_API dropwise_status dropwise_interop_torch_cuda(dropwise_interop *interop, dropwise_dtype dtype,
                                                          uint64_t numel, uint32_t threads, uint32_t vector,
                                                          uint64_t seed, uint64_t offset, double p);
+
+/*
+ * The state of mt19937: PyTorch's generator on CPUs, NumPy's MT19937 and std::mt19937 have this one. It is
+ * the caller's, who may copy it, and fill it from theirs: words and position are NumPy's key and pos. The
+ * functions below draw from it and move it on, each as far as the system does. Of one engine, one call at a
+ * time.
+ */
+typedef struct dropwise_mt19937 {
+    uint32_t struct_size; /* sizeof(dropwise_mt19937)                             */
+    uint32_t position;    /* words of the block that are used, 0 to 624           */
+    uint32_t words[624];  /* the block, as it is before tempering                 */
+    uint32_t reserved[2]; /* zero                                                 */
+} dropwise_mt19937;
+
+enum dropwise_torch_limits { DROPWISE_TORCH_STATE_BYTES = 5056 };
+
+/*
+ * Where the functions of an engine list the errors "of the engine", these are NULL, STRUCT_SIZE, RESERVED and
+ * PARAMETER (a position above 624).
+ *
+ *   seed        as torch.manual_seed, numpy.random.RandomState(seed) and std::mt19937 do with 32 bits; of a
+ *               larger seed PyTorch takes the lower 32
+ *   from_torch  from the bytes of torch.get_rng_state()
+ *   to_torch    into such bytes, which torch.set_rng_state takes: what is not mt19937's own, as the seed and
+ *               a normal number that waits, stays as it is. Bytes that say the same already stay untouched,
+ *               so that they are PyTorch's own after any calls of the functions below
+ *
+ * Errors: of the engine (seed and from_torch: NULL only); SIZE (bytes is not DROPWISE_TORCH_STATE_BYTES);
+ * PARAMETER (not a state of a generator on a CPU that was seeded).
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_seed(dropwise_mt19937 *engine, uint32_t seed);
+DROPWISE_API dropwise_status dropwise_mt19937_from_torch(dropwise_mt19937 *engine, const void *state,
+                                                         size_t bytes);
+DROPWISE_API dropwise_status dropwise_mt19937_to_torch(const dropwise_mt19937 *engine, void *state,
+                                                       size_t bytes);
+
+/*
+ * The next n words, which are RandomState.randint(0, 2**32, n, dtype=uint32) and what std::mt19937 returns.
+ * Errors: of the engine, SIZE, NULL.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_words(dropwise_mt19937 *engine, size_t n, uint32_t *words);
+
+/*
+ * Moves the engine on by n words, as if they were drawn. Up to some millions of words are generated; more
+ * cost a jump, whose time hardly depends on the distance: docs/interop.md has it. Errors: of the engine.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_skip(dropwise_mt19937 *engine, uint64_t n);
+
+/*
+ * A jump by 624 * blocks words, to be made more than once: of its cost, most is here. Threads that share a
+ * mask each take an engine that jumped to about their part and skips the rest.
+ */
+typedef struct dropwise_mt19937_jump {
+    uint32_t struct_size;     /* sizeof(dropwise_mt19937_jump)                                      */
+    uint32_t reserved;        /* zero                                                               */
+    uint64_t blocks;          /* for people                                                         */
+    uint64_t polynomial[312]; /* t^(624 blocks) modulo the characteristic polynomial of mt19937     */
+} dropwise_mt19937_jump;
+
+/*
+ * Errors: NULL; jump_init: PARAMETER (more than 2^61 words); make_jump: of the engine, and of the jump
+ * STRUCT_SIZE and RESERVED.
+ */
+DROPWISE_API dropwise_status dropwise_mt19937_jump_init(dropwise_mt19937_jump *jump, uint64_t blocks);
+DROPWISE_API dropwise_status dropwise_mt19937_make_jump(dropwise_mt19937 *engine,
+                                                        const dropwise_mt19937_jump *jump);
+
+/*
+ * torch.nn.functional.dropout on a CPU, not compiled: draws n elements from the engine, which is then where
+ * PyTorch's is; with p = 0 and p = 1 it draws nothing. The mask is the same for all dtypes. Elements are in
+ * the order of memory where the tensor is dense, also if it is transposed or channels-last, and in that of
+ * indices where it is expanded or flipped.
+ *
+ *   bits      the keep bits, as dropwise_interop_bits writes them
+ *   forward   y = x * (kept ? scale : 0) as PyTorch computes it, bit for bit: a dropped element is a zero
+ *             with the sign of x, or NaN where x is infinite or NaN. Of a NaN in BF16, only that it is one
+ *             is promised; of one that an infinity gives, the sign is the processor's. bits may be NULL
+ *   apply     the same product from stored bits: y of x, or dx of dy in the backward pass
+ *
+ * dtype  F32, F64, F16 or BF16. The scale is 1 / (1 - p) in f64 for F64; else 1 / float(1 - p) in f32,
+ *        rounded to the dtype
+ * Errors: of the engine, PROBABILITY, DTYPE, SIZE, NULL, OVERLAP (as dropwise_forward).
+ */
+DROPWISE_API dropwise_status dropwise_torch_cpu_bits(dropwise_mt19937 *engine, double p, size_t n,
+                                                     void *bits);
+DROPWISE_API dropwise_status dropwise_torch_cpu_forward(dropwise_mt19937 *engine, dropwise_dtype dtype,
+                                                        double p, size_t n, const void *x, void *y,
+                                                        void *bits);
+DROPWISE_API dropwise_status dropwise_torch_cpu_apply(dropwise_dtype dtype, double p, size_t n,
+                                                      const void *bits, const void *x, void *y);
+
+/*
+ * The same masks without an engine, so that any range can be drawn: of torch.manual_seed(seed), after so
+ * many words of the generator; a dropout takes two for each element, docs/interop.md says what other calls
+ * take. Each call seeds the generator and skips to its range. As of all layouts, what
+ * dropwise_interop_forward drops is +0.0. Errors: NULL, PROBABILITY, DTYPE, PARAMETER (words above 2^61; the
+ * scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_torch_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                        uint64_t seed, uint64_t words, double p);
+
+/*
+ * torch.func._random.uniform(key, (n,), dtype=draws) >= p: PyTorch's functions without a state, on CPUs from
+ * 2.14 on. key is (seed, offset). The scale is 1 / (1 - p) as of torch_cpu. Errors: NULL, PROBABILITY, DTYPE
+ * (draws is not F32, F64, F16 or BF16), PARAMETER (the scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_torch_func_random(dropwise_interop *interop,
+                                                                const uint64_t key[2], dropwise_dtype draws,
+                                                                double p);
 
 /*
  * torch.compile: kept where the number, an f32, is above p, the scale 1 / (1 - p) in double; p and the scale
@@ -326,6 +505,17 @@ DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, c
                                                     const uint64_t counter[4], dropwise_dtype draws,
                                                     double p);
 
+/*
+ * The same of numpy.random.default_rng, PCG64: state and increment are those of bit_generator.state, 128
+ * bits each, low words first, with has_uint32 = 0. pcg64_seed gives those of default_rng(seed), a seed of at
+ * most 64 bits. Errors: NULL, PROBABILITY, DTYPE.
+ */
+DROPWISE_API dropwise_status dropwise_numpy_pcg64_seed(uint64_t seed, uint64_t state[2],
+                                                       uint64_t increment[2]);
+DROPWISE_API dropwise_status dropwise_interop_numpy_pcg64(dropwise_interop *interop, const uint64_t state[2],
+                                                          const uint64_t increment[2], dropwise_dtype draws,
+                                                          double p);
+
 /* ---- oneMKL ------------------------------------------------------------------------------- */
 
 /*
@@ -333,6 +523,15 @@ DROPWISE_API dropwise_status dropwise_interop_numpy(dropwise_interop *interop, c
  * (1 - p) in f32. Errors: NULL, PROBABILITY.
  */
 DROPWISE_API dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed, double p);
+
+/*
+ * viRngBernoulli with the probability keep: kept is 1. Of VSL_BRNG_PHILOX4X32X10 and of VSL_BRNG_MCG31. The
+ * scale is 1 / keep in f32. Errors: NULL, PROBABILITY, PARAMETER (the scale is beyond f32).
+ */
+DROPWISE_API dropwise_status dropwise_interop_onemkl_bernoulli(dropwise_interop *interop, uint32_t seed,
+                                                               double keep);
+DROPWISE_API dropwise_status dropwise_interop_onemkl_mcg31(dropwise_interop *interop, uint32_t seed,
+                                                           double keep);
 
 /* ---- Attention and transformers ----------------------------------------------------------- */
 
@@ -371,6 +570,17 @@ DROPWISE_API dropwise_status dropwise_onnx_runtime_launch(uint64_t numel, uint32
 DROPWISE_API dropwise_status dropwise_interop_onnx_runtime(dropwise_interop *interop, uint64_t numel,
                                                            uint32_t threads, uint64_t seed, uint64_t offset,
                                                            double p);
+
+/*
+ * ONNX Runtime's Dropout on CPUs: run `run`, from 0, of a session whose node has the attribute seed; without
+ * it, seed + run is that of the process, onnxruntime.set_seed and how many such nodes ran since. A negative
+ * seed is given in 64 bits. onnx_runtime_web is the build for browsers, of another C++ library. Errors:
+ * NULL, PROBABILITY (p = 1 too).
+ */
+DROPWISE_API dropwise_status dropwise_interop_onnx_runtime_cpu(dropwise_interop *interop, uint64_t seed,
+                                                               uint64_t run, double p);
+DROPWISE_API dropwise_status dropwise_interop_onnx_runtime_web(dropwise_interop *interop, uint64_t seed,
+                                                               uint64_t run, double p);
 
 /*
  * DeepSpeed's transformer kernels: threads = 512 * min(max(ceil(numel / 2048), 1), 262144). numel is a

@@ -33,7 +33,7 @@ enum { CHUNK = 1 << 18 };
 static const option_spec mask_options[] = {
     SEED,
     {"stream", "T", false, "number of the mask under this seed; second seed of tf, subsequence of curand"},
-    PROBABILITY,
+    {"p", "P", false, "probability of being dropped, 0 to 1"},
     {"first", "F", true, "first element"},
     {"n", "N", true, "number of elements"},
     {"format", "X", false, "ascii (default): 0 and 1 on a line; raw: packed bits, LSB first"},
@@ -47,6 +47,9 @@ static const option_spec mask_options[] = {
     {"offset", "O", false, "of a layout: offset of the generator (default 0)"},
     {"rows", "R", false, "of a layout: queries of an attention head"},
     {"columns", "C", false, "of a layout: keys of an attention head"},
+    {"before", "B", false, "of a layout: elements that the generator drew before (default 0)"},
+    {"run", "K", false, "of a layout: number of the session's run (default 0)"},
+    {"keep", "Q", false, "of a layout: probability of being kept, instead of --p"},
 };
 
 static const option_spec bytes_options[] = {
@@ -238,13 +241,17 @@ static int run_info(const command *self, const option_values *given)
 
 /* ---- mask ---- */
 
-/* The library's own masks need --stream, and take none of the layouts' options. */
+/* The library's own masks need --stream and --p, and take none of the layouts' options. */
 static bool has_no_layout_options(const command *self, const option_values *given)
 {
-    static const char *const others[] = {"dtype", "size", "threads", "vector", "offset", "rows", "columns"};
-    if (value_of(self, given, "stream") == NULL) {
-        fprintf(stderr, "dropwise: option --stream is missing\n");
-        return false;
+    static const char *const others[] = {"dtype", "size",    "threads", "vector", "offset",
+                                         "rows",  "columns", "before",  "run",    "keep"};
+    static const char *const needed[] = {"stream", "p"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (value_of(self, given, needed[i]) == NULL) {
+            fprintf(stderr, "dropwise: option --%s is missing\n", needed[i]);
+            return false;
+        }
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (value_of(self, given, others[i]) != NULL) {

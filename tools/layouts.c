@@ -7,9 +7,21 @@
 #include "interop/constructors.h"
 
 /* Options that some layout has besides --seed and --p. */
-enum { STREAM = 1, DTYPE = 2, SIZE = 4, THREADS = 8, VECTOR = 16, OFFSET = 32, ROWS = 64, COLUMNS = 128 };
-static const char *const layout_only[] = {"stream", "dtype",  "size", "threads",
-                                          "vector", "offset", "rows", "columns"};
+enum {
+    STREAM = 1,
+    DTYPE = 2,
+    SIZE = 4,
+    THREADS = 8,
+    VECTOR = 16,
+    OFFSET = 32,
+    ROWS = 64,
+    COLUMNS = 128,
+    BEFORE = 256,
+    RUN = 512,
+    KEEP = 1024
+};
+static const char *const layout_only[] = {"stream", "dtype",   "size",   "threads", "vector", "offset",
+                                          "rows",   "columns", "before", "run",     "keep"};
 
 typedef struct layout_options {
     uint32_t layout;
@@ -127,6 +139,31 @@ static dropwise_dtype dtype_of(reader *r, dropwise_dtype otherwise)
     return otherwise;
 }
 
+/* The probability of being dropped, or that of being kept, which some systems are given. */
+static bool read_probabilities(const option_spec *specs, int n_specs, const option_values *given,
+                               layout_call *call)
+{
+    const char *p = options_value(specs, n_specs, given, "p");
+    const char *keep = options_value(specs, n_specs, given, "keep");
+    if (p == NULL && keep == NULL) {
+        fprintf(stderr, "dropwise: option --p is missing\n");
+        return false;
+    }
+    if (p != NULL && keep != NULL) {
+        fprintf(stderr, "dropwise: --keep is given instead of --p, not with it\n");
+        return false;
+    }
+    double value;
+    if (!parse_double(p != NULL ? p : keep, &value)) {
+        fprintf(stderr, "dropwise: --%s takes a number, not '%s'\n", p != NULL ? "p" : "keep",
+                p != NULL ? p : keep);
+        return false;
+    }
+    call->p = p != NULL ? value : 1.0 - value;
+    call->keep = p != NULL ? 1.0 - value : value;
+    return true;
+}
+
 bool layout_read(const char *name, const option_spec *specs, int n_specs, const option_values *given,
                  dropwise_interop *interop)
 {
@@ -143,16 +180,20 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
         .columns = number(&r, "columns", 64),
         .threads = (uint32_t)number(&r, "threads", 32),
         .vector = (uint32_t)number(&r, "vector", 32),
+        .before = number(&r, "before", 60),
+        .run = number(&r, "run", 64),
     };
-    call.draws = call.dtype =
-        dtype_of(&r, layout->layout == DROPWISE_LAYOUT_NUMPY ? DROPWISE_F64 : DROPWISE_F32);
-    dropwise_numpy_key(call.seed, call.numpy_key);
-    const char *text = options_value(specs, n_specs, given, "p");
-    if (!parse_double(text, &call.p)) {
-        fprintf(stderr, "dropwise: --p takes a number, not '%s'\n", text);
-        return false;
-    }
-    if (r.failed)
+    const bool is_pcg64 = layout->layout == DROPWISE_LAYOUT_NUMPY_PCG64;
+    const bool is_numpy = is_pcg64 || layout->layout == DROPWISE_LAYOUT_NUMPY;
+    call.draws = call.dtype = dtype_of(&r, is_numpy ? DROPWISE_F64 : DROPWISE_F32);
+    if (is_pcg64)
+        dropwise_numpy_pcg64_seed(call.seed, call.numpy_key, call.numpy_counter);
+    else
+        dropwise_numpy_key(call.seed, call.numpy_key);
+    /* jax.random.key(seed) has the same words twice. */
+    if (layout->layout == DROPWISE_LAYOUT_JAX_RBG && options_value(specs, n_specs, given, "stream") == NULL)
+        call.stream = call.seed;
+    if (!read_probabilities(specs, n_specs, given, &call) || r.failed)
         return false;
 
     const dropwise_status status = call_constructor(layout->layout, &call, interop);

@@ -165,6 +165,8 @@ def _make(
     size: int = 0,
     rows: int = 0,
     columns: int = 0,
+    before: int = 0,
+    run: int = 0,
     threads: int = 0,
     vector: int = 0,
     draws: str = "f32",
@@ -172,9 +174,13 @@ def _make(
     key: tuple[int, int] = (0, 0),
     counter: tuple[int, ...] = (0, 0, 0, 0),
 ) -> Masks:
-    numbers = seed, stream, offset, size, rows, columns, threads, vector
+    numbers = seed, stream, offset, size, rows, columns, before, run, threads, vector
     dtypes = dtype_number(draws), dtype_number(dtype)
     return Masks(layout, _core.interop(_core.layouts[layout], p, *numbers, *dtypes, key, counter))
+
+
+#: Layouts whose systems are given the probability of being kept.
+_GIVEN_KEEP = {"jax", "jax-legacy", "jax-rbg", "mlx", "onemkl-bernoulli", "onemkl-mcg31"}
 
 
 def _signed(name: str, value: int) -> int:
@@ -191,7 +197,7 @@ def _seed32(seed: int) -> int:
 
 
 def by_name(
-    layout: str, p: float, seed: int, *, stream: int = 0, dtype: str | None = None, **numbers: Any
+    layout: str, p: float, seed: int, *, stream: int | None = None, dtype: str | None = None, **numbers: Any
 ) -> Masks:
     """Masks of the layout that the program dropwise calls so, from the numbers that its options take.
 
@@ -201,20 +207,36 @@ def by_name(
         "jax", "tf", "torch-cuda", ...: a name without its version raises ValueError.
     seed : int
         For JAX both words of the key, the first one in the upper half; for NumPy a seed.
-    stream : int
-        Second seed of tf, subsequence of curand.
+    stream : int, optional
+        Second seed of tf, subsequence of curand, last two words of a key of jax-rbg.
     dtype : str, optional
     **numbers
-        `offset`, `size`, `rows`, `columns`, `threads`, `vector`.
+        `offset`, `size`, `rows`, `columns`, `before`, `run`, `threads`, `vector`.
     """
     if layout not in _core.layouts:
         raise ValueError(f"layout: takes {', '.join(_core.layouts)}, not {layout!r}")
     if dtype is None:
-        dtype = "f64" if layout == "numpy" else "f32"
-    if layout in ("jax", "jax-legacy"):
+        dtype = "f64" if layout in ("numpy", "numpy-pcg64") else "f32"
+    if layout in _GIVEN_KEEP:
         p = 1.0 - p
-    key = _core.numpy_key(seed) if layout == "numpy" else (0, 0)
-    return _make(layout, p, seed, stream=stream, draws=dtype, dtype=dtype, key=key, **numbers)
+    key, counter = (0, 0), (0, 0)
+    if layout == "numpy":
+        key = _core.numpy_key(seed)
+    elif layout == "numpy-pcg64":
+        key, counter = _core.numpy_pcg64_seed(seed)
+    elif layout == "jax-rbg" and stream is None:
+        stream = seed
+    return _make(
+        layout,
+        p,
+        seed,
+        stream=stream or 0,
+        draws=dtype,
+        dtype=dtype,
+        key=key,
+        counter=(*counter, 0, 0),
+        **numbers,
+    )
 
 
 # ---- JAX ----
@@ -282,6 +304,39 @@ def jax_legacy(key: Key, size: int, keep: float, draws: str = "f32", dtype: str 
     return _make("jax-legacy", keep, high << 32 | low, size=size, draws=draws, dtype=dtype)
 
 
+def jax_rbg(key: Sequence[int], keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
+    """jax.random.bernoulli(key, keep, shape) of keys of rbg and unsafe_rbg, on CPUs.
+
+    Parameters
+    ----------
+    key : four integers of 32 bits
+        jax.random.key_data of the key.
+    """
+    words = [int(word) for word in key]
+    if len(words) != 4 or not all(0 <= word < 2**32 for word in words):
+        raise ValueError(f"key: must be four words of 32 bits, not {key!r}")
+    first, last = (words[i] << 32 | words[i + 1] for i in (0, 2))
+    return _make("jax-rbg", keep, first, stream=last, draws=draws, dtype=dtype)
+
+
+# ---- MLX, tinygrad ----
+
+
+def mlx(key: Key, size: int, keep: float) -> Masks:
+    """mx.random.bernoulli(keep, shape, key) on CPUs; size is how many elements are drawn.
+
+    The key of mx.random.seed(seed) is `jax_key` of it, and mx.random.split(key, n)[i] is `jax_split` with
+    partitionable=False.
+    """
+    high, low = _words(key)
+    return _make("mlx", keep, high << 32 | low, size=size)
+
+
+def tinygrad(seed: int, before: int, size: int, p: float) -> Masks:
+    """Tensor.dropout(p) on CPUs after Tensor.manual_seed(seed) and so many words drawn before."""
+    return _make("tinygrad", p, _signed("seed", seed), before=before, size=size)
+
+
 # ---- TensorFlow, oneDNN, oneMKL, NumPy ----
 
 
@@ -296,6 +351,25 @@ def tensorflow(seed: tuple[int, int], rate: float, dtype: str = "f32") -> Masks:
         Of x.
     """
     return _make("tf", rate, _signed("seed", seed[0]), stream=_signed("seed", seed[1]), dtype=dtype)
+
+
+def tensorflow_xla(seed: tuple[int, int], rate: float, dtype: str = "f32") -> Masks:
+    """The same under jit_compile=True on a CPU, which takes the lower 32 bits of each seed."""
+    return _make("tf-xla", rate, _signed("seed", seed[0]), stream=_signed("seed", seed[1]), dtype=dtype)
+
+
+def tensorflow_stateful(seed: tuple[int, int], before: int, rate: float, dtype: str = "f32") -> Masks:
+    """tf.nn.dropout(x, rate) on a CPU.
+
+    Parameters
+    ----------
+    seed : pair of int
+        Of the operation, as docs/interop.md says.
+    before : int
+        Elements that this operation has drawn before.
+    """
+    first, second = (_signed("seed", number) for number in seed)
+    return _make("tf-stateful", rate, first, stream=second, before=before, dtype=dtype)
 
 
 def onednn_3_6(seed: int, p: float) -> Masks:
@@ -316,6 +390,16 @@ def onednn_3_11_no_offset(seed: int, p: float) -> Masks:
 def onemkl(seed: int, p: float) -> Masks:
     """vsRngUniform with VSL_BRNG_PHILOX4X32X10, kept where it is at least p; seed has 32 bits."""
     return _make("onemkl", p, _seed32(seed))
+
+
+def onemkl_bernoulli(seed: int, keep: float) -> Masks:
+    """viRngBernoulli of VSL_BRNG_PHILOX4X32X10 with the probability keep, kept where it is 1."""
+    return _make("onemkl-bernoulli", keep, _seed32(seed))
+
+
+def onemkl_mcg31(seed: int, keep: float) -> Masks:
+    """viRngBernoulli of VSL_BRNG_MCG31 with the probability keep, kept where it is 1."""
+    return _make("onemkl-mcg31", keep, _seed32(seed))
 
 
 def numpy_key(seed: int) -> tuple[int, int]:
@@ -343,7 +427,39 @@ def numpy(
     return _make("numpy", p, draws=draws, dtype=draws, key=key, counter=counter)
 
 
+def numpy_pcg64_seed(seed: int) -> tuple[int, int]:
+    """State and increment, of 128 bits, of numpy.random.default_rng(seed), for seeds of at most 64 bits."""
+    words = _core.numpy_pcg64_seed(seed)
+    state, increment = (low | high << 64 for low, high in words)
+    return state, increment
+
+
+def numpy_pcg64(state: int, increment: int, p: float, draws: str = "f64") -> Masks:
+    """default_rng(...).random(n, dtype) >= p, from what bit_generator.state["state"] has as state and inc."""
+    words = []
+    for name, number in (("state", state), ("increment", increment)):
+        if not 0 <= number < 2**128:
+            raise ValueError(f"{name}: must be from 0 to 2**128 - 1, not {number}")
+        words.append((number % 2**64, number >> 64))
+    return _make("numpy-pcg64", p, draws=draws, dtype=draws, key=words[0], counter=(*words[1], 0, 0))
+
+
 # ---- PyTorch, Triton, cuRAND ----
+
+
+def torch_cpu(dtype: str, seed: int, words: int, p: float) -> Masks:
+    """torch.nn.functional.dropout on a CPU, not compiled.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the tensor, in which the scale is rounded; the mask is one for all.
+    seed : int
+        Of torch.manual_seed, which takes 32 bits of it.
+    words : int
+        What the generator gave before: 2 for each element of a dropout; docs/interop.md has other calls.
+    """
+    return _make("torch-cpu", p, _signed("seed", seed), offset=words, dtype=dtype)
 
 
 def torch_cuda_launch(dtype: str, numel: int, sm_count: int, threads_per_sm: int) -> Launch:
@@ -382,6 +498,16 @@ def torch_cuda(dtype: str, numel: int, threads: int, vector: int, seed: int, off
     return _make(
         "torch-cuda", p, seed, offset=offset, size=numel, threads=threads, vector=vector, dtype=dtype
     )
+
+
+def paddle_cpu(dtype: str, seed: int, before: int, p: float) -> Masks:
+    """paddle.nn.functional.dropout on a CPU, after paddle.seed(seed) and so many elements drawn before."""
+    return _make("paddle-cpu", p, _signed("seed", seed), before=before, dtype=dtype)
+
+
+def torch_func_random(key: tuple[int, int], p: float, draws: str = "f32") -> Masks:
+    """torch.func._random.uniform(key, (n,), dtype=draws) >= p, on CPUs; key is (seed, offset)."""
+    return _make("torch-func-random", p, key[0], offset=key[1], draws=draws, dtype=draws)
 
 
 def inductor_gpu(dtype: str, seed: int, p: float) -> Masks:
@@ -445,6 +571,16 @@ def onnx_runtime_launch(numel: int, sm_count: int, threads_per_sm: int) -> Launc
 def onnx_runtime(numel: int, threads: int, seed: int, offset: int, p: float) -> Masks:
     """ONNX Runtime's Dropout and BitmaskDropout on CUDA; offset is a multiple of 4."""
     return _make("onnx-runtime", p, seed, offset=offset, size=numel, threads=threads)
+
+
+def onnx_runtime_cpu(seed: int, run: int, p: float) -> Masks:
+    """ONNX Runtime's Dropout on a CPU: run `run`, from 0, of a session whose node has the attribute seed."""
+    return _make("onnx-runtime-cpu", p, _signed("seed", seed), run=run)
+
+
+def onnx_runtime_web(seed: int, run: int, p: float) -> Masks:
+    """The same of the build for browsers."""
+    return _make("onnx-runtime-web", p, _signed("seed", seed), run=run)
 
 
 def deepspeed_launch(numel: int) -> Launch:

@@ -200,34 +200,33 @@ static PyObject *dropconnect(PyObject *module, PyObject *args)
 /* ---- Masks of other systems ---- */
 
 /*
- * interop(layout, p, seed, stream, offset, size, rows, columns, threads, vector, draws, dtype, key,
- * counter): what the layout has no use for is 0. For JAX's p is what is kept, as its functions take it, and
- * the key is the seed.
+ * interop(layout, p, seed, stream, offset, size, rows, columns, before, run, threads, vector, draws, dtype,
+ * key, counter): what the layout has no use for is 0. For layouts that are given what is kept, as JAX's, p is
+ * that, and a key of theirs is the seed.
  */
 static PyObject *interop(PyObject *module, PyObject *args)
 {
     (void)module;
-    static const char *const names[] = {"seed", "stream", "offset", "size", "rows", "columns"};
-    PyObject *p, *words[6], *threads, *vector, *key, *counter;
+    static const char *const names[] = {"seed", "stream",  "offset", "size",
+                                        "rows", "columns", "before", "run"};
+    PyObject *p, *words[8], *threads, *vector, *key, *counter;
     unsigned layout;
     layout_call l = {.p = 0};
-    uint64_t *const places[] = {&l.seed, &l.stream, &l.offset, &l.size, &l.rows, &l.columns};
+    uint64_t *const places[] = {&l.seed, &l.stream,  &l.offset, &l.size,
+                                &l.rows, &l.columns, &l.before, &l.run};
     dropwise_interop masks;
-    if (!PyArg_ParseTuple(args, "IOOOOOOOOOiiOO", &layout, &p, &words[0], &words[1], &words[2], &words[3],
-                          &words[4], &words[5], &threads, &vector, &l.draws, &l.dtype, &key, &counter) ||
+    if (!PyArg_ParseTuple(args, "IOOOOOOOOOOOiiOO", &layout, &p, &words[0], &words[1], &words[2], &words[3],
+                          &words[4], &words[5], &words[6], &words[7], &threads, &vector, &l.draws, &l.dtype,
+                          &key, &counter) ||
         !read_double(p, "p", &l.p) || !read_u32(threads, "threads", &l.threads) ||
         !read_u32(vector, "vector", &l.vector) || !read_sizes(key, "key", 2, l.numpy_key) ||
         !read_sizes(counter, "counter", 4, l.numpy_counter))
         return NULL;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         if (!read_u64(words[i], names[i], places[i]))
             return NULL;
-    const uint32_t jax_key[2] = {(uint32_t)(l.seed >> 32), (uint32_t)l.seed};
-    const dropwise_status status =
-        layout == DROPWISE_LAYOUT_JAX ? dropwise_interop_jax(&masks, jax_key, l.draws, l.dtype, l.p)
-        : layout == DROPWISE_LAYOUT_JAX_LEGACY
-            ? dropwise_interop_jax_legacy(&masks, jax_key, l.size, l.draws, l.dtype, l.p)
-            : call_constructor(layout, &l, &masks);
+    l.keep = l.p;
+    const dropwise_status status = call_constructor(layout, &l, &masks);
     if (status == DROPWISE_ERROR_PARAMETER)
         return PyErr_Format(PyExc_ValueError, "%s: a number that this system has no masks for: %s",
                             dropwise_layout_name(layout), dropwise_status_string(status));
@@ -311,6 +310,18 @@ static PyObject *numpy_key(PyObject *module, PyObject *object)
     return Py_BuildValue("KK", (unsigned long long)key[0], (unsigned long long)key[1]);
 }
 
+/* numpy_pcg64_seed(seed): the words of state and increment, low ones first */
+static PyObject *numpy_pcg64_seed(PyObject *module, PyObject *object)
+{
+    (void)module;
+    uint64_t seed, state[2], increment[2];
+    if (!read_u64(object, "seed", &seed))
+        return NULL;
+    dropwise_numpy_pcg64_seed(seed, state, increment);
+    return Py_BuildValue("(KK)(KK)", (unsigned long long)state[0], (unsigned long long)state[1],
+                         (unsigned long long)increment[0], (unsigned long long)increment[1]);
+}
+
 /* launch(layout, dtype, numel, sm_count, threads_per_sm): (threads, vector, step) */
 static PyObject *launch(PyObject *module, PyObject *args)
 {
@@ -355,6 +366,7 @@ PyMethodDef struct_methods[] = {
     {"jax_fold_in", jax_fold_in, METH_VARARGS, NULL},
     {"jax_split", jax_split, METH_VARARGS, NULL},
     {"numpy_key", numpy_key, METH_O, NULL},
+    {"numpy_pcg64_seed", numpy_pcg64_seed, METH_O, NULL},
     {"launch", launch, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

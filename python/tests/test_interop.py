@@ -45,6 +45,28 @@ def test_onednn_drew_the_same():
 # By the program's name: the function, and the program's options for the same masks.
 SAME = {
     "jax": (lambda: interop.jax((0, 42), 0.75), "--seed 42"),
+    "jax-rbg": (lambda: interop.jax_rbg((0, 42, 0, 42), 0.75), "--seed 42"),
+    "mlx": (lambda: interop.mlx((0, 42), 1000, 0.75), "--seed 42 --size 1000"),
+    "tinygrad": (lambda: interop.tinygrad(5, 7, 1000, 0.25), "--seed 5 --before 7 --size 1000"),
+    "tf-xla": (lambda: interop.tensorflow_xla((-1, 7), 0.25), "--seed -1 --stream 7"),
+    "tf-stateful": (
+        lambda: interop.tensorflow_stateful((3, 7), 64, 0.25),
+        "--seed 3 --stream 7 --before 64",
+    ),
+    "onemkl-bernoulli": (lambda: interop.onemkl_bernoulli(5, 0.75), "--seed 5 --keep 0.75"),
+    "onemkl-mcg31": (lambda: interop.onemkl_mcg31(5, 0.75), "--seed 5 --keep 0.75"),
+    "numpy-pcg64": (lambda: interop.numpy_pcg64(*interop.numpy_pcg64_seed(5), 0.25), "--seed 5"),
+    "torch-cpu": (
+        lambda: interop.torch_cpu("f16", 5, 2001, 0.25),
+        "--seed 5 --before 1000 --offset 1 --dtype f16",
+    ),
+    "paddle-cpu": (lambda: interop.paddle_cpu("f64", 5, 7, 0.25), "--seed 5 --before 7 --dtype f64"),
+    "torch-func-random": (
+        lambda: interop.torch_func_random((5, 6), 0.25, "bf16"),
+        "--seed 5 --offset 6 --dtype bf16",
+    ),
+    "onnx-runtime-cpu": (lambda: interop.onnx_runtime_cpu(-7, 3, 0.25), "--seed -7 --run 3"),
+    "onnx-runtime-web": (lambda: interop.onnx_runtime_web(-7, 3, 0.25), "--seed -7 --run 3"),
     "jax-legacy": (lambda: interop.jax_legacy((0, 42), 1000, 0.75), "--seed 42 --size 1000"),
     "tf": (lambda: interop.tensorflow((-1, 7), 0.25), "--seed -1 --stream 7"),
     "onednn-3.6": (lambda: interop.onednn_3_6(5, 0.25), "--seed 5"),
@@ -87,7 +109,7 @@ def test_there_is_a_function_for_each_layout():
 @pytest.mark.parametrize("layout", SAME)
 def test_the_program_draws_the_same(layout, program):
     function, options = SAME[layout]
-    options = options if "--p " in options else options + " --p 0.25"
+    options = options if "--p " in options or "--keep " in options else options + " --p 0.25"
     expected = program("mask", "--layout", layout, "--first", 3, "--n", 700, *options.split())
     masks = function()
     assert masks.layout == layout

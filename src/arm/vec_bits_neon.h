@@ -163,6 +163,12 @@ static inline vec_b64 set_b64(uint64_t u)
     return vdupq_n_u64(u);
 }
 
+#define min_b32 min_b32
+static inline vec_b32 min_b32(vec_b32 a, vec_b32 b)
+{
+    return vminq_u32(a, b);
+}
+
 #define shl_b32 shl_b32
 static inline vec_b32 shl_b32(vec_b32 v, int n)
 {

@@ -9,15 +9,19 @@
 
 /* What constructors are given; each takes of it what it knows. */
 typedef struct layout_call {
-    uint64_t seed, stream, offset, size, rows, columns;
+    uint64_t seed, stream, offset, size, rows, columns, before, run;
     uint32_t threads, vector;
     dropwise_dtype draws, dtype;
-    double p;
+    double p, keep; /* of being dropped, and of being kept */
     uint64_t numpy_key[2], numpy_counter[4];
 } layout_call;
 
 /* As JAX has a key, and TensorFlow its two seeds. */
 #define HALVES(seed) ((const uint32_t[2]){(uint32_t)((seed) >> 32), (uint32_t)(seed)})
+#define FOUR_WORDS(first, second) \
+    ((const uint32_t[4]){(uint32_t)((first) >> 32), (uint32_t)(first), (uint32_t)((second) >> 32), \
+                         (uint32_t)(second)})
+#define TWO_DWORDS(first, second) ((const uint64_t[2]){(first), (second)})
 #define SIGNED(first, second) ((const int64_t[2]){(int64_t)(first), (int64_t)(second)})
 
 static inline dropwise_status call_constructor(uint32_t layout, const layout_call *a,
@@ -34,6 +38,8 @@ static inline dropwise_status call_constructor(uint32_t layout, const layout_cal
 }
 
 #undef HALVES
+#undef FOUR_WORDS
+#undef TWO_DWORDS
 #undef SIGNED
 
 #endif

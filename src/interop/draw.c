@@ -283,7 +283,33 @@ static void draw_attention(const layout_plan *p, uint64_t first, size_t n, uint8
     }
 }
 
+/* ---- Generators that have a state ---- */
+
+static void append_piece(void *arg, const uint8_t *bits, size_t n)
+{
+    uint8_t **to = arg;
+    memcpy(*to, bits, bytes_of_bits(n));
+    *to += n / 8;
+}
+
 /* ---- The draw ---- */
+
+void dropwise_interop_draw_pieces(const dropwise_kernels *kernels, const dropwise_interop *interop,
+                                  uint64_t first, size_t n, piece_fn *use, void *arg)
+{
+    enum { PIECE = 4096 };
+    const layout_plan p = dropwise_layout_plan_of(kernels, interop);
+    if (p.arranged == IN_SEQUENCE) {
+        p.draw(&p, first, n, use, arg);
+        return;
+    }
+    for (size_t done = 0; done < n; done += PIECE) {
+        uint8_t bits[PIECE / 8];
+        const size_t len = min_size(PIECE, n - done);
+        dropwise_interop_draw(kernels, interop, first + done, len, bits);
+        use(arg, bits, len);
+    }
+}
 
 void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_interop *interop, uint64_t first,
                            size_t n, uint8_t *bits)
@@ -298,6 +324,9 @@ void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_inter
         break;
     case IN_TILES:
         draw_attention(&p, first, n, bits);
+        break;
+    case IN_SEQUENCE:
+        p.draw(&p, first, n, append_piece, &bits);
         break;
     default:
         draw_in_order(&p, first, n, bits);

@@ -13,4 +13,12 @@
 void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_interop *interop, uint64_t first,
                            size_t n, uint8_t *bits);
 
+/* What is done with the keep bits of n elements. Pieces follow each other; all but the last are multiples of
+ * 64. */
+typedef void piece_fn(void *arg, const uint8_t *bits, size_t n);
+
+/* Hands on the same bits piece by piece. */
+void dropwise_interop_draw_pieces(const dropwise_kernels *kernels, const dropwise_interop *interop,
+                                  uint64_t first, size_t n, piece_fn *use, void *arg);
+
 #endif

@@ -1,5 +1,7 @@
 /* Generators whose numbers are compared by the user's own code: Triton, Inductor, cuRAND, oneMKL, NumPy. */
+#include "base/check.h"
 #include "base/fp_env.h"
+#include "interop/seed_sequence.h"
 #include "interop/system.h"
 
 /* Philox with 32-bit words, p in f32. */
@@ -174,6 +176,28 @@ dropwise_status dropwise_interop_onemkl(dropwise_interop *interop, uint32_t seed
                                              CENTRED, AT_LEAST, p));
 }
 
+static FP_ENV_BODY dropwise_status onemkl_bernoulli(dropwise_interop *interop, uint32_t seed, double keep)
+{
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(keep))
+        return DROPWISE_ERROR_PROBABILITY;
+    const double scale = scale_of_kept(keep);
+    if (!dropwise_is_finite(scale))
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(DROPWISE_LAYOUT_ONEMKL_BERNOULLI, seed);
+    interop->scale = scale;
+    const rule r = {CENTRED, 32, 0, BELOW, (double)(float)keep};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_onemkl_bernoulli(dropwise_interop *interop, uint32_t seed, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, onemkl_bernoulli(interop, seed, keep));
+}
+
 /* ---- NumPy ---- */
 
 void dropwise_plan_numpy(layout_plan *p)
@@ -183,35 +207,12 @@ void dropwise_plan_numpy(layout_plan *p)
     p->numbers = p->interop->draws == DROPWISE_F64 ? 4 : 8;
 }
 
-/* One step of SeedSequence's hash. */
-static uint32_t seed_hash(uint32_t value, uint32_t *constant, uint32_t multiplier)
-{
-    value ^= *constant;
-    *constant *= multiplier;
-    value *= *constant;
-    return value ^ value >> 16;
-}
-
 dropwise_status dropwise_numpy_key(uint64_t seed, uint64_t key[2])
 {
     if (key == NULL)
         return DROPWISE_ERROR_NULL;
-    const uint32_t entropy[4] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t pool[4], constant = UINT32_C(0x43B0D7E5), words[4];
-    for (unsigned i = 0; i < 4; i++)
-        pool[i] = seed_hash(entropy[i], &constant, UINT32_C(0x931E8875));
-    for (unsigned from = 0; from < 4; from++) {
-        for (unsigned to = 0; to < 4; to++) {
-            if (from == to)
-                continue;
-            const uint32_t hash = seed_hash(pool[from], &constant, UINT32_C(0x931E8875));
-            const uint32_t mixed = UINT32_C(0xCA01F9DD) * pool[to] - UINT32_C(0x4973F715) * hash;
-            pool[to] = mixed ^ mixed >> 16;
-        }
-    }
-    constant = UINT32_C(0x8B51F9DD);
-    for (unsigned i = 0; i < 4; i++)
-        words[i] = seed_hash(pool[i], &constant, UINT32_C(0x58F38DED));
+    uint32_t words[4];
+    dropwise_seed_sequence(seed, 4, words);
     key[0] = pair(words[0], words[1]);
     key[1] = pair(words[2], words[3]);
     return DROPWISE_OK;

@@ -175,7 +175,118 @@ dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uin
     return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_LEGACY, key, size, draws, dtype, keep));
 }
 
+/* ---- JAX: Philox ---- */
+
+/* The lower half of the counter begins anywhere; what it carries goes to the upper one. */
+static uint64_t count_128(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    const uint64_t low = p->interop->counter[0] + block;
+    set_u64(c, 2, p->interop->counter[1] + (low < block));
+    return count_u64(c, 0, low, 1);
+}
+
+void dropwise_plan_jax_rbg(layout_plan *p)
+{
+    const uint32_t bits = jax_bits(p->interop->draws);
+    p->counters = count_128;
+    p->how.shift = bits < 32 ? 32 - bits : 0;
+}
+
+static FP_ENV_BODY dropwise_status jax_rbg(dropwise_interop *interop, const uint32_t key[4],
+                                           dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    const dropwise_status status =
+        jax(interop, DROPWISE_LAYOUT_JAX_RBG, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep);
+    if (status == DROPWISE_OK) {
+        interop->counter[0] = pair(key[2], key[3]);
+        interop->counter[1] = pair(key[0], key[1]);
+    }
+    return status;
+}
+
+dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
+                                         dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, jax_rbg(interop, key, draws, dtype, keep));
+}
+
+/* ---- MLX and tinygrad, whose words lie as JAX's legacy ones ---- */
+
+static FP_ENV_BODY dropwise_status interop_mlx(dropwise_interop *interop, const uint32_t key[2],
+                                               uint64_t size, double keep)
+{
+    if (interop == NULL || key == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(keep))
+        return DROPWISE_ERROR_PROBABILITY;
+    const double scale = keep > 0.0 ? (double)(float)(1.0 / keep) : 0.0;
+    if (size > dropwise_jax_legacy_limit(DROPWISE_F32) || !dropwise_is_finite(scale))
+        return DROPWISE_ERROR_PARAMETER;
+    *interop = new_interop(DROPWISE_LAYOUT_MLX, pair(key[0], key[1]));
+    interop->size = size;
+    interop->scale = scale;
+    const rule r = {OF_ALL_ONES, 32, 0, BELOW, (double)(float)keep};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_mlx(dropwise_interop *interop, const uint32_t key[2], uint64_t size,
+                                     double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_mlx(interop, key, size, keep));
+}
+
+static uint64_t tinygrad_run(const layout_plan *p, uint64_t block, dropwise_counters *c)
+{
+    const uint64_t half = p->interop->size / 2 + p->interop->size % 2;
+    c->first[0] = (uint32_t)block;
+    c->first[1] = (uint32_t)(half + block);
+    c->step[0] = c->step[1] = 1;
+    return half - block;
+}
+
+void dropwise_plan_tinygrad(layout_plan *p)
+{
+    dropwise_plan_jax_legacy(p);
+    p->counters = tinygrad_run;
+}
+
+/* The first word of the key is a hash of the number of the device, 0. */
+static FP_ENV_BODY dropwise_status interop_tinygrad(dropwise_interop *interop, uint64_t seed, uint64_t before,
+                                                    uint64_t size, double p)
+{
+    if (interop == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (!is_probability(p))
+        return DROPWISE_ERROR_PROBABILITY;
+    const double scale = p < 1.0 ? (double)(float)(1.0 / (1.0 - p)) : 0.0;
+    if (size > dropwise_jax_legacy_limit(DROPWISE_F32) || !dropwise_is_finite(scale))
+        return DROPWISE_ERROR_PARAMETER;
+    const uint32_t device[2] = {UINT32_C(0x14B81119), (uint32_t)seed};
+    uint32_t key[2];
+    threefry_block(dropwise_active(), device, (uint32_t)before, (uint32_t)(before >> 32), key);
+    *interop = new_interop(DROPWISE_LAYOUT_TINYGRAD, pair(key[0], key[1]));
+    interop->size = size;
+    interop->scale = scale;
+    const rule r = {FRACTION, 32, 23, AT_LEAST, (double)(float)p};
+    dropwise_set_threshold(interop, &r);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_interop_tinygrad(dropwise_interop *interop, uint64_t seed, uint64_t before,
+                                          uint64_t size, double p)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, interop_tinygrad(interop, seed, before, size, p));
+}
+
 /* ---- TensorFlow ---- */
+
+/* A kernel that has a state moves its counter on by so much for each element, however many it takes. */
+#define TENSORFLOW_STEP UINT64_C(256)
+#define TENSORFLOW_MOST_BEFORE (UINT64_C(1) << 55)
 
 /* Bits of a number that become a fraction. */
 static unsigned fraction_bits(dropwise_dtype dtype)
@@ -202,11 +313,10 @@ static void philox_block(const dropwise_kernels *kernels, uint64_t key, const ui
         out[w] = load_le32(bytes + 4 * w);
 }
 
-static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
-                                                      dropwise_dtype dtype, double rate)
+/* What all of TensorFlow's masks have: the numbers' dtype, the scale, the comparison. */
+static dropwise_status tensorflow(dropwise_interop *interop, uint32_t layout, dropwise_dtype dtype,
+                                  double rate)
 {
-    if (interop == NULL || seed == NULL)
-        return DROPWISE_ERROR_NULL;
     if (!(rate >= 0.0 && rate < 1.0))
         return DROPWISE_ERROR_PROBABILITY;
     if (!is_float_dtype(dtype))
@@ -214,24 +324,75 @@ static FP_ENV_BODY dropwise_status interop_tensorflow(dropwise_interop *interop,
     const double scale = dropwise_rounded_to(dtype, 1.0 / (1.0 - rate));
     if (!dropwise_is_finite(scale))
         return DROPWISE_ERROR_PARAMETER;
-    const uint64_t seed0 = (uint64_t)seed[0], seed1 = (uint64_t)seed[1];
-    const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
-                                 (uint32_t)(seed1 >> 32)};
-    uint32_t mixed[4];
-    philox_block(dropwise_active(), pair(UINT32_C(0x3EC8F720), UINT32_C(0x02461E29)), counter, mixed);
-    *interop = new_interop(DROPWISE_LAYOUT_TENSORFLOW, pair(mixed[0], mixed[1]));
-    interop->counter[1] = pair(mixed[2], mixed[3]);
+    *interop = new_interop(layout, 0);
     interop->draws = dtype;
     interop->scale = scale;
-    const rule r = {FRACTION, dtype == DROPWISE_F64 ? 64 : 32, fraction_bits(dtype), AT_LEAST,
+    /* Under XLA numbers of bf16 are those of f32. */
+    const bool wider = layout == DROPWISE_LAYOUT_TENSORFLOW_XLA && dtype == DROPWISE_BF16;
+    const rule r = {FRACTION, dtype == DROPWISE_F64 ? 64 : 32, wider ? 23 : fraction_bits(dtype), AT_LEAST,
                     dropwise_rounded_to(dtype, rate)};
     dropwise_set_threshold(interop, &r);
     return DROPWISE_OK;
+}
+
+static FP_ENV_BODY dropwise_status stateless(dropwise_interop *interop, uint32_t layout,
+                                             const int64_t seed[2], dropwise_dtype dtype, double rate)
+{
+    if (interop == NULL || seed == NULL)
+        return DROPWISE_ERROR_NULL;
+    /* XLA takes 32 bits of each. */
+    const uint64_t used = layout == DROPWISE_LAYOUT_TENSORFLOW_XLA ? UINT32_MAX : UINT64_MAX;
+    const uint64_t seed0 = (uint64_t)seed[0] & used, seed1 = (uint64_t)seed[1] & used;
+    const uint32_t counter[4] = {(uint32_t)seed0, (uint32_t)(seed0 >> 32), (uint32_t)seed1,
+                                 (uint32_t)(seed1 >> 32)};
+    uint32_t mixed[4];
+    const dropwise_status status = tensorflow(interop, layout, dtype, rate);
+    if (status == DROPWISE_OK) {
+        philox_block(dropwise_active(), pair(UINT32_C(0x3EC8F720), UINT32_C(0x02461E29)), counter, mixed);
+        interop->key[0] = pair(mixed[0], mixed[1]);
+        interop->counter[1] = pair(mixed[2], mixed[3]);
+    }
+    return status;
 }
 
 dropwise_status dropwise_interop_tensorflow(dropwise_interop *interop, const int64_t seed[2],
                                             dropwise_dtype dtype, double rate)
 {
     const fp_env caller = fp_env_enter();
-    return fp_env_leave(caller, interop_tensorflow(interop, seed, dtype, rate));
+    return fp_env_leave(caller, stateless(interop, DROPWISE_LAYOUT_TENSORFLOW, seed, dtype, rate));
+}
+
+void dropwise_plan_tensorflow_xla(layout_plan *p)
+{
+    p->how.shift = p->interop->draws == DROPWISE_F16 ? 22 : 0;
+}
+
+dropwise_status dropwise_interop_tensorflow_xla(dropwise_interop *interop, const int64_t seed[2],
+                                                dropwise_dtype dtype, double rate)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, stateless(interop, DROPWISE_LAYOUT_TENSORFLOW_XLA, seed, dtype, rate));
+}
+
+static FP_ENV_BODY dropwise_status stateful(dropwise_interop *interop, const int64_t seed[2], uint64_t before,
+                                            dropwise_dtype dtype, double rate)
+{
+    if (interop == NULL || seed == NULL)
+        return DROPWISE_ERROR_NULL;
+    if (rate >= 0.0 && rate < 1.0 && is_float_dtype(dtype) && before > TENSORFLOW_MOST_BEFORE)
+        return DROPWISE_ERROR_PARAMETER;
+    const dropwise_status status = tensorflow(interop, DROPWISE_LAYOUT_TENSORFLOW_STATEFUL, dtype, rate);
+    if (status == DROPWISE_OK) {
+        interop->key[0] = (uint64_t)seed[0];
+        interop->counter[0] = before * TENSORFLOW_STEP;
+        interop->counter[1] = (uint64_t)seed[1];
+    }
+    return status;
+}
+
+dropwise_status dropwise_interop_tensorflow_stateful(dropwise_interop *interop, const int64_t seed[2],
+                                                     uint64_t before, dropwise_dtype dtype, double rate)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, stateful(interop, seed, before, dtype, rate));
 }

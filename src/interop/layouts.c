@@ -3,7 +3,7 @@
 #include "base/check.h"
 
 /* Dtypes of the numbers that a layout compares. */
-enum { ONLY_F32 = 1 << DROPWISE_F32, F32_AND_F64 = ONLY_F32 | 1 << DROPWISE_F64 };
+enum { ONLY_F32 = 1 << DROPWISE_F32, ONLY_F64 = 1 << DROPWISE_F64, F32_AND_F64 = ONLY_F32 | ONLY_F64 };
 enum { FOUR_FLOATS = F32_AND_F64 | 1 << DROPWISE_F16 | 1 << DROPWISE_BF16 };
 
 #define ANY_SIZE DROPWISE_INDEX_LIMIT

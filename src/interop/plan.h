@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dropwise_interop.h"
+#include "interop/draw.h"
 #include "kernels/kernels.h"
 
 /* How the bits of the numbers of whole blocks become those of elements. */
@@ -15,7 +16,8 @@ typedef enum arrangement {
     BYTES_OF_16,     /* the order of TransformerEngine                                              */
     HALVES_OF_ALL,   /* word w of a block decides on elements in half w of all: JAX's legacy order  */
     ROWS_OF_THREADS, /* word w on one in row w of four, of as many elements as there are threads    */
-    IN_TILES         /* FlashAttention's                                                            */
+    IN_TILES,        /* FlashAttention's                                                            */
+    IN_SEQUENCE      /* numbers of a generator that goes from state to state: there are no blocks   */
 } arrangement;
 
 typedef struct layout_plan layout_plan;
@@ -25,6 +27,12 @@ typedef struct layout_plan layout_plan;
  * Key and group are filled before, and all else is 0.
  */
 typedef uint64_t counters_fn(const layout_plan *p, uint64_t block, dropwise_counters *c);
+
+/* The numbers of n blocks from one on. */
+typedef void numbers_fn(const layout_plan *p, uint64_t block, size_t n, uint8_t *numbers);
+
+/* All elements of a range, of a generator that goes from state to state. */
+typedef void sequence_fn(const layout_plan *p, uint64_t first, size_t n, piece_fn *use, void *arg);
 
 /* A layout as the walk over its blocks wants it. */
 struct layout_plan {
@@ -41,6 +49,9 @@ struct layout_plan {
     uint32_t subsequences; /* from one thread to the next */
     uint64_t later;        /* blocks further on in a thread's: 1 for the second half of shifted numbers */
     dropwise_dwords_fn *dwords; /* instead of words, where they have 64 bits */
+    numbers_fn *generate;       /* instead of both, without counters         */
+    sequence_fn *draw;          /* IN_SEQUENCE                               */
+    uint32_t multiplier;        /* of a congruential generator               */
 };
 
 /*

@@ -43,6 +43,18 @@ static double read_number(const rule *r, uint64_t v)
         return (double)((float)(uint32_t)(v >> 1) * scale);
     case CENTRED:
         return (double)((float)((int64_t)v - INT64_C(0x80000000)) * 0x1p-32f + 0.5f);
+    case LESS_ONE:
+        return (double)((float)((int64_t)v - 1) / 2147483646.0f);
+    case OF_MERSENNE31:
+        return (double)(float)((double)v * (1.0 / 2147483647.0));
+    case OF_ALL_ONES: {
+        const float number = (float)(uint32_t)v / 4294967295.0f;
+        return number < 1.0f ? (double)number : 0x1.fffffep-1;
+    }
+    case OF_64_BITS: {
+        const float number = (float)v * 0x1p-64f;
+        return number < 1.0f ? (double)number : 0x1.fffffep-1;
+    }
     default:
         return (double)v;
     }

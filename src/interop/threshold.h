@@ -11,12 +11,16 @@
 
 /* What a system makes of a random number v that was transformed as compare.inc.h says. */
 typedef enum reading {
-    FRACTION,   /* the upper `bits` of it, as a fraction: exact                     */
-    ABOVE_ZERO, /* float(v) 2^-32 + 2^-33 in f32, as cuRAND                         */
-    FOLDED,     /* float(v) 4.6566127342e-10 in f32, as Triton                      */
-    MASKED,     /* the same of v / 2, as Inductor on a CPU                          */
-    CENTRED,    /* float(v - 2^31) 2^-32 + 0.5 in f32, as oneMKL                    */
-    AS_IT_IS    /* v                                                                */
+    FRACTION,      /* the upper `bits` of it, as a fraction: exact                     */
+    ABOVE_ZERO,    /* float(v) 2^-32 + 2^-33 in f32, as cuRAND                         */
+    FOLDED,        /* float(v) 4.6566127342e-10 in f32, as Triton                      */
+    MASKED,        /* the same of v / 2, as Inductor on a CPU                          */
+    CENTRED,       /* float(v - 2^31) 2^-32 + 0.5 in f32, as oneMKL                    */
+    LESS_ONE,      /* float(v - 1) / float(2^31 - 2) in f32, as ONNX Runtime on a CPU   */
+    OF_MERSENNE31, /* v times the reciprocal of 2^31 - 1 in f64, as oneMKL            */
+    OF_ALL_ONES,   /* float(v) / float(2^32 - 1) in f32, below 1, as MLX              */
+    OF_64_BITS,    /* float(v) 2^-64 in f32, below 1, as Paddle                       */
+    AS_IT_IS       /* v                                                               */
 } reading;
 
 typedef enum relation { BELOW, ABOVE, AT_LEAST, AT_MOST } relation;
@@ -43,6 +47,12 @@ static inline double scale_in_f32(float p)
 {
     const float keep = 1.0f - p;
     return p < 1.0f ? (double)(1.0f / keep) : 0.0;
+}
+
+/* 1 / keep in f32, infinite where it is beyond; 0 for keep = 0. */
+static inline double scale_of_kept(double keep)
+{
+    return keep > 0.0 ? (double)(1.0f / (float)keep) : 0.0;
 }
 
 static inline bool is_probability(double p)

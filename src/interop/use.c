@@ -2,7 +2,6 @@
 #include "apply/apply.h"
 #include "base/check.h"
 #include "base/fp_env.h"
-#include "base/min.h"
 #include "interop/draw.h"
 #include "interop/layouts.h"
 #include "tiers/dispatch.h"
@@ -61,11 +60,24 @@ dropwise_status dropwise_interop_mask(const dropwise_interop *interop, dropwise_
     return fp_env_leave(caller, interop_mask(interop, mask));
 }
 
+typedef struct applying {
+    apply_plan plan;
+    const uint8_t *x;
+    uint8_t *y;
+} applying;
+
+static void apply_piece(void *arg, const uint8_t *bits, size_t n)
+{
+    applying *a = arg;
+    dropwise_apply_bits(&a->plan, bits, n, a->x, a->y);
+    a->x += n * a->plan.element_bytes;
+    a->y += n * a->plan.element_bytes;
+}
+
 static FP_ENV_BODY dropwise_status interop_forward(const dropwise_interop *interop, dropwise_dtype dtype,
                                                    uint64_t first, size_t n, const void *x, void *y,
                                                    void *bits)
 {
-    enum { CHUNK = 4096 };
     const size_t element_bytes = dropwise_dtype_bytes(dtype);
     dropwise_status status = dropwise_check_interop(interop);
     if (status == DROPWISE_OK && element_bytes == 0)
@@ -86,18 +98,14 @@ static FP_ENV_BODY dropwise_status interop_forward(const dropwise_interop *inter
     if ((status = dropwise_mask_init(&kept, 0.0, 0, 0)) != DROPWISE_OK)
         return status;
     const bool nontemporal = x != y && dropwise_is_large(n * element_bytes);
-    apply_plan plan = dropwise_apply_plan(kernels, &kept, dtype, nontemporal);
-    plan.scales = interop->scale != 1.0;
-    plan.factor = real_of(dtype == DROPWISE_F64, interop->scale);
-    if (bits != NULL)
+    applying a = {dropwise_apply_plan(kernels, &kept, dtype, nontemporal), x, y};
+    a.plan.scales = interop->scale != 1.0;
+    a.plan.factor = real_of(dtype == DROPWISE_F64, interop->scale);
+    if (bits == NULL) {
+        dropwise_interop_draw_pieces(kernels, interop, first, n, apply_piece, &a);
+    } else {
         dropwise_interop_draw(kernels, interop, first, n, bits);
-    for (size_t done = 0; done < n; done += CHUNK) {
-        uint8_t drawn[CHUNK / 8];
-        const size_t len = min_size(CHUNK, n - done);
-        if (bits == NULL)
-            dropwise_interop_draw(kernels, interop, first + done, len, drawn);
-        dropwise_apply_bits(&plan, bits != NULL ? (const uint8_t *)bits + done / 8 : drawn, len,
-                            (const uint8_t *)x + done * element_bytes, (uint8_t *)y + done * element_bytes);
+        apply_piece(&a, bits, n);
     }
     if (nontemporal)
         kernels->nt_fence();

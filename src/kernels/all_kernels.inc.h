@@ -80,6 +80,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/product.inc.h"
 #include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
@@ -99,6 +100,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/product.inc.h"
 #include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
@@ -116,6 +118,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/product.inc.h"
 #undef ELEMENT
 #undef REAL
 #undef NUMBER
@@ -129,6 +132,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/residual.inc.h"
 #include "kernels/reals/activation.inc.h"
 #include "kernels/reals/affine.inc.h"
+#include "kernels/reals/product.inc.h"
 #undef ELEMENT
 #undef REAL
 #undef NUMBER
@@ -148,3 +152,5 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 
 #include "kernels/foreign/compare.inc.h"
 #include "kernels/foreign/words.inc.h"
+#include "kernels/foreign/mersenne31.inc.h"
+#include "kernels/foreign/mt19937.inc.h"

@@ -85,9 +85,10 @@ typedef struct dropwise_generator {
 } dropwise_generator;
 
 /*
- * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere.
- * x and y are the same or do not overlap. *scale is a double for f64 and a float for all others; copy_kept
- * ignores it. The product is rounded to nearest even where the elements are narrower than f32.
+ * y[j] is x[j] * *scale (scale_kept) or x[j] itself (copy_kept) where bit j is 1, and +0.0 elsewhere. x and
+ * y are the same or do not overlap. *scale is a double for f64 and a float for all others; copy_kept ignores
+ * it. The product is rounded to nearest even where the elements are narrower than f32. product_kept is
+ * scale_kept but for what is dropped, which it multiplies by 0: zeros have the sign of x[j], or it is NaN.
  *
  * The nt kernels (nontemporal) write past the caches, for a y that is aligned to DROPWISE_NT_ALIGN bytes;
  * where the ISA has no such stores they are the ordinary kernels. Their stores are weakly ordered: one
@@ -279,6 +280,39 @@ typedef struct dropwise_compare {
 } dropwise_compare;
 
 typedef void dropwise_compare_fn(const void *numbers, size_t n, const dropwise_compare *how, void *bits);
+
+/* first, first * multiplier, ... modulo 2^31 - 1: n numbers, in little-endian words. */
+typedef void dropwise_lehmer_fn(uint32_t first, uint32_t multiplier, size_t n, void *words);
+
+/*
+ * mt19937, whose words of even and of odd places lie apart: pair i is even[i], odd[i]. The kernels go over
+ * 64 pairs for each of n_words, and read up to one word more.
+ *
+ * twist    pairs 312 further on: even[312] to even[312 + 64 * n_words - 1], and of odd likewise, from the
+ *          312 pairs before each and one word
+ * pairs    draws 64 * n_words elements: bit j is 1 where the lower 53 bits of high[j] and low[j], the
+ *          numbers that words become, are below the threshold, which is 1 to 2^53. Then it twists, if even
+ *          is not NULL; high and low are even and odd from the same pair on, or odd and what follows in even;
+ *          then, if x is not NULL, it multiplies such elements of f32 as product_kept_f32 does, and bits may
+ *          be NULL
+ * temper   the numbers of first[0], second[0], first[1], ..., in little-endian
+ * windows  sum[j] is xored with words[at[k] + j] for all k < n and all j < DROPWISE_MT_WINDOW
+ */
+typedef struct dropwise_pairs {
+    const uint32_t *high, *low;
+    uint32_t *even, *odd;
+    uint64_t threshold;
+    const void *x; /* or NULL */
+    void *y;
+    float scale;
+} dropwise_pairs;
+
+enum { DROPWISE_MT_WINDOW = 320 };
+
+typedef void dropwise_twist_fn(size_t n_words, uint32_t *even, uint32_t *odd);
+typedef void dropwise_pairs_fn(const dropwise_pairs *pairs, size_t n_words, void *bits);
+typedef void dropwise_temper_fn(size_t n_words, const uint32_t *first, const uint32_t *second, void *words);
+typedef void dropwise_windows_fn(size_t n, const uint16_t *at, const uint32_t *words, uint32_t *sum);
 
 typedef struct dropwise_kernels {
     int32_t isa;            /* DROPWISE_ISA_...                                                     */

@@ -244,6 +244,21 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
     return _mm256_xor_si256(a, b);
 }
 
+/* A permutation looks at the two lowest bits of an index: the constants lie twice in its 128 bits. */
+#define where_odd_b32 where_odd_b32
+static inline vec_b32 where_odd_b32(vec_b32 v, uint32_t u)
+{
+    const int odd = (int)u;
+    const __m256i even_odd = _mm256_setr_epi32(0, odd, 0, odd, 0, odd, 0, odd);
+    return _mm256_castps_si256(_mm256_permutevar_ps(_mm256_castsi256_ps(even_odd), v));
+}
+
+#define min_b32 min_b32
+static inline vec_b32 min_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm256_min_epu32(a, b);
+}
+
 #define shl_b32 shl_b32
 static inline vec_b32 shl_b32(vec_b32 v, int n)
 {

@@ -174,6 +174,38 @@ static inline vec_b32 xor_b32(vec_b32 a, vec_b32 b)
     return _mm512_xor_si512(a, b);
 }
 
+#define xor3_b32 xor3_b32
+static inline vec_b32 xor3_b32(vec_b32 a, vec_b32 b, vec_b32 c)
+{
+    return _mm512_ternarylogic_epi32(a, b, c, 0x96);
+}
+
+static inline vec_b32 xor_and_b32(vec_b32 a, vec_b32 b, vec_b32 c)
+{
+    return _mm512_ternarylogic_epi32(a, b, c, 0x78);
+}
+
+static inline vec_b32 merge_b32(vec_b32 mask, vec_b32 a, vec_b32 b)
+{
+    return _mm512_ternarylogic_epi32(mask, a, b, 0xCA);
+}
+
+/* A permutation looks at the two lowest bits of an index: the constants lie twice in its 128 bits. */
+#define where_odd_b32 where_odd_b32
+static inline vec_b32 where_odd_b32(vec_b32 v, uint32_t u)
+{
+    const int odd = (int)u;
+    const __m512 even_odd = _mm512_castsi512_ps(
+        _mm512_setr_epi32(0, odd, 0, odd, 0, odd, 0, odd, 0, odd, 0, odd, 0, odd, 0, odd));
+    return _mm512_castps_si512(_mm512_permutevar_ps(even_odd, v));
+}
+
+#define min_b32 min_b32
+static inline vec_b32 min_b32(vec_b32 a, vec_b32 b)
+{
+    return _mm512_min_epu32(a, b);
+}
+
 #define shl_b32 shl_b32
 static inline vec_b32 shl_b32(vec_b32 v, int n)
 {

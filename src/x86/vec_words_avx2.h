@@ -67,6 +67,14 @@ static inline vword vword_xor3(vword a, vword b, vword c)
     return _mm256_xor_si256(a, _mm256_xor_si256(b, c));
 }
 
+#define vword_mul_mersenne31 vword_mul_mersenne31
+static inline vword vword_mul_mersenne31(vword a, vword b)
+{
+    const __m256i low31 = _mm256_set1_epi64x(INT32_MAX), product = _mm256_mul_epu32(a, b);
+    const __m256i folded = _mm256_add_epi64(_mm256_and_si256(product, low31), _mm256_srli_epi64(product, 31));
+    return _mm256_add_epi64(_mm256_and_si256(folded, low31), _mm256_srli_epi64(folded, 31));
+}
+
 #define vword_load vword_load
 static inline vword vword_load(const uint32_t *p)
 {

@@ -63,6 +63,14 @@ static inline vword vword_xor3(vword a, vword b, vword c)
     return _mm512_ternarylogic_epi32(a, b, c, 0x96);
 }
 
+#define vword_mul_mersenne31 vword_mul_mersenne31
+static inline vword vword_mul_mersenne31(vword a, vword b)
+{
+    const __m512i low31 = _mm512_set1_epi64(INT32_MAX), product = _mm512_mul_epu32(a, b);
+    const __m512i folded = _mm512_add_epi64(_mm512_and_si512(product, low31), _mm512_srli_epi64(product, 31));
+    return _mm512_add_epi64(_mm512_and_si512(folded, low31), _mm512_srli_epi64(folded, 31));
+}
+
 #define vword_load vword_load
 static inline vword vword_load(const uint32_t *p)
 {

@@ -44,6 +44,9 @@ double rounded(ref_dtype dtype, double v);
 double get(ref_dtype dtype, const uint8_t *p, size_t i);
 void put(ref_dtype dtype, uint8_t *p, size_t i, double v);
 
+/* The same NaN in both arrays of elements where both have one. */
+void one_nan(ref_dtype dtype, uint8_t *actual, uint8_t *expected, size_t n);
+
 /* The one NaN that fused kernels write. */
 void put_result(ref_dtype dtype, uint8_t *p, size_t i, double v);
 
@@ -110,5 +113,10 @@ void check_sample_normal(dropwise_sample_normal_fn *sample_normal, const char *n
 void check_words(dropwise_words_fn *words, const char *name);
 void check_dwords(dropwise_dwords_fn *dwords, const char *name);
 void check_compare(dropwise_compare_fn *compare, const char *name);
+void check_lehmer(dropwise_lehmer_fn *lehmer, const char *name);
+void check_twist(dropwise_twist_fn *twist, const char *name);
+void check_pairs(dropwise_pairs_fn *pairs, const char *name);
+void check_temper(dropwise_temper_fn *temper, const char *name);
+void check_windows(dropwise_windows_fn *windows, const char *name);
 
 #endif

@@ -1,6 +1,8 @@
 /* Checks of the kernels of counter, bytes, bits and elements. */
 #include "kernels/kernel_checks.h"
 
+#include <math.h>
+
 /* The oracle's generator of the same name. */
 static ref_generator generator_of(const char *name)
 {
@@ -161,6 +163,16 @@ void check_prepare(const dropwise_generator *generator, const char *name)
     }
 }
 
+/* The same NaN in both where both have one: of products, the sign and the payload are the processor's. */
+void one_nan(ref_dtype dtype, uint8_t *actual, uint8_t *expected, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isnan(get(dtype, actual, i)) && isnan(get(dtype, expected, i))) {
+            put(dtype, actual, i, (double)NAN);
+            put(dtype, expected, i, (double)NAN);
+        }
+}
+
 static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, bool at_end, size_t offset,
                        bool in_place)
 {
@@ -184,7 +196,10 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
     uint8_t *y = is_nontemporal(name) ? guard_at_start(&output, n_bytes, at_end ? last_aligned : 0)
                                       : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
     fill_awkward(dtype, x, n, n + offset);
-    ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
+    if (strstr(name, "product_kept") != NULL)
+        ref_multiply(dtype, keep, n, x, expected, value);
+    else
+        ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
     if (in_place) {
         memcpy(y, x, n_bytes);
         apply(bits, n, y, y, &scale);
@@ -193,6 +208,8 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
         apply(bits, n, x, y, &scale);
         guard_readonly(&input, false);
     }
+    if (strstr(name, "product_kept") != NULL)
+        one_nan(dtype, y, expected, n);
     assert_same_bytes(y, expected, n_bytes, "%s: n %zu, offset %zu, %s", name, n, offset,
                       in_place ? "in place" : "apart");
     assert_true(guard_intact(&output));

@@ -178,3 +178,188 @@ void check_compare(dropwise_compare_fn *compare, const char *name)
         compare_case(compare, name, &how, 200 + offset, false, offset);
     }
 }
+
+/* ---- Lehmer's generators ---- */
+
+void check_lehmer(dropwise_lehmer_fn *lehmer, const char *name)
+{
+    static const uint32_t multipliers[] = {16807, 48271, 1132489760, 2, INT32_MAX - 1, 0};
+    static uint8_t expected[4 * 600];
+    for (size_t n = 0; n < 600; n = n < 140 ? n + 1 : n + 151) {
+        for (size_t m = 0; m < 6; m++) {
+            const uint32_t first = n % 7 == 0 ? INT32_MAX - 1 : n % 7 == 1 ? 0 : (uint32_t)(n * 1000003);
+            uint64_t x = first;
+            for (size_t i = 0; i < n; i++, x = x * multipliers[m] % INT32_MAX)
+                put_le32(expected + 4 * i, (uint32_t)x);
+            for (int at_end = 0; at_end < 2; at_end++) {
+                uint8_t *out = guard_place(&output, 4 * n, at_end, n % 64);
+                lehmer(first, multipliers[m], n, out);
+                assert_same_bytes(out, expected, 4 * n, "%s: %zu numbers", name, n);
+                assert_true(guard_intact(&output));
+            }
+        }
+    }
+}
+
+/* ---- mt19937 ---- */
+
+enum { MT_WORDS = 6, MT_ROOM = 312 + 64 * MT_WORDS + 2 }; /* pairs */
+
+/* Words of the recurrence, one after the other, apart by their places. */
+static void mt_words(uint32_t seed, size_t n_pairs, uint32_t *even, uint32_t *odd)
+{
+    static uint32_t words[2 * MT_ROOM];
+    ref_mt19937_seed(words, seed);
+    for (size_t k = 0; k + 624 < 2 * n_pairs; k++) {
+        const uint32_t y = (words[k] & 0x80000000u) | (words[k + 1] & 0x7FFFFFFFu);
+        words[k + 624] = words[k + 397] ^ y >> 1 ^ (y % 2 ? 0x9908B0DFu : 0);
+    }
+    for (size_t i = 0; i < n_pairs; i++) {
+        even[i] = words[2 * i];
+        odd[i] = words[2 * i + 1];
+    }
+}
+
+static uint32_t mt_tempered(uint32_t word)
+{
+    uint32_t state[624] = {word};
+    unsigned position = 0;
+    return ref_mt19937_word(state, &position);
+}
+
+static uint32_t mt_even[MT_ROOM], mt_odd[MT_ROOM];
+
+/* So many pairs between guard pages. */
+static uint32_t *mt_place(guard_arena *arena, const uint32_t *words, size_t n)
+{
+    uint8_t *to = guard_place(arena, 4 * n, true, 0);
+    memcpy(to, words, 4 * n);
+    return (uint32_t *)(void *)to;
+}
+
+void check_twist(dropwise_twist_fn *twist, const char *name)
+{
+    for (size_t n = 0; n <= MT_WORDS; n++) {
+        mt_words(5489 + (uint32_t)n, MT_ROOM, mt_even, mt_odd);
+        /* One word is read beyond the pairs that the first ones are made of. */
+        const size_t made = 312 + 64 * n;
+        uint32_t *even = mt_place(&arenas[0], mt_even, made), *odd = mt_place(&arenas[1], mt_odd, made);
+        memset(even + 312, 0x5A, 4 * (made - 312));
+        memset(odd + 312, 0x5A, 4 * (made - 312));
+        twist(n, even, odd);
+        assert_same_bytes(even, mt_even, 4 * made, "%s: %zu words, even places", name, n);
+        assert_same_bytes(odd, mt_odd, 4 * made, "%s: %zu words, odd places", name, n);
+        assert_all_intact();
+    }
+}
+
+/* Thresholds: ends, a half, and numbers of pairs and beside them, so that the second words decide. */
+static uint64_t mt_threshold(size_t i, uint64_t number)
+{
+    switch (i) {
+    case 0:
+        return 1;
+    case 1:
+        return UINT64_C(1) << 53;
+    case 2:
+        return UINT64_C(1) << 52;
+    case 3:
+        return UINT64_C(3) << 51;
+    default:
+        return number + i - 5 > UINT64_C(1) << 53 || number + i < 6 ? 12345 : number + i - 5;
+    }
+}
+
+/* A case of pairs, with elements to multiply or without. */
+static void pairs_case(dropwise_pairs_fn *pairs, const char *name, size_t n, size_t t, bool is_odd,
+                       bool twists, bool multiplies)
+{
+    static uint8_t keep[64 * MT_WORDS], x[64 * MT_WORDS * 4], expected_y[sizeof x], expected[sizeof keep / 8];
+    const size_t n_elements = 64 * n, known = 312 + (twists ? n_elements : 0);
+    mt_words(99 + (uint32_t)(n + 10 * t), MT_ROOM, mt_even, mt_odd);
+    /* Places that are to be drawn are there in any case. */
+    const size_t there = known > n_elements + 1 ? known : n_elements + 1;
+    uint32_t *even = mt_place(&arenas[0], mt_even, there), *odd = mt_place(&arenas[1], mt_odd, there);
+    const uint32_t *high = is_odd ? odd : even, *low = is_odd ? even + 1 : odd;
+    uint64_t number[64 * MT_WORDS];
+    for (size_t j = 0; j < n_elements; j++)
+        number[j] = (uint64_t)(mt_tempered(high[j]) & 0x1FFFFF) << 32 | mt_tempered(low[j]);
+    const uint64_t threshold = mt_threshold(t, n_elements == 0 ? 0 : number[(37 * t + n) % n_elements]);
+    for (size_t j = 0; j < n_elements; j++)
+        keep[j] = number[j] < threshold;
+    ref_pack(keep, n_elements, expected);
+    uint8_t *bits = guard_place(&output, n_elements / 8, true, 0),
+            *y = guard_place(&arenas[2], 4 * n_elements, true, 0);
+    const dropwise_pairs p = {
+        high, low, twists ? even : NULL, odd, threshold, multiplies ? x : NULL, y, (float)(1 / 0.7)};
+    if (twists && there > 312) {
+        memset(even + 312, 0x5A, 4 * (there - 312));
+        memset(odd + 312, 0x5A, 4 * (there - 312));
+    }
+    const bool wants_bits = !multiplies || t % 2 != 0;
+    fill_awkward(REF_F32, x, n_elements, t);
+    pairs(&p, n, wants_bits ? bits : NULL);
+    if (multiplies) {
+        ref_multiply(REF_F32, keep, n_elements, x, expected_y, 1 / 0.7);
+        one_nan(REF_F32, y, expected_y, n_elements);
+        assert_same_bytes(y, expected_y, 4 * n_elements, "%s: %zu words, elements", name, n);
+    }
+    if (wants_bits)
+        assert_same_bytes(bits, expected, n_elements / 8, "%s: %zu words, threshold %zu", name, n, t);
+    if (twists) {
+        assert_same_bytes(even, mt_even, 4 * known, "%s: %zu words, even places", name, n);
+        assert_same_bytes(odd, mt_odd, 4 * known, "%s: %zu words, odd places", name, n);
+    }
+    assert_true(guard_intact(&output));
+    assert_all_intact();
+}
+
+/* Without twisting, up to the 312 pairs of a block; with it, the pairs that are twisted on the way too. */
+void check_pairs(dropwise_pairs_fn *pairs, const char *name)
+{
+    for (size_t n = 0; n <= 4; n++)
+        for (size_t t = 0; t < 9; t++)
+            for (unsigned how = 0; how < 8; how++)
+                pairs_case(pairs, name, n, t, how & 1, how & 2, how >= 6); /* multiplies while it twists */
+}
+
+void check_temper(dropwise_temper_fn *temper, const char *name)
+{
+    mt_words(7, MT_ROOM, mt_even, mt_odd);
+    for (size_t n = 0; n <= MT_WORDS; n++) {
+        static uint8_t expected[64 * MT_WORDS * 8];
+        uint32_t *first = mt_place(&arenas[0], mt_even, 64 * n),
+                 *other = mt_place(&arenas[1], mt_odd, 64 * n);
+        for (size_t i = 0; i < 64 * n; i++) {
+            put_le32(expected + 8 * i, mt_tempered(first[i]));
+            put_le32(expected + 8 * i + 4, mt_tempered(other[i]));
+        }
+        uint8_t *out = guard_place(&output, 512 * n, true, 0);
+        temper(n, first, other, out);
+        assert_same_bytes(out, expected, 512 * n, "%s: %zu words", name, n);
+        assert_true(guard_intact(&output));
+    }
+}
+
+void check_windows(dropwise_windows_fn *windows, const char *name)
+{
+    enum { N = 300, FURTHEST = 700 };
+    static uint32_t words[FURTHEST + DROPWISE_MT_WINDOW], sum[DROPWISE_MT_WINDOW],
+        expected[DROPWISE_MT_WINDOW];
+    uint16_t at[N];
+    uint64_t state = 3;
+    fill_noise(words, sizeof words, 1);
+    for (size_t n = 0; n <= N; n = n < 10 ? n + 1 : n + 29) {
+        uint32_t *from = mt_place(&arenas[0], words, FURTHEST + DROPWISE_MT_WINDOW);
+        fill_noise(sum, sizeof sum, n);
+        memcpy(expected, sum, sizeof sum);
+        for (size_t k = 0; k < n; k++) {
+            at[k] = (uint16_t)(k % 3 == 0 ? FURTHEST : noise(&state) % FURTHEST);
+            for (size_t j = 0; j < DROPWISE_MT_WINDOW; j++)
+                expected[j] ^= words[at[k] + j];
+        }
+        windows(n, at, from, sum);
+        assert_same_bytes(sum, expected, sizeof sum, "%s: %zu windows", name, n);
+        assert_all_intact();
+    }
+}

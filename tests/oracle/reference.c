@@ -293,6 +293,29 @@ unsigned ref_narrow(ref_dtype dtype, float v)
     return code | (u >> 31 ? f->sign : 0);
 }
 
+void ref_multiply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, double scale)
+{
+    for (size_t j = 0; j < n; j++) {
+        const double by = keep[j] ? scale : 0;
+        if (dtype == REF_F64) {
+            double v;
+            memcpy(&v, (const unsigned char *)x + 8 * j, 8);
+            v *= by;
+            memcpy((unsigned char *)y + 8 * j, &v, 8);
+        } else if (dtype == REF_F32) {
+            float v;
+            memcpy(&v, (const unsigned char *)x + 4 * j, 4);
+            v *= (float)by;
+            memcpy((unsigned char *)y + 4 * j, &v, 4);
+        } else {
+            uint16_t v;
+            memcpy(&v, (const unsigned char *)x + 2 * j, 2);
+            v = (uint16_t)ref_narrow(dtype, ref_widen(dtype, v) * (float)by);
+            memcpy((unsigned char *)y + 2 * j, &v, 2);
+        }
+    }
+}
+
 void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, const double *scale)
 {
     const size_t bytes = ref_bytes(dtype);

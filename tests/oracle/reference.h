@@ -63,6 +63,9 @@ unsigned ref_narrow(ref_dtype dtype, float v);
  */
 void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, const double *scale);
 
+/* The product of x with the scale or, where it is dropped, with 0; f64, f32, f16 and bf16. */
+void ref_multiply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, double scale);
+
 /*
  * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the
  * formulas in double with the C library, the normal number of an even or odd element and the part 1 - z that

@@ -66,6 +66,30 @@ void ref_threefry2x32(const uint32_t counter[2], const uint32_t key[2], uint32_t
     out[1] = y;
 }
 
+/* The published algorithm (mt19937ar.c, 2002), a word at a time. */
+void ref_mt19937_seed(uint32_t state[624], uint32_t seed)
+{
+    state[0] = seed;
+    for (uint32_t i = 1; i < 624; i++)
+        state[i] = 1812433253u * (state[i - 1] ^ (state[i - 1] >> 30)) + i;
+}
+
+uint32_t ref_mt19937_word(uint32_t state[624], unsigned *position)
+{
+    if (*position == 624) {
+        for (unsigned k = 0; k < 624; k++) {
+            const uint32_t y = (state[k] & 0x80000000u) | (state[(k + 1) % 624] & 0x7FFFFFFFu);
+            state[k] = state[(k + 397) % 624] ^ y >> 1 ^ (y % 2 ? 0x9908B0DFu : 0);
+        }
+        *position = 0;
+    }
+    uint32_t y = state[(*position)++];
+    y ^= y >> 11;
+    y ^= y << 7 & 0x9D2C5680u;
+    y ^= y << 15 & 0xEFC60000u;
+    return y ^ y >> 18;
+}
+
 /* Word `word` of the block with counters (low, high), each of 64 bits. */
 static uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, unsigned word)
 {
@@ -260,6 +284,172 @@ static uint64_t transformer_engine_number(const ref_interop *r, uint64_t i)
     return word >> place[i % 16].byte * 8 & 0xFF;
 }
 
+/* Word number `index` from seeding on. It goes on from the last one asked for, if that came before. */
+static uint32_t mt19937_word(uint32_t seed, uint64_t index)
+{
+    static uint32_t state[624], of_seed, latest;
+    static unsigned position;
+    static uint64_t next;
+    if (next == 0 || of_seed != seed || index + 1 < next) {
+        ref_mt19937_seed(state, seed);
+        of_seed = seed;
+        position = 624;
+        next = 0;
+    }
+    for (; next <= index; next++)
+        latest = ref_mt19937_word(state, &position);
+    return latest;
+}
+
+static uint64_t torch_cpu_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t at = 2 * (r->before + i) + r->offset;
+    const uint64_t high = mt19937_word((uint32_t)r->seed, at);
+    return high << 32 | mt19937_word((uint32_t)r->seed, at + 1);
+}
+
+/* multiplier^exponent times seed modulo 2^31 - 1, where the seed is not 0. */
+static uint64_t lehmer_number(uint64_t seed, uint64_t multiplier, uint64_t exponent)
+{
+    const uint64_t m = 0x7FFFFFFF;
+    uint64_t x = seed % m == 0 ? 1 : seed % m;
+    for (; exponent != 0; exponent /= 2, multiplier = multiplier * multiplier % m)
+        if (exponent % 2 != 0)
+            x = x * multiplier % m;
+    return x;
+}
+
+/* a, b: 128 bits, low words first; a b + c. */
+static void multiply_add_128(const uint64_t a[2], const uint64_t b[2], const uint64_t c[2], uint64_t out[2])
+{
+    const uint64_t low = a[0] * b[0], high = upper_product(a[0], b[0]) + a[1] * b[0] + a[0] * b[1];
+    out[0] = low + c[0];
+    out[1] = high + c[1] + (out[0] < low);
+}
+
+/* PCG64 after n steps from a state: each bit of n squares the affine map, and may apply it. */
+static uint64_t pcg64_number(const uint64_t state[2], const uint64_t increment[2], uint64_t n)
+{
+    static const uint64_t none[2] = {0, 0};
+    uint64_t x[2] = {state[0], state[1]}, a[2] = {UINT64_C(0x4385DF649FCCF645), UINT64_C(0x2360ED051FC65DA4)};
+    uint64_t c[2] = {increment[0], increment[1]};
+    for (; n != 0; n /= 2) {
+        uint64_t next_a[2], next_c[2];
+        if (n % 2 != 0)
+            multiply_add_128(x, a, c, x);
+        multiply_add_128(c, a, c, next_c);
+        multiply_add_128(a, a, none, next_a);
+        memcpy(a, next_a, 16);
+        memcpy(c, next_c, 16);
+    }
+    const uint64_t folded = x[0] ^ x[1], by = x[1] >> 58;
+    return by == 0 ? folded : folded >> by | folded << (64 - by);
+}
+
+static uint64_t pcg64_element(const ref_interop *r, uint64_t i)
+{
+    const uint64_t state[2] = {r->seed, r->seed2};
+    if (r->draws == REF_F64)
+        return pcg64_number(state, r->counter, i + 1);
+    return (uint32_t)(pcg64_number(state, r->counter, i / 2 + 1) >> (i % 2 * 32));
+}
+
+static uint64_t tensorflow_stateful_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t begin = 256 * r->before;
+    if (r->draws != REF_F64)
+        return philox_word(r->seed, begin + i / 4, r->seed2, i % 4);
+    const uint64_t x0 = philox_word(r->seed, begin + i / 2, r->seed2, i % 2 * 2);
+    return x0 << 32 | philox_word(r->seed, begin + i / 2, r->seed2, i % 2 * 2 + 1);
+}
+
+/* The key is in the counter too, high words first. */
+static uint64_t jax_rbg_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t key = r->seed << 32 | r->seed >> 32, low = r->seed2 << 32 | r->seed2 >> 32;
+    const unsigned bits = jax_bits(r->draws);
+    const uint64_t word = bits == 64 ? 2 * i : i, at = low + word / 4;
+    const uint32_t first = philox_word(key, at, key + (at < low), word % 4);
+    if (bits == 64)
+        return (uint64_t)philox_word(key, at, key + (at < low), word % 4 + 1) << 32 | first;
+    return first & (UINT32_MAX >> (32 - bits));
+}
+
+static uint64_t tinygrad_number(const ref_interop *r, uint64_t i)
+{
+    const uint32_t device[2] = {0x14B81119u, (uint32_t)r->seed};
+    const uint32_t before[2] = {(uint32_t)r->before, (uint32_t)(r->before >> 32)};
+    const uint64_t half = (r->size + 1) / 2, j = i % half;
+    const uint32_t counter[2] = {(uint32_t)j, (uint32_t)(half + j)};
+    uint32_t key[2], out[2];
+    ref_threefry2x32(before, device, key);
+    ref_threefry2x32(counter, key, out);
+    return out[i / half];
+}
+
+static uint64_t mlx_number(const ref_interop *r, uint64_t i)
+{
+    uint32_t key[2];
+    jax_key(r, key);
+    return jax_legacy_word(key, i, r->size);
+}
+
+/* [rand.util.seedseq] for 624 words of one, with 32-bit arithmetic, k counting to 2 * 624. */
+static void seed_seq(uint32_t word, uint32_t b[624])
+{
+    for (int i = 0; i < 624; i++)
+        b[i] = 0x8B8B8B8Bu;
+    for (uint32_t k = 0; k < 2 * 624; k++) {
+        uint32_t *here = &b[k % 624], *p = &b[(k + 306) % 624], *q = &b[(k + 317) % 624];
+        const uint32_t last = b[(k + 623) % 624], i = k % 624;
+        uint32_t mix = k < 624 ? *here ^ *p ^ last : *here + *p + last;
+        mix ^= mix >> 27;
+        mix *= k < 624 ? 1664525u : 1566083941u;
+        const uint32_t other = k >= 624 ? mix - i : mix + i + (k == 0 ? 1 : k == 1 ? word : 0);
+        *p = k < 624 ? *p + mix : *p ^ mix;
+        *q = k < 624 ? *q + other : *q ^ other;
+        *here = other;
+    }
+}
+
+/* Number `index` of std::mt19937_64, of a seed_seq. It goes on from the last one asked for. */
+static uint64_t mt19937_64_number(uint32_t seed, uint64_t index)
+{
+    static uint64_t state[312], latest;
+    static uint32_t of_seed;
+    static unsigned position;
+    static uint64_t next;
+    if (next == 0 || of_seed != seed || index + 1 < next) {
+        uint32_t words[624];
+        seed_seq(seed, words);
+        for (int i = 0; i < 312; i++)
+            state[i] = words[2 * i] | (uint64_t)words[2 * i + 1] << 32;
+        of_seed = seed;
+        position = 0;
+        next = 0;
+    }
+    for (; next <= index; next++) {
+        const unsigned k = position;
+        const uint64_t y = (state[k] >> 31 << 31) | (state[(k + 1) % 312] & 0x7FFFFFFF);
+        state[k] = state[(k + 156) % 312] ^ y >> 1 ^ (y % 2 ? UINT64_C(0xB5026F5AA96619E9) : 0);
+        latest = state[k];
+        position = (k + 1) % 312;
+    }
+    uint64_t y = latest;
+    y ^= y >> 29 & UINT64_C(0x5555555555555555);
+    y ^= y << 17 & UINT64_C(0x71D67FFFEDA60000);
+    y ^= y << 37 & UINT64_C(0xFFF7EEE000000000);
+    return y ^ y >> 43;
+}
+
+static uint64_t torch_func_random_number(const ref_interop *r, uint64_t i)
+{
+    if (r->draws != REF_F64)
+        return philox_word(r->seed, r->offset + i / 4, 0, i % 4);
+    const uint64_t high = philox_word(r->seed, r->offset + i / 2, 0, i % 2 * 2);
+    return high << 32 | philox_word(r->seed, r->offset + i / 2, 0, i % 2 * 2 + 1);
+}
+
 uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
     switch (r->layout) {
@@ -297,6 +487,37 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return transformer_engine_number(r, i);
     case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return onnx_runtime_number(r, i);
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return torch_cpu_number(r, i);
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
+        return lehmer_number(r->seed + r->run, 16807, i + 1);
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
+        return lehmer_number(r->seed + r->run, 48271, i + 1);
+    case DROPWISE_LAYOUT_ONEMKL_MCG31:
+        return lehmer_number((uint32_t)r->seed, 1132489760, i);
+    case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
+        return philox_word((uint32_t)r->seed, i / 4, 0, i % 4);
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
+        return tensorflow_stateful_number(r, i);
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA: {
+        ref_interop low = *r;
+        low.seed = (uint32_t)r->seed;
+        low.seed2 = (uint32_t)r->seed2;
+        const uint64_t number = tensorflow_number(&low, i);
+        return r->draws == REF_F64 ? number << 32 | number >> 32 : number;
+    }
+    case DROPWISE_LAYOUT_JAX_RBG:
+        return jax_rbg_number(r, i);
+    case DROPWISE_LAYOUT_MLX:
+        return mlx_number(r, i);
+    case DROPWISE_LAYOUT_TINYGRAD:
+        return tinygrad_number(r, i);
+    case DROPWISE_LAYOUT_NUMPY_PCG64:
+        return pcg64_element(r, i);
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
+        return torch_func_random_number(r, i);
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        return mt19937_64_number((uint32_t)r->seed, r->before + i);
     default:
         return deepspeed_number(r, i);
     }
@@ -324,6 +545,17 @@ static int decide_tensorflow(const ref_interop *r, uint64_t x)
     return mantissa(r->draws, x & used) >= in_dtype(r->draws, r->p);
 }
 
+/* Compiled by XLA: the upper bits, but for f16; of bf16 the numbers are those of f32. */
+static int decide_tensorflow_xla(const ref_interop *r, uint64_t x)
+{
+    const double rate = in_dtype(r->draws, r->p);
+    if (r->draws == REF_F16)
+        return mantissa(REF_F16, x & 0x3FF) >= rate;
+    if (r->draws == REF_F64)
+        return mantissa(REF_F64, x >> 12) >= rate;
+    return mantissa(REF_F32, x >> 9) >= rate;
+}
+
 static float triton_uniform(uint64_t x)
 {
     const int64_t s = as_signed(x);
@@ -344,9 +576,30 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
     case DROPWISE_LAYOUT_JAX_LEGACY:
+    case DROPWISE_LAYOUT_JAX_RBG:
         return decide_jax(r, number);
     case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
         return decide_tensorflow(r, number);
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
+        return decide_tensorflow_xla(r, number);
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        return r->p == 0 || fminf((float)number * 0x1p-64f, nextafterf(1, 0)) >= p;
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM: {
+        const int bits = r->draws == REF_F64 ? 53 : r->draws == REF_F32 ? 24 : r->draws == REF_F16 ? 11 : 8;
+        return ldexp((double)(number & ((UINT64_C(1) << bits) - 1)), -bits) >= in_dtype(r->draws, r->p);
+    }
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
+        return p == 0 || (float)(int32_t)(word - 1) / 2147483646.0f >= p;
+    case DROPWISE_LAYOUT_ONEMKL_MCG31:
+        return (float)((double)word * (1.0 / 2147483647)) < (float)(1 - r->p);
+    case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
+        return (float)as_signed(word) * 0x1p-32f + 0.5f < (float)(1 - r->p);
+    case DROPWISE_LAYOUT_MLX:
+        return fminf((float)word / 4294967295.0f, nextafterf(1, 0)) < (float)(1 - r->p);
+    case DROPWISE_LAYOUT_TINYGRAD:
+        return mantissa(REF_F32, word >> 9) >= (double)p;
     case DROPWISE_LAYOUT_ONEDNN_3_6:
     case DROPWISE_LAYOUT_ONEDNN_3_11:
     case DROPWISE_LAYOUT_ONEDNN_3_11_NO_OFFSET:
@@ -366,6 +619,7 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return decide_inductor(r, (float)(word & 0x7FFFFFFF) * 4.6566127342e-10f,
                                r->layout != DROPWISE_LAYOUT_INDUCTOR_CPU);
     case DROPWISE_LAYOUT_NUMPY:
+    case DROPWISE_LAYOUT_NUMPY_PCG64:
         if (r->draws == REF_F64)
             return (double)(number >> 11) * 0x1p-53 >= r->p;
         return (float)(word >> 8) * 0x1p-24f >= p;
@@ -375,6 +629,8 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return (double)number <= floor((double)(1.0f - p) * 255.0);
     case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
         return (double)number >= floor(256.0 * (double)p);
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return r->p == 0 || ldexp((double)(number & 0x1FFFFFFFFFFFFF), -53) < 1 - r->p;
     case DROPWISE_LAYOUT_ONNX_RUNTIME:
         return p == 0 || curand_uniform(word) < 1.0f - p;
     default: /* cuRAND, its host API, DeepSpeed */
@@ -396,8 +652,17 @@ double ref_interop_scale(const ref_interop *r)
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
     case DROPWISE_LAYOUT_JAX_LEGACY:
+    case DROPWISE_LAYOUT_JAX_RBG:
         return in_dtype(r->dtype, 1.0 / jax_keep);
+    case DROPWISE_LAYOUT_MLX:
+    case DROPWISE_LAYOUT_TINYGRAD:
+        return (double)(float)(1.0 / (1.0 - r->p));
+    case DROPWISE_LAYOUT_ONEMKL_MCG31:
+    case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
+        return (double)(1.0f / (float)(1.0 - r->p));
     case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
         return in_dtype(r->dtype, 1.0 / (1.0 - r->p));
     case DROPWISE_LAYOUT_TORCH_CUDA:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(1.0f / (float)(1.0 - r->p));
@@ -407,9 +672,20 @@ double ref_interop_scale(const ref_interop *r)
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p) : (double)(float)(1.0 / (1.0 - r->p));
+    case DROPWISE_LAYOUT_PADDLE_CPU:
+        if (p == 1)
+            return 0;
+        return r->dtype == REF_F64 ? 1.0 / (double)(1.0f - p) : (double)(1.0f / (1.0f - p));
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
+        return r->draws == REF_F64 ? 1.0 / (1.0 - r->p)
+                                   : in_dtype(r->draws, (double)(1.0f / (float)(1.0 - r->p)));
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return r->dtype == REF_F64 ? 1.0 / (1.0 - r->p)
+                                   : in_dtype(r->dtype, (double)(1.0f / (float)(1.0 - r->p)));
     case DROPWISE_LAYOUT_DEEPSPEED:
         return p < 1 ? (double)(float)(1.0 / (1.0 - (double)p)) : 0;
     case DROPWISE_LAYOUT_NUMPY:
+    case DROPWISE_LAYOUT_NUMPY_PCG64:
         if (r->draws == REF_F64)
             return 1.0 / (1.0 - r->p);
         return p < 1 ? (double)(1.0f / (1.0f - p)) : 0;
@@ -493,6 +769,47 @@ const ref_interop ref_interop_cases[] = {
     {DROPWISE_LAYOUT_INDUCTOR_GPU_2_13, .dtype = REF_F64, .seed = SEED},
     {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_F16, .seed = SEED},
     {DROPWISE_LAYOUT_INDUCTOR_CPU_2_12, .dtype = REF_BF16, .seed = SEED},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F32, .seed = SEED},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 5, .offset = 1},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_F64, .before = 1000, .offset = 623},
+    {DROPWISE_LAYOUT_TORCH_CPU, .draws = REF_F64, .dtype = REF_BF16, .before = 3000000},
+    {DROPWISE_LAYOUT_ONNX_RUNTIME_CPU, .seed = SEED},
+    {DROPWISE_LAYOUT_ONNX_RUNTIME_CPU, .seed = UINT64_MAX - 5, .run = 6},
+    {DROPWISE_LAYOUT_ONNX_RUNTIME_WEB, .seed = 0x7FFFFFFF, .run = 3},
+    {DROPWISE_LAYOUT_TENSORFLOW_STATEFUL, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = 7,
+     .before = 64},
+    {DROPWISE_LAYOUT_TENSORFLOW_STATEFUL, .draws = REF_F16, .dtype = REF_F16, .seed = 0, .seed2 = 0x7FFFFFFF},
+    {DROPWISE_LAYOUT_TENSORFLOW_STATEFUL, .draws = REF_F64, .dtype = REF_F64, .seed = 3, .seed2 = 4,
+     .before = UINT64_C(1) << 55},
+    {DROPWISE_LAYOUT_TENSORFLOW_XLA, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = 7},
+    {DROPWISE_LAYOUT_TENSORFLOW_XLA, .draws = REF_F16, .dtype = REF_F16, .seed = SEED, .seed2 = 7},
+    {DROPWISE_LAYOUT_TENSORFLOW_XLA, .draws = REF_BF16, .dtype = REF_BF16, .seed = 1, .seed2 = 7},
+    {DROPWISE_LAYOUT_TENSORFLOW_XLA, .draws = REF_F64, .dtype = REF_F64, .seed = 1, .seed2 = 7},
+    {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = SEED},
+    {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_F32, .dtype = REF_BF16, .seed = 1,
+     .seed2 = UINT64_C(0xFFFFFF00FFFFFFFF)},
+    {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_F16, .dtype = REF_F16, .seed = SEED, .seed2 = 3},
+    {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_BF16, .dtype = REF_F32, .seed = SEED, .seed2 = 3},
+    {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_F64, .dtype = REF_F64, .seed = 5,
+     .seed2 = UINT64_C(0xFFFFFFE0FFFFFFFF)},
+    {DROPWISE_LAYOUT_MLX, .seed = SEED, .size = 6000},
+    {DROPWISE_LAYOUT_MLX, .seed = 5, .size = 4097},
+    {DROPWISE_LAYOUT_TINYGRAD, .seed = SEED, .size = 6000, .before = 100},
+    {DROPWISE_LAYOUT_TINYGRAD, .seed = 5, .size = 4097, .before = UINT64_C(0x100000003)},
+    {DROPWISE_LAYOUT_ONEMKL_MCG31, .seed = UINT32_MAX},
+    {DROPWISE_LAYOUT_ONEMKL_MCG31, .seed = 777},
+    {DROPWISE_LAYOUT_ONEMKL_BERNOULLI, .seed = 0xCAFEF00D},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .offset = 7},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F16, .dtype = REF_F16, .seed = SEED,
+     .offset = UINT32_MAX},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_BF16, .dtype = REF_BF16, .seed = UINT64_MAX},
+    {DROPWISE_LAYOUT_TORCH_FUNC_RANDOM, .draws = REF_F64, .dtype = REF_F64, .seed = 3,
+     .offset = UINT64_C(1) << 40},
+    {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F32, .seed = SEED},
+    {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F64, .seed = 5, .before = 3000001},
+    {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F64, .seed = SEED, .seed2 = 77, .counter = {5, SEED}},
+    {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F32, .seed = UINT64_MAX, .seed2 = SEED,
+     .counter = {UINT64_MAX, 9}},
 };
 
 const size_t ref_interop_n_cases = sizeof ref_interop_cases / sizeof ref_interop_cases[0];

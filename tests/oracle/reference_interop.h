@@ -22,6 +22,8 @@ typedef struct ref_interop {
     uint64_t threads, vector;
     uint64_t rows, columns;
     uint64_t counter[4]; /* NumPy */
+    uint64_t before;     /* elements or words drawn before */
+    uint64_t run;        /* ONNX Runtime */
 } ref_interop;
 
 /* The random number that decides on element i: 64, 32, 16 or 8 bits; and the decision on a number. */
@@ -39,6 +41,8 @@ extern const size_t ref_interop_n_cases;
 /* The generators, for known answers. */
 void ref_philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 void ref_philox4x64(const uint64_t counter[4], const uint64_t key[2], uint64_t out[4]);
+void ref_mt19937_seed(uint32_t state[624], uint32_t seed);
+uint32_t ref_mt19937_word(uint32_t state[624], unsigned *position);
 void ref_threefry2x32(const uint32_t counter[2], const uint32_t key[2], uint32_t out[2]);
 
 #endif

@@ -185,9 +185,26 @@ def test_layouts():
         row = [line.split() for line in rows if not line.startswith("#")][-1]
     check_output("numpy", (row[5] + "\n").encode(), *mask("numpy", row[0], row[4], 256, dtype="f32"))
 
+    # Drawn by PyTorch 2.13 after a dropout of 1,000 elements, ONNX Runtime 1.32 in its third run, oneMKL.
+    check_output("torch-cpu", b"0010001000010101010100110110000011010010011011010111010011111110\n",
+                 *mask("torch-cpu", 5, 0.5, 64, before=1000))
+    check_output("onnx-runtime-cpu", b"0100110111111001101011011111110010000011110011001000111000000110\n",
+                 *mask("onnx-runtime-cpu", 5, 0.5, 64, run=2))
+    kept = ["mask", "--layout", "onemkl-mcg31", "--seed", 1, "--first", 0, "--n", 64]
+    check_output("onemkl-mcg31", b"1011100001101011000001111100011111000101111000100111111011000100\n",
+                 *kept, "--keep", 0.5)
+    check_output("onemkl-mcg31 by p", b"1000000000000000000000001000000000000000000000000000100010000000\n",
+                 *kept, "--p", 0.9)
+    check_usage("neither --p nor --keep", *kept)
+    check_usage("both --p and --keep", *kept, "--p", 0.5, "--keep", 0.5)
+    check_usage("--keep that is no number", *kept, "--keep", "half")
+    check_usage("--keep of a layout that is given p", *mask("triton", 1, 0.5, 8, keep=0.5))
+    check_usage("--keep without a layout", "mask", "--seed", 1, "--stream", 2, "--keep", 0.5, "--first", 0,
+                "--n", 8)
+
     # The list in the manual, which the program has to keep to: a name, options, and [options] that it takes.
     values = {"stream": 8, "dtype": "f64", "size": 1000, "threads": 256, "vector": 1, "offset": 8, "rows": 30,
-              "columns": 30}
+              "columns": 30, "before": 7, "run": 3}
     with open(os.path.join(data, "..", "..", "tools", "dropwise.1")) as manual:
         listed = manual.read().replace("\\-", "-").split("Layouts, and the options")[1]
     needs, takes = {}, {}

@@ -395,15 +395,40 @@ static void interops(void)
         }
 }
 
+static void torch_cpus(void)
+{
+    dropwise_mt19937 engine;
+    uint8_t state[DROPWISE_TORCH_STATE_BYTES] = {0};
+    uint32_t numbers[5];
+    static dropwise_mt19937_jump jump;
+    state[8] = state[12] = 1;
+    said(dropwise_mt19937_seed(&engine, 5));
+    said(dropwise_mt19937_to_torch(&engine, state, sizeof state));
+    said(dropwise_mt19937_from_torch(&engine, state, sizeof state));
+    said(dropwise_mt19937_words(&engine, 5, numbers));
+    said(dropwise_mt19937_skip(&engine, 1000));
+    said(dropwise_mt19937_jump_init(&jump, 1));
+    said(dropwise_mt19937_make_jump(&engine, &jump));
+    memcpy(room(sizeof numbers), numbers, sizeof numbers);
+    if (tested > REF_BF16)
+        return;
+    uint8_t *bits = room(3);
+    said(dropwise_torch_cpu_bits(&engine, 0.6, 20, bits));
+    said(dropwise_torch_cpu_forward(&engine, dtype, 0.7, 20, in(0), room(20 * ref_bytes(tested)), bits));
+    said(dropwise_torch_cpu_apply(dtype, 2.0 / 3.0, 20, bits, in(0), room(20 * ref_bytes(tested))));
+    memcpy(room(sizeof engine), &engine, sizeof engine);
+}
+
 static void launches(void)
 {
     uint32_t key[2] = {1, 2}, threads = 0, vector = 0;
-    uint64_t step = 0, numpy_key[2];
+    uint64_t step = 0, numpy_key[2], increment[2];
     said(dropwise_jax_key(5, key));
     said(dropwise_jax_fold_in(key, 6, key));
     said(dropwise_jax_split(key, 1, key));
     said(dropwise_jax_split_legacy(key, 4, 1, key));
     said(dropwise_numpy_key(5, numpy_key));
+    said(dropwise_numpy_pcg64_seed(5, numpy_key, increment));
     said(dropwise_torch_cuda_launch(DROPWISE_F32, 100000, 80, 1024, &threads, &vector, &step));
     said(dropwise_onnx_runtime_launch(100000, 80, 1024, &threads, &step));
     said(dropwise_deepspeed_launch(100000, &threads, &step));
@@ -443,6 +468,7 @@ static const calls all_calls[] = {
     {dropconnects, "DropConnect"},
     {dropblocks, "DropBlock"},
     {interops, "masks of other systems"},
+    {torch_cpus, "PyTorch on a CPU"},
     {launches, "keys and launches"},
     {words, "words"},
 };

@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "interop/constructors.h"
 #include "support/common.h"
 #include "support/interop_make.h"
+#include "cpu_masks.h"   /* the text of data/cpu_masks.txt, and so on */
 #include "numpy_masks.h" /* the text of data/numpy_masks.txt, and so on */
 #include "numpy_philox.h"
 #include "onednn_masks.h"
@@ -25,12 +27,28 @@ enum { WINDOW = 6000 };
 
 static const double probabilities[] = {0.5, 0.1, 0.9, 1.0 / 3, 0, 1};
 
-/* p = 1 is forbidden by some systems, of which two round it to f32 before. */
+/* Generators that go from state to state. */
+static bool has_state(const ref_interop *r)
+{
+    return r->layout == DROPWISE_LAYOUT_TORCH_CPU || r->layout == DROPWISE_LAYOUT_PADDLE_CPU;
+}
+
+/* p = 1 is forbidden by some systems, of which some round it to f32 before. */
 static bool is_forbidden(const ref_interop *r)
 {
-    if (r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 || r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE)
+    switch (r->layout) {
+    case DROPWISE_LAYOUT_FLASH_ATTENTION_2:
+    case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
+    case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
         return (float)r->p == 1;
-    return r->layout == DROPWISE_LAYOUT_TENSORFLOW && r->p == 1;
+    case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
+        return r->p == 1;
+    default:
+        return false;
+    }
 }
 
 /* ---- The oracle ---- */
@@ -91,6 +109,9 @@ static void masks_on_any_range_are_the_oracles(void **state)
             if (is_forbidden(&r))
                 r.p = 0.5;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
+            /* The oracle of a generator that has a state goes through all of its states. */
+            if (has_state(&r) && bases[b] > 1 << 22)
+                continue;
             if (bases[b] < interop.size && (!quick() || b == 0 || b % 3 == c % 3)) {
                 check_window(&r, c, &interop, bases[b], &arena);
                 windows++;
@@ -108,14 +129,23 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
 {
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_RBG:
         return r->draws == REF_F16 ? v >> 16 : r->draws == REF_BF16 ? v >> 24 : v;
+    case DROPWISE_LAYOUT_TENSORFLOW_XLA:
+        return r->draws == REF_F16 ? v >> 22 : v;
     case DROPWISE_LAYOUT_TENSORFLOW:
+    case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
         return v >> (r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 22 : 25);
     case DROPWISE_LAYOUT_INDUCTOR_CPU:
     case DROPWISE_LAYOUT_INDUCTOR_CPU_2_12:
         return v >> 1;
     case DROPWISE_LAYOUT_ONEMKL:
+    case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
         return v ^ 0x80000000u;
+    case DROPWISE_LAYOUT_TORCH_CPU:
+        return v >> 11;
+    case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
+        return v >> (r->draws == REF_F64 ? 11 : r->draws == REF_F32 ? 8 : r->draws == REF_F16 ? 21 : 24);
     default:
         return v;
     }
@@ -142,9 +172,12 @@ static bool is_top(const ref_interop *r, uint64_t v)
     const bool is_bytes = r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
                           r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
                           (r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_BF16);
-    const bool is_folded = r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
-                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 ||
-                           r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
+    const bool is_31 = r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_CPU ||
+                       r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_WEB ||
+                       r->layout == DROPWISE_LAYOUT_ONEMKL_MCG31;
+    const bool is_folded =
+        is_31 || r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
+        r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
     const bool is_half = r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
@@ -482,6 +515,88 @@ static void onednns_masks_are_drawn_again(void **state)
     assert_int_equal(rows, 42);
 }
 
+/* A number of a row, by its name; false if it has none. */
+static bool number_in(const char *line, const char *name, uint64_t *number)
+{
+    char text[20];
+    snprintf(text, sizeof text, " %s=", name);
+    const char *at = strstr(line, text);
+    if (at != NULL)
+        *number = strtoull(at + strlen(text), NULL, 10);
+    return at != NULL;
+}
+
+static double probability_in(const char *line, const char *name)
+{
+    char text[20];
+    snprintf(text, sizeof text, " %s=", name);
+    const char *at = strstr(line, text);
+    return at != NULL ? strtod(at + strlen(text), NULL) : -1;
+}
+
+static uint32_t layout_named(const char *line)
+{
+    const size_t length = strcspn(line, " ");
+    for (uint32_t layout = 1; layout < DROPWISE_LAYOUT_COUNT; layout++) {
+        const char *name = dropwise_layout_name(layout);
+        if (strlen(name) == length && memcmp(name, line, length) == 0)
+            return layout;
+    }
+    fail_msg("no such layout: %s", line);
+    return 0;
+}
+
+/* What a row of cpu_masks.txt was given. */
+static layout_call call_of(const char *line, uint32_t layout)
+{
+    layout_call call = {.draws = DROPWISE_F32};
+    number_in(line, "seed", &call.seed);
+    number_in(line, "stream", &call.stream);
+    number_in(line, "before", &call.before);
+    number_in(line, "run", &call.run);
+    number_in(line, "offset", &call.offset);
+    number_in(line, "size", &call.size);
+    const double keep = probability_in(line, "keep");
+    call.p = keep >= 0 ? 1 - keep : probability_in(line, "p");
+    call.keep = keep >= 0 ? keep : 1 - call.p;
+    const char *dtype = strstr(line, " dtype=");
+    for (ref_dtype d = REF_F32; dtype != NULL && d <= REF_BF16; d++) {
+        const size_t length = strlen(dtype_name(d));
+        if (memcmp(dtype + 7, dtype_name(d), length) == 0 && dtype[7 + length] == ' ')
+            call.draws = dtype_number(d);
+    }
+    call.dtype = call.draws;
+    if (layout == DROPWISE_LAYOUT_NUMPY_PCG64) {
+        uint64_t state[2], increment[2];
+        assert_true(number_in(line, "state0", &state[0]) && number_in(line, "state1", &state[1]));
+        assert_true(number_in(line, "inc0", &increment[0]) && number_in(line, "inc1", &increment[1]));
+        assert_int_equal(dropwise_numpy_pcg64_seed(call.seed, call.numpy_key, call.numpy_counter),
+                         DROPWISE_OK);
+        assert_same_bytes(call.numpy_key, state, sizeof state, "the state: %s", line);
+        assert_same_bytes(call.numpy_counter, increment, sizeof increment, "the increment: %s", line);
+    }
+    return call;
+}
+
+static void masks_of_systems_on_cpus_are_drawn_again(void **state)
+{
+    (void)state;
+    static char text[sizeof cpu_masks];
+    memcpy(text, cpu_masks, sizeof text);
+    size_t rows = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (line[0] == '#')
+            continue;
+        const uint32_t layout = layout_named(line);
+        const layout_call call = call_of(line, layout);
+        dropwise_interop interop;
+        assert_int_equal(call_constructor(layout, &call, &interop), DROPWISE_OK);
+        assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
+        rows++;
+    }
+    assert_int_equal(rows, 343);
+}
+
 /* As 3.8 multiplied, to nine digits. */
 static void onednn_multiplies_by_its_own_scale(void **state)
 {
@@ -622,7 +737,10 @@ static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(voi
             ref_interop r = ref_interop_cases[c];
             r.p = 0.3;
             r.dtype = dtype < REF_F8_E4M3 ? dtype : REF_F32; /* systems know no narrower ones */
-            if (r.layout == DROPWISE_LAYOUT_TENSORFLOW)
+            if (r.layout == DROPWISE_LAYOUT_PADDLE_CPU && r.dtype != REF_F64)
+                r.dtype = REF_F32;
+            if (r.layout == DROPWISE_LAYOUT_TENSORFLOW || r.layout == DROPWISE_LAYOUT_TENSORFLOW_STATEFUL ||
+                r.layout == DROPWISE_LAYOUT_TENSORFLOW_XLA || r.layout == DROPWISE_LAYOUT_TORCH_FUNC_RANDOM)
                 r.draws = r.dtype;
             dropwise_interop interop;
             assert_int_equal(make_interop(&r, &interop), DROPWISE_OK);
@@ -1037,8 +1155,10 @@ static void structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused(voi
         dropwise_interop good;
         r.p = 0.3;
         assert_int_equal(make_interop(&r, &good), DROPWISE_OK);
+        /* Each call for elements that are far off is a jump of milliseconds. */
+        const size_t step = has_state(&r) ? 9 : 1;
         for (size_t f = 0; f < N_FIELDS; f++)
-            for (size_t i = 0; i < (fields[f].is_real ? (size_t)N_REALS : (size_t)N_WHOLES); i++) {
+            for (size_t i = 0; i < (fields[f].is_real ? (size_t)N_REALS : (size_t)N_WHOLES); i += step) {
                 const dropwise_interop odd = odd_one(&good, &fields[f], i);
                 assert_int_equal(dropwise_isa_select(DROPWISE_ISA_SCALAR), DROPWISE_OK);
                 make_all(&odd, x, &by_scalar);
@@ -1201,6 +1321,11 @@ static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
     assert_int_equal(dropwise_interop_inductor_gpu_2_13(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_cpu(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
     assert_int_equal(dropwise_interop_inductor_cpu_2_12(&interop, 0, 1, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F8_E5M2, 1, 0, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F32, 1, (UINT64_C(1) << 61) + 1, 0.5),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F16, 1, 0, 0.99999),
+                     DROPWISE_ERROR_PARAMETER);
     assert_memory_equal(&interop, &before, sizeof interop);
 }
 
@@ -1235,6 +1360,7 @@ int main(void)
         cmocka_unit_test(pytorch_and_triton_draw_what_others_print_of_gpus),
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
+        cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
         cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),

@@ -14,9 +14,12 @@ dropwise_status make_interop(const ref_interop *r, dropwise_interop *out)
         .columns = r->columns,
         .threads = (uint32_t)r->threads,
         .vector = (uint32_t)r->vector,
+        .before = r->before,
+        .run = r->run,
         .draws = dtype_number(r->draws),
         .dtype = dtype_number(r->dtype),
         .p = r->p,
+        .keep = 1.0 - r->p,
         .numpy_key = {r->seed, r->seed2},
     };
     memcpy(call.numpy_counter, r->counter, sizeof call.numpy_counter);

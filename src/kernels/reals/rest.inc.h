@@ -54,6 +54,16 @@ VEC_SHARED void residual_rest(dropwise_residual_fn *kernel, size_t whole, size_t
     end_rest(&of_x, bytes, y, i, n);
 }
 
+VEC_SHARED void apply_rest(dropwise_apply_fn *kernel, size_t whole, size_t bytes, const void *bits, size_t i,
+                           size_t n, const void *x, void *y, const void *scale)
+{
+    rest_buffer of_x;
+    uint8_t word[8];
+    store_le64(word, rest_of_bits(bits, i, n));
+    kernel(word, whole, rest_of(&of_x, whole, bytes, x, i, n), &of_x, scale);
+    end_rest(&of_x, bytes, y, i, n);
+}
+
 VEC_SHARED void affine_rest(dropwise_affine_fn *kernel, size_t whole, size_t bytes, const void *bits,
                             size_t i, size_t n, const void *x, const dropwise_params *params, void *y)
 {

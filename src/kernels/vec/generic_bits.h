@@ -208,6 +208,30 @@ static inline vec_b32 rotl_b32(vec_b32 v, int n)
     return or_b32(shl_b32(v, n), shr_b32(v, 32 - n));
 }
 
+#ifndef xor3_b32
+static inline vec_b32 xor3_b32(vec_b32 a, vec_b32 b, vec_b32 c)
+{
+    return xor_b32(xor_b32(a, b), c);
+}
+
+static inline vec_b32 xor_and_b32(vec_b32 a, vec_b32 b, vec_b32 c)
+{
+    return xor_b32(a, and_b32(b, c));
+}
+
+static inline vec_b32 merge_b32(vec_b32 mask, vec_b32 a, vec_b32 b)
+{
+    return xor_b32(b, and_b32(xor_b32(a, b), mask));
+}
+#endif
+
+#ifndef where_odd_b32
+static inline vec_b32 where_odd_b32(vec_b32 v, uint32_t u)
+{
+    return and_b32(sub_b32(set_b32(0), and_b32(v, set_b32(1))), set_b32(u));
+}
+#endif
+
 #ifndef at_most_b32
 static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
 {
@@ -217,6 +241,13 @@ static inline choose32 at_most_b32(vec_b32 a, vec_b32 b)
 static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
 {
     return (choose64)(a <= b);
+}
+#endif
+
+#ifndef min_b32
+static inline vec_b32 min_b32(vec_b32 a, vec_b32 b)
+{
+    return select_b32(at_most_b32(a, b), a, b);
 }
 #endif
 

@@ -27,6 +27,17 @@ static inline vword vword_xor3(vword a, vword b, vword c)
 }
 #endif
 
+/* 2^31 is 1. Folded once, a product of two numbers is below 2^32, and 0 or no multiple of 2^31 - 1. */
+#ifndef vword_mul_mersenne31
+static inline vword vword_mul_mersenne31(vword a, vword b)
+{
+    vword hi, lo;
+    vword_mul(a, b, &hi, &lo);
+    const vword folded = (lo & INT32_MAX) + (hi << 1 | lo >> 31);
+    return (folded & INT32_MAX) + (folded >> 31);
+}
+#endif
+
 #ifndef vword_load
 static inline vword vword_load(const uint32_t *p)
 {

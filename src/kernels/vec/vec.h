@@ -27,6 +27,8 @@
  *                                 vector v; any numbers for those beyond 2^32
  * * vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
  * * vword_add(a,b)                a + b modulo 2^32
+ * * vword_mul_mersenne31(a,b)     a b modulo 2^31 - 1, of numbers below it
+ * * vword_mul_mersenne31(a,b)     a b modulo 2^31 - 1, where neither is a multiple of it; 0 of 0
  * * vword_xor(a,b), vword_xor3(a,b,c)
  * * vword_load(p)                 a word of each block, from VWORD_LANES words of the host in the order of
  *                                 blocks
@@ -63,8 +65,13 @@
  *   set_b32(u), set_b64           u in every lane
  * * add_b32, sub_b32, and_b32, or_b32, xor_b32, shl_b32(v,n), shr_b32(v,n), shl_b64
  * * rotl_b32(v,n)                 n is 1 to 31
+ * * xor3_b32(a,b,c), xor_and_b32(a,b,c)
+ *                                 a ^ b ^ c, a ^ (b & c)
+ * * merge_b32(mask,a,b)           the bits of a where the mask has ones, else those of b
+ * * where_odd_b32(v,u)            u in lanes whose number is odd, else 0
  *   above_b32(a,b)                the lanes with a > b, as signed numbers
  * * at_most_b32(a,b), at_most_b64 the lanes with a <= b, as unsigned numbers
+ * * min_b32(a,b)                  the smaller ones, as unsigned numbers
  *   select_b32(choice,a,b)        a where it is chosen, else b
  * * load_le_b32(p), load_le_b64, store_le_b32(p,v)
  *                                 little-endian words
@@ -134,6 +141,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/multiply.h"
 #include "tiers/cpu.h"
 #include "kernels/kernels.h"
 
@@ -197,22 +205,6 @@ VEC_INLINE void copy_few(uint8_t *to, const uint8_t *from, size_t n)
 
 /* The numbers of lanes, in order. */
 static const uint32_t lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-/* The halves of the 128-bit product. */
-static inline void multiply_u64(uint64_t a, uint64_t b, uint64_t *hi, uint64_t *lo)
-{
-#ifdef __SIZEOF_INT128__
-    __extension__ const unsigned __int128 product = (unsigned __int128)a * b;
-    *hi = (uint64_t)(product >> 64);
-    *lo = (uint64_t)product;
-#else
-    const uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
-    const uint64_t cross = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
-    const uint64_t other = (a & UINT32_MAX) * (b >> 32) + (cross & UINT32_MAX);
-    *hi = (a >> 32) * (b >> 32) + (cross >> 32) + (other >> 32);
-    *lo = other << 32 | (low & UINT32_MAX);
-#endif
-}
 
 /* How many bytes ahead lines are prefetched into L2: memory takes a while to fill it. Between 4 and 32 KiB
  * ahead differ by a few per cent; multiples of 4 KiB are behind the others. */
