@@ -69,6 +69,9 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 }
 
 #include "kernels/reals/rest.inc.h"
+#include "kernels/reals/exp_f32.inc.h"
+#include "kernels/reals/functions_f32.inc.h"
+#include "kernels/reals/functions_f64.inc.h"
 
 #define ELEMENT f32
 #define REAL f32
@@ -78,9 +81,12 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_INLINE
 #include "kernels/reals/activation.inc.h"
-#include "kernels/reals/affine.inc.h"
+#undef FUNCTION_LOOP
 #include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/softmax_pieces.inc.h"
+#include "kernels/reals/affine.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -97,9 +103,16 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
+#ifndef DROPWISE_HAVE_SLEEF
+#define WITHOUT_FUNCTIONS
+#endif
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
-#include "kernels/reals/affine.inc.h"
+#undef FUNCTION_LOOP
 #include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/softmax_pieces.inc.h"
+#undef WITHOUT_FUNCTIONS
+#include "kernels/reals/affine.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -114,7 +127,10 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #define WIDTH b16
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #undef ELEMENT
 #undef REAL
@@ -127,7 +143,10 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #define WIDTH b16
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #undef ELEMENT
 #undef REAL
