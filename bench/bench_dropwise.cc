@@ -35,6 +35,9 @@
  *   forward/<dtype>/<peer>/..., forward_bits/<dtype>/<peer>/...
  *                                     dropout of other libraries: libxsmm-<isa>, onednn, pytorch; unfused, as
  *                                     with NumPy; inlined-bytes and -words, scalar loops without a call
+ *   gelu/f32/pytorch-<isa>/p:0.1/bytes:N and so on
+ *                                     plain GELU, SiLU and softmax of PyTorch, forward and backward, beside
+ *                                     ours with dropout (the counter to_dropwise)
  *   bits/random123/...                our keep bits by a loop over Random123
  *   peer/<peer>                       a library that was not found
  *   interop/<layout>/<isa>/n:N        keep bits of N elements of another system's mask; bytes_per_second

@@ -158,6 +158,25 @@ void add_kernel(const std::string &name, dropwise_row_max_fn *row_max)
     });
 }
 
+/* Forward or backward, rows of up to 1,024 elements. */
+void add_kernel(const std::string &name, dropwise_softmax_fn *softmax)
+{
+    add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t step) {
+        dropwise_softmax_rows rows = {};
+        rows.n = std::min<size_t>(n, 1024);
+        rows.rows = n / rows.n;
+        rows.x = reinterpret_cast<const uint8_t *>(p);
+        rows.probabilities = reinterpret_cast<uint8_t *>(p + step);
+        rows.y = reinterpret_cast<uint8_t *>(buffers().y);
+        rows.bits = buffers().bits;
+        rows.bits_step = rows.n / 8;
+        rows.x_step = rows.y_step = static_cast<ptrdiff_t>(step / rows.rows);
+        rows.visible = static_cast<int64_t>(rows.n);
+        rows.scale = rows.factor = factor;
+        softmax(&rows);
+    });
+}
+
 void add_kernel(const std::string &name, dropwise_row_exp_fn *row_exp)
 {
     add_fused(name, 2, [=](size_t n, const void *factor, char *p, size_t) {

@@ -115,6 +115,8 @@ void add_peers(double p, size_t bytes)
 #ifdef BENCH_HAVE_PYTORCH
     if (bytes <= kSlowPeerBytes)
         add_pytorch(p, bytes);
+    if (p == 0.1 && (bytes == 256 * kKiB || bytes == 4 * kMiB))
+        add_pytorch_functions(p, bytes);
 #endif
 #ifdef BENCH_HAVE_RANDOM123
     if (bytes <= kSlowPeerBytes)

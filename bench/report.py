@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes Markdown of the benchmark's JSON, a section for each table, and the data of its pictures:
-report.py FILE.json [FOLDER]
+report.py FILE.json... [FOLDER]
 
 Each figure is the median over the repetitions of one run; each ratio that of the shortest of times that were
 sampled in turn (the counters to_<reference>). With FOLDER, sizes.tsv, relative.tsv and generators.tsv for
@@ -27,13 +27,12 @@ def median(values):
 class Run:
     """Medians by the name of the row: nanoseconds a call, and counters."""
 
-    def __init__(self, path):
-        with open(path) as f:
-            run = json.load(f)
-        self.context = run["context"]
+    def __init__(self, paths):
+        runs = [json.loads(pathlib.Path(path).read_text()) for path in paths]
+        self.context = runs[0]["context"]
         rows = collections.defaultdict(list)
         self.errors = {}
-        for row in run["benchmarks"]:
+        for row in (row for run in runs for row in run["benchmarks"]):
             name = re.sub(r"/repeats:\d+$", "", row["run_name"])
             if row.get("error_occurred"):
                 self.errors[name] = row["error_message"]
@@ -248,6 +247,26 @@ def print_steps(run):
           ["", "tier", "ns/element", "compared with", "ratio"], rows)
 
 
+FUNCTIONS = [("GELU", "gelu"), ("GELU by tanh", "gelu_tanh"), ("SiLU", "silu"),
+             ("softmax, rows of 1,024", "softmax")]
+
+
+def print_functions(run):
+    rows = []
+    for title, name in FUNCTIONS + [(f"{title}, backward", f"{name}_backward") for title, name in FUNCTIONS]:
+        for tier in run.vector_tiers:
+            row = [title, tier]
+            for size in (256 * KIB, 4 * MIB):
+                at = f"{name}/f32/pytorch-{tier}/p:0.1/bytes:{size}"
+                ratio = run.ratio(at, "dropwise")
+                row += [per_element(run.time(at), size / 4), 1 / ratio if ratio else None]
+            rows.append(row)
+    table("Functions and softmax", "PyTorch's plain ones, with the same instructions, and the time of ours "
+          "with dropout, p = 0.1, over theirs without; f32. Our softmax backward draws its mask besides:",
+          ["", "tier", "PyTorch, 256 KiB, ns/element", "ours to it", "PyTorch, 4 MiB, ns/element",
+           "ours to it"], rows)
+
+
 VARIANTS = [
     ("alpha dropout", "alpha", None, None),
     ("zoneout, which reads two tensors", "zoneout", "a loop that chooses by a stored mask", "choice"),
@@ -394,14 +413,15 @@ def write_data(run, folder):
 
 
 def main():
-    run = Run(sys.argv[1])
+    run = Run([path for path in sys.argv[1:] if path.endswith(".json")])
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}")
     for print_table in (print_tiers, print_peers, print_in_cache, print_generators_beside_libxsmm,
-                        print_small, print_walks, print_sixteen_bits, print_steps, print_variants,
+                        print_small, print_walks, print_sixteen_bits, print_steps, print_functions,
+                        print_variants,
                         print_dropconnect, print_masks, print_threads, print_generators):
         print_table(run)
-    if len(sys.argv) == 3:
-        write_data(run, sys.argv[2])
+    if not sys.argv[-1].endswith(".json"):
+        write_data(run, sys.argv[-1])
 
 
 main()

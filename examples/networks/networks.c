@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dropwise_variants.h>
+
 #include "images.h"
 #include "layers.h"
 
@@ -57,17 +59,19 @@ const size_t n_variants = sizeof variants / sizeof variants[0];
 
 bool variant_available(const variant *v)
 {
-    const bool needs_sleef = v->kind == GAUSSIAN || v->kind == CONCRETE || v->kind == DROPCONNECT ||
-                             strcmp(v->network, "transformer") == 0;
-    /* GELU of a number tells. */
+    const bool is_transformer = strcmp(v->network, "transformer") == 0; /* which has GELU and softmax */
+    const bool is_noisy = v->kind == GAUSSIAN || v->kind == CONCRETE || v->kind == DROPCONNECT;
+    /* GELU of a number tells, and a normal number. */
     const context inference = {INFERENCE, 0, 0};
     const layer any = {0};
     const dropwise_mask mask = layer_mask(&any, &inference, 0, 0);
     const dropwise_view view = dense_view(1, 1, 0, 0, 0);
     real x = 1;
-    const dropwise_status status =
+    const dropwise_status of_gelu =
         dropwise_activation_forward(&mask, REAL, &view, DROPWISE_GELU, &x, NULL, &x, NULL);
-    return !needs_sleef || status != DROPWISE_ERROR_MATH;
+    const dropwise_status of_normal = dropwise_draw_normal(&mask, REAL, &view, &x);
+    return (!is_transformer || of_gelu != DROPWISE_ERROR_MATH) &&
+           (!is_noisy || of_normal != DROPWISE_ERROR_MATH);
 }
 
 const variant *concrete_variant(void)

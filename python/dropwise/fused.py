@@ -6,8 +6,8 @@
 
 float64 is computed in float64, all other dtypes in float32, with one rounding where an output is written. The
 last dimension is a row, whose elements lie next to each other: inputs that are laid out otherwise are copied
-first. Outputs may be an input of the same shape (in place). GELU, SiLU and softmax raise NotImplementedError
-where the package was built without SLEEF, and on x86 CPUs without FMA.
+first. Outputs may be an input of the same shape (in place). GELU, SiLU and softmax of float64 raise
+NotImplementedError where the package was built without SLEEF, and on x86 CPUs without FMA.
 """
 
 from __future__ import annotations

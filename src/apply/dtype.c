@@ -49,6 +49,8 @@ dropwise_step_kernels dropwise_steps_of(const dropwise_kernels *k, dropwise_dtyp
             .activate_grad = {k->activate_grad_identity_##name, k->activate_grad_relu_##name, \
                               k->activate_grad_gelu_##name, k->activate_grad_gelu_tanh_##name, \
                               k->activate_grad_silu_##name}, \
+            .softmax = k->softmax_##name, \
+            .softmax_grad = k->softmax_grad_##name, \
             .affine_kept = k->affine_kept_##name, \
             .affine_kept_nt = k->affine_kept_nt_##name, \
             .mix = k->mix_##name, \

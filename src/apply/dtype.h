@@ -41,6 +41,7 @@ typedef struct dropwise_step_kernels {
     dropwise_residual_fn *residual, *residual_nt;
     dropwise_activate_fn *activate[DROPWISE_SILU + 1];           /* 0: there is none */
     dropwise_activate_grad_fn *activate_grad[DROPWISE_SILU + 1]; /* 0: identity      */
+    dropwise_softmax_fn *softmax, *softmax_grad;
     dropwise_affine_fn *affine_kept, *affine_kept_nt;
     dropwise_combine_fn *mix, *mix_nt;
 } dropwise_step_kernels;

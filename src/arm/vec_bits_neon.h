@@ -190,6 +190,15 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
 
+/* By bytes: 4 k to 4 k + 3, where k is the three lowest bits. */
+static inline vec_b32 lookup_b32(const uint32_t *table, vec_b32 v)
+{
+    const uint8x16x2_t bytes = {{vld1q_u8((const uint8_t *)table), vld1q_u8((const uint8_t *)table + 16)}};
+    const uint32x4_t k = vandq_u32(v, vdupq_n_u32(7));
+    const uint32x4_t at = vmlaq_n_u32(vdupq_n_u32(0x03020100), k, 0x04040404);
+    return vreinterpretq_u32_u8(vqtbl2q_u8(bytes, vreinterpretq_u8_u32(at)));
+}
+
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return vbslq_u32(choice, a, b);

@@ -17,6 +17,11 @@ static inline vec_f64 set_f64(double x)
     return vdupq_n_f64(x);
 }
 
+static inline vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
 static inline vec_f32 sqrt_f32(vec_f32 v)
 {
     return vsqrtq_f32(v);

@@ -69,6 +69,9 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 }
 
 #include "kernels/reals/rest.inc.h"
+#include "kernels/reals/exp_f32.inc.h"
+#include "kernels/reals/functions_f32.inc.h"
+#include "kernels/reals/functions_f64.inc.h"
 
 #define ELEMENT f32
 #define REAL f32
@@ -78,10 +81,13 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_INLINE
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/softmax_pieces.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
-#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -98,10 +104,17 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/functions.inc.h"
 #include "kernels/reals/residual.inc.h"
+#ifndef DROPWISE_HAVE_SLEEF
+#define WITHOUT_FUNCTIONS
+#endif
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
+#include "kernels/reals/softmax_pieces.inc.h"
+#undef WITHOUT_FUNCTIONS
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
-#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -116,7 +129,10 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #define WIDTH b16
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
 #undef ELEMENT
@@ -130,7 +146,10 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #define WIDTH b16
 #include "kernels/reals/element_io.inc.h"
 #include "kernels/reals/residual.inc.h"
+#define FUNCTION_LOOP VEC_SHARED
 #include "kernels/reals/activation.inc.h"
+#undef FUNCTION_LOOP
+#include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
 #undef ELEMENT

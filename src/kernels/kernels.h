@@ -128,8 +128,8 @@ typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);
 /*
  * The fused steps, computed in f32 or f64, on n elements of a row; every NaN that they write is the positive
  * quiet one without payload. Numbers passed by pointer (factor, scale, max, ...) are of that type, and so are
- * sums. Operands are too, but for those of the first three kinds, which are also there for elements of 16
- * bits: widened, computed with in f32, and rounded to nearest even, all in registers.
+ * sums. Operands are too, but for those of the first three kinds and of softmax, which are also there for
+ * elements of 16 bits: widened, computed with in f32, and rounded to nearest even, all in registers.
  *
  * Here drop(v) is v * *factor where the element's bit is 1, +0.0 elsewhere, bias and residual may be NULL for
  * zeros that are not added, and dropwise_fused.h has the formulas.
@@ -147,11 +147,32 @@ typedef void dropwise_activate_grad_fn(const void *bits, size_t n, const void *d
                                        const void *bias, void *dx, const void *factor, void *sums);
 
 /*
- * Softmax of logits = *scale * x + add, where add may be NULL. n is a multiple of 16 in all calls for a row
- * but the last; sums are 16 numbers, to which element i of the row is added at i mod 16.
+ * Softmax of logits = *scale * x + add, where add may be NULL, of rows of n <= DROPWISE_SOFTMAX_ROW elements:
+ * forward, or backward with dy as x and dx as y. Steps from row to row are in bytes. Of row r the first
+ * visible + r * visible_step columns count, none or all of them where that is less or more; outputs are +0.0
+ * behind these.
+ */
+enum { DROPWISE_SOFTMAX_ROW = 4096 };
+
+typedef struct dropwise_softmax_rows {
+    size_t rows, n;
+    const uint8_t *x, *add, *bits; /* each row's bits begin with a byte */
+    uint8_t *probabilities, *y;    /* the first may be NULL forward, and is read backward */
+    size_t bits_step;
+    ptrdiff_t x_step, add_step, y_step;
+    int64_t visible, visible_step;
+    const void *scale, *factor;
+} dropwise_softmax_rows;
+
+typedef void dropwise_softmax_fn(const dropwise_softmax_rows *rows);
+typedef dropwise_softmax_fn dropwise_softmax_grad_fn;
+
+/*
+ * The passes of longer rows, on a piece of a row. n is a multiple of 16 in all calls for a row but the last;
+ * sums are 16 numbers, to which element i of the row is added at i mod 16.
  *
  * row_max   *max grows to the largest logit; NaN are passed over
- * row_exp   e = exp(logits - *max), sums grow by e
+ * row_exp   e = exp(logits - *max), sums grow by e; e has room for a multiple of 64 numbers
  * row_drop  probabilities, if not NULL, = e * *inverse, y = drop(e * *inverse)
  * row_dot   sums grow by drop(dy) * probabilities
  * row_grad  dx = probabilities * (drop(dy) - *dot) * *scale

@@ -11,7 +11,10 @@
 #include "tiers/dispatch.h"
 #include "view/rows.h"
 
-enum { SUM_COLUMNS = 256 /* columns whose 16 partial sums are kept at a time */ };
+enum {
+    SUM_COLUMNS = 256, /* columns whose 16 partial sums are kept at a time */
+    LONG_PIECE = 4096, /* elements that an activation takes at a time, where they need no buffer in between */
+};
 
 typedef struct residual_call {
     row_call rows;
@@ -40,16 +43,23 @@ static dropwise_residual_fn *residual_for(const residual_call *c, const void *ou
     return nontemporal ? c->kernels.residual_nt : c->kernels.residual;
 }
 
+/* Elements of a row that go through a kernel at a time. */
+static size_t piece_of(const residual_call *c, dropwise_activation activation)
+{
+    return activation != 0 && c->rows.dtype.widen == NULL ? LONG_PIECE : PIECE;
+}
+
 /* y = residual + drop(x + bias), or y = drop(activation(x + bias)) for an activation that is not 0. */
 static void run_forward(residual_call *c, dropwise_activation activation, const operand *x,
                         const operand *bias, const operand *residual, const operand *y)
 {
+    const size_t piece = piece_of(c, activation);
     row r = first_row(&c->rows);
     do {
-        for (uint64_t column = 0; column < c->rows.row_length; column += PIECE) {
+        for (uint64_t column = 0; column < c->rows.row_length; column += piece) {
             float of_x[PIECE], of_bias[PIECE], of_residual[PIECE], of_y[PIECE];
-            uint8_t buffer[PIECE / 8];
-            const size_t n = piece_length(c->rows.row_length, column);
+            uint8_t buffer[LONG_PIECE / 8];
+            const size_t n = min_size(piece, c->rows.row_length - column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, true, buffer);
             const void *in = load_reals(&c->rows, x, &r, column, n, of_x);
             const void *b = load_reals(&c->rows, bias, &r, column, n, of_bias);
@@ -86,12 +96,13 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
                              uint8_t *sums)
 {
     const bool whole = from == 0 && to == c->rows.row_length;
+    const size_t piece = piece_of(c, activation);
     row r = first_row(&c->rows);
     do {
-        for (uint64_t column = from; column < to; column += PIECE) {
+        for (uint64_t column = from; column < to; column += piece) {
             float of_dy[PIECE], of_x[PIECE], of_bias[PIECE]; /* dx takes the place of dy */
-            uint8_t buffer[PIECE / 8];
-            const size_t n = piece_length(to, column);
+            uint8_t buffer[LONG_PIECE / 8];
+            const size_t n = min_size(piece, to - column);
             if (!whole)
                 prefetch_below(c, dy, &r, column, n);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, whole, buffer);
@@ -192,12 +203,13 @@ static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, con
     return status;
 }
 
-/* GELU, SiLU and softmax need SLEEF. */
-static dropwise_status check_activation(const dropwise_kernels *kernels, dropwise_activation activation)
+/* In f64, GELU and SiLU need SLEEF. */
+static dropwise_status check_activation(const dropwise_kernels *kernels, dropwise_dtype dtype,
+                                        dropwise_activation activation)
 {
     if (activation < DROPWISE_RELU || activation > DROPWISE_SILU)
         return DROPWISE_ERROR_ACTIVATION;
-    if (activation == DROPWISE_RELU)
+    if (activation == DROPWISE_RELU || dtype != DROPWISE_F64)
         return DROPWISE_OK;
     return dropwise_check_math(kernels);
 }
@@ -226,7 +238,7 @@ dropwise_status dropwise_activation_forward(const dropwise_mask *mask, dropwise_
                                             const dropwise_stored *stored)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    const dropwise_status status = check_activation(kernels, activation);
+    const dropwise_status status = check_activation(kernels, dtype, activation);
     if (status != DROPWISE_OK)
         return status;
     const fp_env caller = fp_env_enter();
@@ -239,7 +251,7 @@ dropwise_status dropwise_activation_backward(const dropwise_mask *mask, dropwise
                                              void *dbias, const dropwise_stored *stored)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    const dropwise_status status = check_activation(kernels, activation);
+    const dropwise_status status = check_activation(kernels, dtype, activation);
     if (status != DROPWISE_OK)
         return status;
     const fp_env caller = fp_env_enter();

@@ -1,13 +1,23 @@
-/* Attention: dropout(softmax(scale * x + mask)) and its gradient, by passes over the pieces of each row. */
+/*
+ * Attention: dropout(softmax(scale * x + mask)) and its gradient. A kernel takes rows of up to 4,096
+ * elements whole, several of them in a call. Longer ones, and elements that go by f32, are done by passes
+ * over the pieces of each row, with the same bits.
+ */
 #include "dropwise_fused.h"
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fp_env.h"
 #include "tiers/dispatch.h"
 #include "view/rows.h"
 
-enum { ROW_BUFFER = 4096 /* longest row whose exponentials are kept, and not made again */ };
+enum {
+    ROW_BUFFER = DROPWISE_SOFTMAX_ROW, /* longest row whose exponentials are kept, and not made again */
+    BLOCK_ROWS = 64,                   /* whole rows in a call of a kernel, and their elements        */
+    BLOCK_ELEMENTS = ROW_BUFFER,
+    BLOCK_BYTES = BLOCK_ELEMENTS / 8 + BLOCK_ROWS, /* of their bits */
+};
 
 typedef struct softmax_kernels {
     dropwise_row_max_fn *row_max;
@@ -20,6 +30,7 @@ typedef struct softmax_kernels {
 typedef struct softmax_call {
     row_call rows;
     softmax_kernels kernels;
+    dropwise_step_kernels steps;
 } softmax_call;
 
 static softmax_kernels kernels_for(const dropwise_kernels *k, bool is_f64)
@@ -42,7 +53,18 @@ static dropwise_status begin(softmax_call *c, const dropwise_kernels *kernels, c
                              size_t n_operands, const dropwise_stored *stored, bool draws)
 {
     c->kernels = kernels_for(kernels, dtype == DROPWISE_F64);
-    return dropwise_begin_rows(&c->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
+    c->steps = dropwise_steps_of(kernels, dtype);
+    const dropwise_status status =
+        dropwise_begin_rows(&c->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
+    if (status == DROPWISE_OK && c->rows.row_length <= ROW_BUFFER)
+        take_elements(&c->rows);
+    return status;
+}
+
+/* Whether rows go to a kernel whole. */
+static bool takes_rows(const softmax_call *c)
+{
+    return c->rows.row_length <= ROW_BUFFER && c->rows.dtype.widen == NULL;
 }
 
 static FP_ENV_BODY dropwise_status softmax_init(dropwise_softmax *softmax, double scale)
@@ -63,8 +85,8 @@ dropwise_status dropwise_softmax_init(dropwise_softmax *softmax, double scale)
     return fp_env_leave(caller, softmax_init(softmax, scale));
 }
 
-static dropwise_status check_softmax(const dropwise_kernels *kernels, const dropwise_softmax *softmax,
-                                     const dropwise_view *view, bool forward)
+static dropwise_status check_softmax(const dropwise_kernels *kernels, dropwise_dtype dtype,
+                                     const dropwise_softmax *softmax, const dropwise_view *view, bool forward)
 {
     if (softmax == NULL)
         return DROPWISE_ERROR_NULL;
@@ -79,19 +101,29 @@ static dropwise_status check_softmax(const dropwise_kernels *kernels, const drop
         return DROPWISE_ERROR_SHAPE;
     if (forward && softmax->add != NULL && view->size[last] != 1 && softmax->add_stride[last] != 1)
         return DROPWISE_ERROR_SHAPE;
-    return dropwise_check_math(kernels);
+    return dtype == DROPWISE_F64 ? dropwise_check_math(kernels) : DROPWISE_OK;
 }
 
-/* Columns of a row that the causal mask lets through: the first so many. */
-static uint64_t visible_columns(const softmax_call *c, const dropwise_softmax *softmax, const row *r)
+/*
+ * Columns of a row that the causal mask lets through: the first so many; below 0 if some rows after it
+ * have none either.
+ */
+static int64_t visible_from(const softmax_call *c, const dropwise_softmax *softmax, const row *r)
 {
+    const int64_t length = (int64_t)c->rows.row_length;
     if (!softmax->causal)
-        return c->rows.row_length;
+        return length;
     const int64_t query = (int64_t)r->at[c->rows.view->rank - 2];
     int64_t last;
     if (__builtin_add_overflow(query, softmax->causal_offset, &last))
-        return c->rows.row_length; /* both are positive: beyond any column */
-    return last < 0 ? 0 : (uint64_t)last >= c->rows.row_length ? c->rows.row_length : (uint64_t)last + 1;
+        return length; /* both are positive: beyond any column */
+    return last >= length ? length : last < -BLOCK_ROWS ? -BLOCK_ROWS : last + 1;
+}
+
+static uint64_t visible_columns(const softmax_call *c, const dropwise_softmax *softmax, const row *r)
+{
+    const int64_t columns = visible_from(c, softmax, r);
+    return columns < 0 ? 0 : (uint64_t)columns;
 }
 
 /* Zeroes the columns of an output from one on. */
@@ -101,6 +133,83 @@ static void clear_columns(const softmax_call *c, const operand *o, const row *r,
         memset(operand_at(&c->rows, o, r, from), 0,
                (size_t)(c->rows.row_length - from) * c->rows.element_bytes);
 }
+
+/* ---- Whole rows ---- */
+
+/*
+ * Rows from r on that a kernel may take in one call: their places differ by the same step, and there is
+ * room for their bits.
+ */
+static size_t rows_together(const softmax_call *c, const row *r)
+{
+    const dropwise_view *view = c->rows.view;
+    if (view->rank < 2)
+        return 1;
+    const uint64_t left = view->size[view->rank - 2] - r->at[view->rank - 2];
+    return min_size(min_size(BLOCK_ROWS, BLOCK_ELEMENTS / c->rows.row_length), left);
+}
+
+/*
+ * The bits of so many rows from r on, a step of bytes apart, and the row after them in place of r; false if
+ * there is none.
+ */
+static bool bits_of_rows(softmax_call *c, row *r, dropwise_softmax_rows *rows, uint8_t *buffer)
+{
+    const size_t n = rows->n, step = bytes_of_bits(n);
+    const bool together = c->rows.view->mask_stride[c->rows.view->rank - 1] == 1 && !c->rows.reads_stored &&
+                          n % 8 == 0 && r->into_run + rows->rows * n <= c->rows.run_length;
+    rows->bits = buffer;
+    rows->bits_step = step;
+    if (together)
+        rows->bits = dropwise_piece_bits(&c->rows, r, 0, rows->rows * n, true, buffer);
+    bool more = true;
+    for (size_t k = 0; k < rows->rows; k++) {
+        uint8_t of_row[BLOCK_ELEMENTS / 8];
+        if (!together)
+            memcpy(buffer + k * step, dropwise_piece_bits(&c->rows, r, 0, n, true, of_row), step);
+        more = dropwise_next_row(&c->rows, r);
+    }
+    return more;
+}
+
+static ptrdiff_t row_step(const softmax_call *c, const operand *o)
+{
+    const dropwise_view *view = c->rows.view;
+    return view->rank < 2 ? 0 : (ptrdiff_t)(o->stride[view->rank - 2] * (int64_t)o->element_bytes);
+}
+
+/* All rows, by a kernel for them; backward x is dy, and y dx. */
+static __attribute__((noinline)) void softmax_whole_rows(softmax_call *c, const dropwise_softmax *softmax,
+                                                         dropwise_softmax_fn *kernel, const operand *x,
+                                                         const operand *add, const operand *probabilities,
+                                                         const operand *y)
+{
+    const real scale = real_of(c->rows.is_f64, softmax->scale);
+    dropwise_softmax_rows rows = {.n = (size_t)c->rows.row_length,
+                                  .x_step = row_step(c, x),
+                                  .y_step = row_step(c, y),
+                                  .visible_step = softmax->causal,
+                                  .scale = &scale,
+                                  .factor = &c->rows.factor};
+    row r = first_row(&c->rows);
+    bool more = true;
+    while (more) {
+        uint8_t bits[BLOCK_BYTES];
+        rows.rows = rows_together(c, &r);
+        rows.x = operand_at(&c->rows, x, &r, 0);
+        rows.y = operand_at(&c->rows, y, &r, 0);
+        rows.probabilities = probabilities->p == NULL ? NULL : operand_at(&c->rows, probabilities, &r, 0);
+        if (add != NULL && add->p != NULL) {
+            rows.add = operand_at(&c->rows, add, &r, 0);
+            rows.add_step = row_step(c, add);
+        }
+        rows.visible = visible_from(c, softmax, &r);
+        more = bits_of_rows(c, &r, &rows, bits);
+        kernel(&rows);
+    }
+}
+
+/* ---- Rows by pieces ---- */
 
 typedef struct softmax_row {
     const operand *x, *add;
@@ -181,7 +290,7 @@ static FP_ENV_BODY dropwise_status softmax_forward(const dropwise_mask *mask, dr
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
     if (status == DROPWISE_OK)
-        status = check_softmax(kernels, softmax, view, true);
+        status = check_softmax(kernels, dtype, softmax, view, true);
     if (status == DROPWISE_OK && !empty && (x == NULL || y == NULL))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK || empty)
@@ -195,6 +304,11 @@ static FP_ENV_BODY dropwise_status softmax_forward(const dropwise_mask *mask, dr
     status = begin(&c, kernels, mask, dtype, view, operands, 4, stored, true);
     if (status != DROPWISE_OK)
         return status;
+    if (takes_rows(&c)) {
+        softmax_whole_rows(&c, softmax, c.steps.softmax, &operands[0], &operands[1], &operands[2],
+                           &operands[3]);
+        return DROPWISE_OK;
+    }
     row r = first_row(&c.rows);
     do
         softmax_forward_row(&c, softmax, &r, &operands[0], &operands[1], &operands[2], &operands[3]);
@@ -249,7 +363,7 @@ static FP_ENV_BODY dropwise_status softmax_backward(const dropwise_mask *mask, d
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, stored, &empty);
     if (status == DROPWISE_OK)
-        status = check_softmax(kernels, softmax, view, false);
+        status = check_softmax(kernels, dtype, softmax, view, false);
     if (status == DROPWISE_OK && !empty && (dy == NULL || probabilities == NULL || dx == NULL))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK || empty)
@@ -262,6 +376,10 @@ static FP_ENV_BODY dropwise_status softmax_backward(const dropwise_mask *mask, d
     status = begin(&c, kernels, mask, dtype, view, operands, 3, stored, false);
     if (status != DROPWISE_OK)
         return status;
+    if (takes_rows(&c)) {
+        softmax_whole_rows(&c, softmax, c.steps.softmax_grad, &operands[0], NULL, &operands[1], &operands[2]);
+        return DROPWISE_OK;
+    }
     row r = first_row(&c.rows);
     do
         softmax_backward_row(&c, softmax, &r, &operands[0], &operands[1], &operands[2]);

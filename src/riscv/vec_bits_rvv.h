@@ -125,6 +125,14 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
     return (choose32)a > (choose32)b;
 }
 
+static inline vec_b32 lookup_b32(const uint32_t *table, vec_b32 v)
+{
+    vec_b32 found;
+    for (unsigned lane = 0; lane < LANES_b32; lane++)
+        found[lane] = table[v[lane] & 7];
+    return found;
+}
+
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return (a & (vec_b32)choice) | (b & ~(vec_b32)choice);

@@ -17,6 +17,11 @@ static inline vec_f64 set_f64(double x)
     return (vec_f64){x, x, x, x};
 }
 
+static inline vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return __builtin_elementwise_fma(a, b, c);
+}
+
 static inline vec_f32 sqrt_f32(vec_f32 v)
 {
     return __builtin_elementwise_sqrt(v);

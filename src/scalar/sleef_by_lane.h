@@ -16,10 +16,6 @@ static inline float sleef_one_f32(unsigned function, float x)
     switch (function) {
     case SLEEF_EXP:
         return SLEEF_SCALAR_F32(exp, u10)(x);
-    case SLEEF_ERF:
-        return SLEEF_SCALAR_F32(erf, u10)(x);
-    case SLEEF_TANH:
-        return SLEEF_SCALAR_F32(tanh, u10)(x);
     default:
         return SLEEF_SCALAR_F32(log, u35)(x);
     }
@@ -38,16 +34,6 @@ static inline vec_f32 sleef_each_f32(unsigned function, vec_f32 v)
 static inline vec_f32 exp_f32(vec_f32 v)
 {
     return sleef_each_f32(SLEEF_EXP, v);
-}
-
-static inline vec_f32 erf_f32(vec_f32 v)
-{
-    return sleef_each_f32(SLEEF_ERF, v);
-}
-
-static inline vec_f32 tanh_f32(vec_f32 v)
-{
-    return sleef_each_f32(SLEEF_TANH, v);
 }
 
 static inline vec_f32 log_f32(vec_f32 v)

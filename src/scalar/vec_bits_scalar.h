@@ -103,6 +103,11 @@ static inline choose32 above_b32(vec_b32 a, vec_b32 b)
     return (int32_t)a > (int32_t)b;
 }
 
+static inline vec_b32 lookup_b32(const uint32_t *table, vec_b32 v)
+{
+    return table[v & 7];
+}
+
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return choice ? a : b;

@@ -17,6 +17,41 @@ static inline vec_f64 set_f64(double x)
     return x;
 }
 
+/*
+ * Not fmaf of the C library where no instruction does it: musl's, for one, rounds results below 2^-126 twice.
+ * The product is exact in double, and the sum, rounded, decides, unless it lies half-way between two floats,
+ * or may do so: then what rounding took away makes it odd.
+ */
+#if defined(__FP_FAST_FMAF) || defined(__FMA__)
+static inline vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return __builtin_fmaf(a, b, c);
+}
+#else
+VEC_SHARED float odd_sum(double product, double addend, double sum)
+{
+    const double of_addend = sum - product;
+    const double rest = (product - (sum - of_addend)) + (addend - of_addend);
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    if (bits % 2 == 0 && (rest < 0 || rest > 0))
+        bits += (rest > 0) == (sum > 0) ? UINT64_C(1) : UINT64_MAX;
+    memcpy(&sum, &bits, sizeof bits);
+    return (float)sum;
+}
+
+VEC_SHARED vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    const double product = (double)a * (double)b, sum = product + (double)c;
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    const bool normal = bits << 1 >= UINT64_C(0x7020000000000000); /* 2^-126 and above */
+    if (__builtin_expect(normal && (bits & 0x1FFFFFFF) != 0x10000000, 1))
+        return (float)sum;
+    return odd_sum(product, (double)c, sum);
+}
+#endif
+
 static inline vec_f32 sqrt_f32(vec_f32 v)
 {
     return __builtin_sqrtf(v);

@@ -269,7 +269,7 @@ const char *dropwise_isa_reason(void)
 
 bool dropwise_has_math(const dropwise_kernels *kernels)
 {
-    return kernels->row_exp_f32 != NULL && cpu_has(kernels->math_required);
+    return kernels->row_exp_f64 != NULL && cpu_has(kernels->math_required);
 }
 
 const char *dropwise_aes_name(void)

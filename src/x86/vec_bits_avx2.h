@@ -294,6 +294,11 @@ static inline choose64 at_most_b64(vec_b64 a, vec_b64 b)
     return _mm256_castsi256_pd(_mm256_xor_si256(above, _mm256_set1_epi64x(-1)));
 }
 
+static inline vec_b32 lookup_b32(const uint32_t *table, vec_b32 v)
+{
+    return _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)(const void *)table), v);
+}
+
 static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), choice));

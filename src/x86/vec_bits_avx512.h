@@ -158,6 +158,12 @@ static inline vec_b32 sub_b32(vec_b32 a, vec_b32 b)
     return _mm512_sub_epi32(a, b);
 }
 
+static inline vec_b32 lookup_b32(const uint32_t *table, vec_b32 v)
+{
+    const __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)table);
+    return _mm512_permutexvar_epi32(v, _mm512_broadcast_i32x8(eight));
+}
+
 #define and_b32 and_b32
 static inline vec_b32 and_b32(vec_b32 a, vec_b32 b)
 {

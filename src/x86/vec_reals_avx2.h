@@ -17,6 +17,11 @@ static inline vec_f64 set_f64(double x)
     return _mm256_set1_pd(x);
 }
 
+static inline vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
 static inline vec_f32 sqrt_f32(vec_f32 v)
 {
     return _mm256_sqrt_ps(v);
@@ -51,6 +56,21 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return _mm256_blendv_pd(v, nan, _mm256_cmp_pd(v, v, _CMP_UNORD_Q));
 }
 
+/* Two vectors are looked at at a time. */
+#define canonical_all_f32 canonical_all_f32
+VEC_INLINE void canonical_all_f32(vec_f32 *v, unsigned n)
+{
+    __m256 nan = _mm256_setzero_ps();
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k += 2)
+        nan = _mm256_or_ps(nan, _mm256_cmp_ps(v[k], v[k + 1], _CMP_UNORD_Q));
+    if (__builtin_expect(_mm256_testz_ps(nan, nan), 1))
+        return;
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++)
+        v[k] = canonical_f32(v[k]);
+}
+
 static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
 {
     return _mm256_blendv_ps(b, a, choice);
@@ -59,6 +79,27 @@ static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
 static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
 {
     return _mm256_blendv_pd(b, a, choice);
+}
+
+#define min_f32 min_f32
+static inline vec_f32 min_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+static inline vec_f32 max_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm256_max_pd(a, b);
+}
+
+static inline vec_f32 zero_below_f32(vec_f32 v, vec_f32 x, vec_f32 limit)
+{
+    return _mm256_and_ps(v, _mm256_cmp_ps(x, limit, _CMP_NLT_UQ));
 }
 
 #define load_f16 load_f16

@@ -17,6 +17,11 @@ static inline vec_f64 set_f64(double x)
     return _mm512_set1_pd(x);
 }
 
+static inline vec_f32 fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
 static inline vec_f32 sqrt_f32(vec_f32 v)
 {
     return _mm512_sqrt_ps(v);
@@ -50,6 +55,21 @@ static inline vec_f64 canonical_f64(vec_f64 v)
     return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q), v, nan);
 }
 
+/* Two vectors are looked at at a time. */
+#define canonical_all_f32 canonical_all_f32
+VEC_INLINE void canonical_all_f32(vec_f32 *v, unsigned n)
+{
+    __mmask16 nan = 0;
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k += 2)
+        nan |= _mm512_cmp_ps_mask(v[k], v[k + 1], _CMP_UNORD_Q);
+    if (__builtin_expect(nan == 0, 1))
+        return;
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++)
+        v[k] = canonical_f32(v[k]);
+}
+
 static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
 {
     return _mm512_mask_blend_ps(choice, b, a);
@@ -58,6 +78,27 @@ static inline vec_f32 select_f32(choose32 choice, vec_f32 a, vec_f32 b)
 static inline vec_f64 select_f64(choose64 choice, vec_f64 a, vec_f64 b)
 {
     return _mm512_mask_blend_pd(choice, b, a);
+}
+
+#define min_f32 min_f32
+static inline vec_f32 min_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+static inline vec_f32 max_f32(vec_f32 a, vec_f32 b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_max_pd(a, b);
+}
+
+static inline vec_f32 zero_below_f32(vec_f32 v, vec_f32 x, vec_f32 limit)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), v);
 }
 
 #define mul_kept_f32 mul_kept_f32

@@ -92,6 +92,8 @@ void check_narrow(dropwise_narrow_fn *narrow, const char *name);
 void check_residual(dropwise_residual_fn *residual, const char *name);
 void check_activate(dropwise_activate_fn *activate, const char *name);
 void check_activate_grad(dropwise_activate_grad_fn *grad, const char *name);
+void check_softmax(dropwise_softmax_fn *softmax, const char *name);
+void check_softmax_grad(dropwise_softmax_grad_fn *grad, const char *name);
 void check_row_max(dropwise_row_max_fn *row_max, const char *name);
 void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name);
 void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name);

@@ -140,6 +140,138 @@ static double logit_of(const fused_case *c, size_t i, const uint8_t *add)
     return add != NULL ? rounded(c->dtype, v + get(c->dtype, add, i)) : v;
 }
 
+/* ---- Rows of a softmax ---- */
+
+enum { ROWS = 3 };
+
+/*
+ * Rows of a number of columns, or a single long one, in buffers 0 and 1 (x or dy, add or probabilities),
+ * 3 and 4.
+ */
+typedef struct rows_case {
+    fused_case *c;
+    size_t columns, visible[ROWS];
+    dropwise_softmax_rows rows;
+} rows_case;
+
+static rows_case rows_setup(const char *name, size_t columns, int variant)
+{
+    static any_scale scale;
+    rows_case r = {.columns = columns};
+    r.rows.rows = columns * ROWS <= LARGE_N ? ROWS : 1;
+    r.c = fused_setup(name, columns * r.rows.rows, variant & 2, false);
+    scale = scale_for(r.c->dtype, 0.75);
+    const size_t step = columns * ref_bytes(r.c->dtype);
+    r.rows.n = columns;
+    r.rows.x = r.c->in[0];
+    r.rows.y = r.c->in[4];
+    r.rows.x_step = r.rows.add_step = r.rows.y_step = (ptrdiff_t)step;
+    r.rows.scale = &scale;
+    r.rows.factor = &r.c->factor;
+    r.rows.visible = (int64_t)columns;
+    if (variant & 4) { /* the first row sees nothing, the others a part */
+        r.rows.visible = -(int64_t)(columns / 3);
+        r.rows.visible_step = (int64_t)columns / 2 + 1;
+    }
+    r.rows.bits_step = (columns + 7) / 8;
+    uint8_t *bits = guard_place(&arenas[5], r.rows.rows * r.rows.bits_step, variant & 2, columns % 64);
+    r.rows.bits = bits;
+    for (size_t row = 0; row < r.rows.rows; row++) {
+        const int64_t visible = r.rows.visible + (int64_t)row * r.rows.visible_step;
+        r.visible[row] = visible < 0 ? 0 : visible > (int64_t)columns ? columns : (size_t)visible;
+        ref_pack(r.c->keep + row * columns, columns, bits + row * r.rows.bits_step);
+    }
+    return r;
+}
+
+/* +0.0 where the row does not count, and what is near elsewhere. */
+static void assert_row_near(const rows_case *r, const uint8_t *p, size_t row, size_t k, double expected,
+                            double size, const char *name)
+{
+    const size_t i = row * r->columns + k;
+    const fused_case *c = r->c;
+    if (k >= r->visible[row])
+        assert_true(get(c->dtype, p, i) == 0 && !signbit(get(c->dtype, p, i)));
+    else
+        assert_near(c, p, i, expected, size, name);
+}
+
+void check_softmax(dropwise_softmax_fn *softmax, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 8; variant++) {
+            if (size_number(s) > DROPWISE_SOFTMAX_ROW)
+                continue;
+            rows_case r = rows_setup(name, size_number(s), variant);
+            const fused_case *c = r.c;
+            const ref_dtype real = real_of(c->dtype);
+            r.rows.add = variant & 1 ? c->in[1] : NULL;
+            r.rows.probabilities = s % 2 ? c->in[3] : NULL;
+            if (variant & 1 && c->n > 5)
+                put(c->dtype, c->in[1], 5, -INFINITY);
+            softmax(&r.rows);
+            for (size_t row = 0; row < r.rows.rows; row++) {
+                double sum = 0, max = -INFINITY;
+                for (int pass = 0; pass < 3; pass++)
+                    for (size_t k = 0; k < r.columns; k++) {
+                        const size_t i = row * r.columns + k;
+                        double logit = rounded(c->dtype, get(c->dtype, c->in[0], i) * 0.75);
+                        if (variant & 1)
+                            logit = rounded(c->dtype, logit + get(c->dtype, c->in[1], i));
+                        const bool counts = k < r.visible[row];
+                        if (pass == 0 && counts)
+                            max = logit > max ? logit : max;
+                        else if (pass == 1 && counts)
+                            sum += exp(rounded(real, logit - max));
+                        else if (pass == 2) {
+                            const double p = exp(rounded(real, logit - max)) / sum;
+                            const double size = p * (2 + (double)r.columns / 16);
+                            if (s % 2)
+                                assert_row_near(&r, c->in[3], row, k, p, size, name);
+                            assert_true(c->keep[i] || (get(c->dtype, c->in[4], i) == 0 &&
+                                                       !signbit(get(c->dtype, c->in[4], i))));
+                            assert_row_near(&r, c->in[4], row, k, c->keep[i] ? p * c->factor_value : 0, size,
+                                            name);
+                        }
+                    }
+            }
+            assert_all_intact();
+        }
+    }
+}
+
+void check_softmax_grad(dropwise_softmax_grad_fn *grad, const char *name)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        for (int variant = 0; variant < 8; variant += 2) {
+            if (size_number(s) > DROPWISE_SOFTMAX_ROW)
+                continue;
+            rows_case r = rows_setup(name, size_number(s), variant);
+            const fused_case *c = r.c;
+            r.rows.probabilities = c->in[1];
+            grad(&r.rows);
+            for (size_t row = 0; row < r.rows.rows; row++) {
+                double dot = 0, size = 0;
+                for (size_t k = 0; k < r.visible[row]; k++) {
+                    const size_t i = row * r.columns + k;
+                    const double term =
+                        dropped(c, i, get(c->dtype, c->in[0], i)) * get(c->dtype, c->in[1], i);
+                    dot += term;
+                    size += fabs(term);
+                }
+                for (size_t k = 0; k < r.columns; k++) {
+                    const size_t i = row * r.columns + k;
+                    const double p = get(c->dtype, c->in[1], i),
+                                 d = dropped(c, i, get(c->dtype, c->in[0], i));
+                    assert_row_near(&r, c->in[4], row, k, p * (d - dot) * 0.75,
+                                    fabs(p) * (fabs(d) + size * (1 + (double)r.columns / 16)), name);
+                }
+            }
+            assert_all_intact();
+        }
+    }
+}
+
 void check_row_max(dropwise_row_max_fn *row_max, const char *name)
 {
     for (size_t s = 0; s < N_SIZES; s++) {
@@ -192,11 +324,13 @@ void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name)
             start_sums(c->dtype, sums, start);
             if (add != NULL && c->n > 5)
                 put(c->dtype, add, 5, -INFINITY);
-            row_exp(c->n, c->in[0], add, &c->factor, &max, c->in[3], sums);
+            const size_t room = (c->n + 63) / 64 * 64 * ref_bytes(c->dtype);
+            uint8_t *e = guard_place(&arenas[3], room, variant & 2, (c->n + 3) % 64);
+            row_exp(c->n, c->in[0], add, &c->factor, &max, e, sums);
             for (size_t i = 0; i < c->n; i++) {
                 const double power = rounded(c->dtype, logit_of(c, i, add) - 3.5);
-                assert_near(c, c->in[3], i, exp(power), 0, name);
-                terms[i] = get(c->dtype, c->in[3], i);
+                assert_near(c, e, i, exp(power), 0, name);
+                terms[i] = get(c->dtype, e, i);
             }
             check_sums(c, sums, start, terms, name);
             assert_all_intact();

@@ -172,12 +172,20 @@ static void fill_operands(ref_dtype dtype)
     fill(dtype, add, MAX_N, 5);
 }
 
+/* In f64 GELU, SiLU and softmax need SLEEF's functions. */
+static bool has_functions(ref_dtype dtype)
+{
+    return dtype != REF_F64 || has_math();
+}
+
 /* The steps from one activation to another. */
 static void check_elementwise(dropwise_activation first, dropwise_activation last)
 {
     static const double probabilities[] = {0.1, 0.5, 0.0, 1.0};
     make_views();
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
+        if (last > DROPWISE_RELU && !has_functions(dtype))
+            continue;
         fill_operands(dtype);
         for (size_t v = 0; v < N_VIEWS; v++)
             for (dropwise_activation a = first; a <= last; a++)
@@ -202,7 +210,6 @@ static void relu_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers(v
 static void gelu_and_silu_are_near_their_formulas_and_of_the_same_bits_on_all_tiers(void **state)
 {
     (void)state;
-    needs_math();
     check_elementwise(DROPWISE_GELU, DROPWISE_SILU);
 }
 
@@ -332,11 +339,11 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
 static void softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers(void **state)
 {
     (void)state;
-    needs_math();
     static const uint64_t square[2] = {40, 40}, heads[3] = {3, 17, 65}, one[1] = {1000};
-    static const uint64_t long_rows[2] = {2, 9001}, single[2] = {50, 1};
+    static const uint64_t long_rows[2] = {2, 9001}, single[2] = {50, 1}, many_rows[3] = {2, 150, 24};
+    static const uint64_t longest_whole[2] = {2, 4096}, shortest_by_pieces[2] = {2, 4097};
     for (ref_dtype dtype = REF_F32; dtype < REF_DTYPES; dtype++) {
-        if (quick() && dtype % 3 != 0)
+        if ((quick() && dtype % 3 != 0) || !has_functions(dtype))
             continue;
         fill_operands(dtype);
         dropwise_view v = view_of(2, square, 0);
@@ -358,6 +365,13 @@ static void softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers(void *
         run_softmax(&v, dtype, 0.2, false, 0, false);
         v = view_of(2, long_rows, 0);
         run_softmax(&v, dtype, 0.2, false, 0, true);
+        v = view_of(2, longest_whole, 0);
+        run_softmax(&v, dtype, 0.2, true, 4095, true);
+        v = view_of(2, shortest_by_pieces, 0);
+        run_softmax(&v, dtype, 0.2, true, 4095, false);
+        v = view_of(3, many_rows, 0); /* more than go to a kernel together */
+        run_softmax(&v, dtype, 0.1, true, -100, false);
+        run_softmax(&v, dtype, 0.1, true, -64, true);
 
         /* Nothing counts in a row; a NaN in another, +infinity in a third. */
         v = view_of(2, square, 0);
@@ -477,8 +491,6 @@ static void results_over_an_operand_are_those_apart(void **state)
     assert_int_equal(dropwise_activation_backward(&mask, F, &v, DROPWISE_RELU, x, z, b, z, NULL, NULL),
                      DROPWISE_OK);
     assert_same_bytes(z, y, sizeof z, "backward over x");
-    if (!has_math())
-        return;
     assert_int_equal(dropwise_softmax_forward(&mask, F, &v, &softmax, x, p, y, NULL), DROPWISE_OK);
     memcpy(z, x, sizeof z);
     assert_int_equal(dropwise_softmax_forward(&mask, F, &v, &softmax, z, NULL, z, NULL), DROPWISE_OK);
@@ -511,10 +523,8 @@ static void assert_refused(const dropwise_mask *mask, dropwise_dtype dtype, cons
     assert_int_equal(dropwise_activation_forward(mask, dtype, v, DROPWISE_RELU, ex, eb, ey, stored), status);
     assert_int_equal(dropwise_activation_backward(mask, dtype, v, DROPWISE_RELU, ex, es, eb, ey, ep, stored),
                      status);
-    if (has_math()) {
-        assert_int_equal(dropwise_softmax_forward(mask, dtype, v, &softmax, ex, ep, ey, stored), status);
-        assert_int_equal(dropwise_softmax_backward(mask, dtype, v, &softmax, ex, es, ey, stored), status);
-    }
+    assert_int_equal(dropwise_softmax_forward(mask, dtype, v, &softmax, ex, ep, ey, stored), status);
+    assert_int_equal(dropwise_softmax_backward(mask, dtype, v, &softmax, ex, es, ey, stored), status);
     assert_untouched();
 }
 
@@ -627,7 +637,6 @@ static void softmax_refuses_a_field_that_is_wrong(void **state)
 static void softmax_refuses_pointers_that_are_missing_or_overlap(void **state)
 {
     (void)state;
-    needs_math();
     dropwise_softmax s = good_softmax;
     s.add = ey;
     s.add_stride[1] = 1;
@@ -653,15 +662,29 @@ static void of_no_rows_nothing_is_made_but_sums_of_nothing(void **state)
         assert_true(eb[c] == 0.0f);
 }
 
-/* On a tier whose functions cannot run here, or in a build without SLEEF, a status says so. */
-static void gelu_without_its_functions_is_a_status(void **state)
+/*
+ * On a tier whose functions cannot run here, or in a build without SLEEF, a status says so; but f32 has
+ * its own.
+ */
+static void gelu_and_softmax_in_f64_without_their_functions_are_a_status(void **state)
 {
     (void)state;
     static const uint64_t size[1] = {8};
     const dropwise_view v = view_of(1, size, 0);
     const dropwise_mask mask = mask_of(0.5);
-    assert_int_equal(dropwise_activation_forward(&mask, DROPWISE_F32, &v, DROPWISE_GELU, ex, NULL, ey, NULL),
-                     has_math() ? DROPWISE_OK : DROPWISE_ERROR_MATH);
+    for (int of_f64 = 0; of_f64 < 2; of_f64++) {
+        const dropwise_dtype dtype = of_f64 ? DROPWISE_F64 : DROPWISE_F32;
+        const dropwise_status status = of_f64 && !has_math() ? DROPWISE_ERROR_MATH : DROPWISE_OK;
+        for (dropwise_activation a = DROPWISE_GELU; a <= DROPWISE_SILU; a++) {
+            assert_int_equal(dropwise_activation_forward(&mask, dtype, &v, a, ex, NULL, ey, NULL), status);
+            assert_int_equal(dropwise_activation_backward(&mask, dtype, &v, a, ex, es, NULL, ey, NULL, NULL),
+                             status);
+        }
+        assert_int_equal(dropwise_softmax_forward(&mask, dtype, &v, &good_softmax, ex, NULL, ey, NULL),
+                         status);
+        assert_int_equal(dropwise_softmax_backward(&mask, dtype, &v, &good_softmax, ex, es, ey, NULL),
+                         status);
+    }
     assert_true(has_math() || !is_required("sleef"));
 }
 
@@ -682,7 +705,7 @@ int main(void)
         WITH_GOOD_ONES(softmax_refuses_a_field_that_is_wrong),
         WITH_GOOD_ONES(softmax_refuses_pointers_that_are_missing_or_overlap),
         WITH_GOOD_ONES(of_no_rows_nothing_is_made_but_sums_of_nothing),
-        cmocka_unit_test(gelu_without_its_functions_is_a_status),
+        WITH_GOOD_ONES(gelu_and_softmax_in_f64_without_their_functions_are_a_status),
     };
     return run_on_each_tier(tests, NULL, NULL);
 }

@@ -109,3 +109,44 @@ VEC_SHARED void activate_grad_rest(dropwise_activate_grad_fn *kernel, size_t who
     if (sums != NULL)
         end_rest(&of_sums, real_bytes, sums, i, n);
 }
+
+/* ---- Rows of a softmax ---- */
+
+/* Columns of row r that count. */
+VEC_INLINE size_t columns_of(const dropwise_softmax_rows *c, size_t r)
+{
+    const int64_t columns = c->visible + (int64_t)r * c->visible_step;
+    return columns < 0 ? 0 : (uint64_t)columns > c->n ? c->n : (size_t)columns;
+}
+
+/* Clears the bytes between two numbers of them. */
+VEC_INLINE void clear_from(uint8_t *p, size_t from, size_t to)
+{
+    if (from < to)
+        memset(p + from, 0, to - from);
+}
+
+/* Fills bytes, vectors of them or less than one, with an element again and again. */
+VEC_INLINE void repeat_element(uint8_t *to, size_t bytes, const uint8_t *element, size_t element_bytes)
+{
+    if (element_bytes == 8) {
+        uint64_t u;
+        memcpy(&u, element, sizeof u);
+        for (size_t k = 0; k + sizeof(vec_b64) <= bytes; k += sizeof(vec_b64))
+            store_b64(to + k, set_b64(u));
+        return;
+    }
+    uint32_t u = 0;
+    memcpy(&u, element, element_bytes);
+    u = element_bytes == 2 ? (u & 0xFFFF) * 0x10001 : u;
+    for (size_t k = 0; k + sizeof(vec_b32) <= bytes; k += sizeof(vec_b32))
+        store_b32(to + k, set_b32(u));
+}
+
+VEC_SHARED void copy_rest(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    if (bytes < 64)
+        copy_few(to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+}

@@ -8,6 +8,12 @@
  */
 #include "kernels/template.h"
 
+/*
+ * Vectors that functions are made of together, step by step, so that one need not wait for what another
+ * does.
+ */
+enum { OP_R(VECTORS) = LANES == 1 ? 1 : 4 };
+
 /* n < LANES reals from p on, the others 0, and the reverse: out of line, as kernels have several of them. */
 VEC_SHARED OP_R(vec) OP_R(load_fewer)(const uint8_t *p, size_t n)
 {

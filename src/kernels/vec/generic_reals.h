@@ -99,6 +99,49 @@ static inline vec_f64 canonical_f64(vec_f64 v)
 }
 #endif
 
+#ifndef canonical_all_f32
+VEC_INLINE void canonical_all_f32(vec_f32 *v, unsigned n)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++)
+        v[k] = canonical_f32(v[k]);
+}
+#endif
+
+VEC_INLINE void canonical_all_f64(vec_f64 *v, unsigned n)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++)
+        v[k] = canonical_f64(v[k]);
+}
+
+static inline vec_f32 fnma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+    return fma_f32(-a, b, c);
+}
+
+#ifndef min_f32
+static inline vec_f32 min_f32(vec_f32 a, vec_f32 b)
+{
+    return select_f32(above_f32(b, a), a, b);
+}
+
+static inline vec_f32 max_f32(vec_f32 a, vec_f32 b)
+{
+    return select_f32(above_f32(a, b), a, b);
+}
+
+static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
+{
+    return select_f64(above_f64(a, b), a, b);
+}
+
+static inline vec_f32 zero_below_f32(vec_f32 v, vec_f32 x, vec_f32 limit)
+{
+    return select_f32(above_f32(limit, x), set_f32(0), v);
+}
+#endif
+
 /* ---- Products of elements ---- */
 
 #ifndef mul_kept_f32
@@ -348,16 +391,6 @@ static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
 static inline vec_f32 exp_f32(vec_f32 v)
 {
     return SLEEF_F32(exp, u10)(v);
-}
-
-static inline vec_f32 erf_f32(vec_f32 v)
-{
-    return SLEEF_F32(erf, u10)(v);
-}
-
-static inline vec_f32 tanh_f32(vec_f32 v)
-{
-    return SLEEF_F32(tanh, u10)(v);
 }
 
 static inline vec_f32 log_f32(vec_f32 v)

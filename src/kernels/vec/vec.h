@@ -78,6 +78,7 @@
  * * counters_b32(u,v), load_counters_b32(p,lo,hi), store_blocks_b32(p,a,b,c,d)
  *                                 as those of vword, for LANES_b32 blocks: words without room for products
  * * store_pairs_b32(p,low,high)   lane i of low and of high as the halves of the little-endian 64-bit word i
+ *   lookup_b32(table,v)           of a table of eight, the one that the three lowest bits of a lane say
  *   load_u8(p), store_u8(p,v)     LANES_b32 bytes, each in a lane of a vec_b32; load_u16, store_u16
  *
  * ---- Reals ----
@@ -87,11 +88,18 @@
  *                                 the same bits
  *   set_f32(x), set_f64           x in every lane
  * * add_f32, sub_f32, mul_f32, div_f32, and of f64
+ *   fma_f32(a,b,c)                a * b + c, rounded once
+ * * fnma_f32(a,b,c)               c - a * b likewise
  *   sqrt_f32(v), sqrt_f64         correctly rounded
  * * above_f32(a,b), above_f64     the lanes with a > b; false for NaN
  *   select_f32(choice,a,b), select_f64
+ * * min_f32(a,b), max_f32(a,b), max_f64
+ *                                 the smaller and the larger one; b if one of them is NaN, or both are 0
+ * * zero_below_f32(v,x,limit)     the lanes of v, but +0.0 where x < limit
  * * canonical_f32(v), canonical_f64
  *                                 v, with the positive quiet NaN without payload for every NaN
+ * * canonical_all_f32(v,n), and of f64
+ *                                 that of each of n vectors, an even number; few have a NaN
  * * mul_kept_f32(a,b,bits,lane), mul_kept_f64
  *                                 lane i of the product where bit lane + i is 1, else +0.0
  * * load_times_f32(p,factor), load_times_f64, load_times_f16, load_times_bf16
@@ -124,8 +132,9 @@
  *                                 the names of SLEEF's deterministic functions on such vectors, where
  *                                 DROPWISE_HAVE_SLEEF is defined; a tier that SLEEF has none for includes
  *                                 scalar/sleef_by_lane.h instead
- * * exp_f32, erf_f32, tanh_f32, log_f32, sincospi_f32(v,sine,cosine), and of f64
- *                                 of 1 ULP; the last two, which noise is made of, of 3.5 ULP at half the time
+ * * exp_f32, log_f32, sincospi_f32(v,sine,cosine), and of f64, with erf_f64 and tanh_f64
+ *                                 of 1 ULP; log and sincospi, which noise is made of, of 3.5 ULP at half the
+ *                                 time
  *
  * VEC_OVERLAPS is defined where elements are better scaled between the rounds of a generator than after
  * them, and where kernels of kind draw_scale are worth having. Without vectors that would gain nothing, and
