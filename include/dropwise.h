@@ -491,6 +491,15 @@ DROPWISE_API const char *dropwise_aes_name(void);
 DROPWISE_API const char *dropwise_aes_reason(void);
 
 /*
+ * Whether what is computed by SLEEF can be, on the tier in use: normal noise and concrete dropout; GELU, SiLU
+ * and softmax of f64. OK, or the error that these return, MATH.
+ */
+DROPWISE_API dropwise_status dropwise_math_check(void);
+
+/* One English phrase that says why, or why not; a static string. */
+DROPWISE_API const char *dropwise_math_reason(void);
+
+/*
  * The CPU features that the library looks for and that both CPU and operating system offer: a mask in
  * which bit k stands for dropwise_cpu_feature_name(k), which is NULL from the first unknown k on.
  */

@@ -124,13 +124,18 @@ static bool read_choice(const command *self, const option_values *given, const c
     return false;
 }
 
+/* Whether a tier is built, and perhaps usable too. */
+static bool is_listed(dropwise_isa isa, bool usable_only)
+{
+    const dropwise_status status = dropwise_isa_check(isa);
+    return status == DROPWISE_OK || (!usable_only && status != DROPWISE_ERROR_ISA_NOT_BUILT);
+}
+
 static void print_tiers(FILE *out, bool usable_only)
 {
-    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
-        const dropwise_status status = dropwise_isa_check(isa);
-        if (status == DROPWISE_OK || (!usable_only && status != DROPWISE_ERROR_ISA_NOT_BUILT))
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
+        if (is_listed(isa, usable_only))
             fprintf(out, " %s", dropwise_isa_name(isa));
-    }
 }
 
 /* 0, or an exit status after a message. */
@@ -219,10 +224,61 @@ static size_t chunk_of(uint64_t left)
 
 /* ---- info ---- */
 
+static const option_spec info_options[] = {
+    {"json", NULL, false, "the same as one JSON object (RFC 8259)"},
+};
+
+/* A member of an object that is not its first. None of the library's words need an escape. */
+static void print_json(const char *name, const char *text)
+{
+    printf(",\n  \"%s\": \"%s\"", name, text);
+}
+
+static void print_json_tiers(const char *name, bool usable_only)
+{
+    const char *before = "";
+    printf(",\n  \"%s\": [", name);
+    for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++) {
+        if (is_listed(isa, usable_only)) {
+            printf("%s\"%s\"", before, dropwise_isa_name(isa));
+            before = ", ";
+        }
+    }
+    printf("]");
+}
+
+static void print_info_json(void)
+{
+    const uint64_t features = dropwise_cpu_features();
+    const char *before = "";
+    printf("{\n  \"abi_version\": %d,\n  \"stream_version\": %d", DROPWISE_ABI_VERSION,
+           DROPWISE_STREAM_VERSION);
+    print_json("version", dropwise_version());
+    printf(",\n  \"cpu_features\": [");
+    for (uint32_t k = 0; dropwise_cpu_feature_name(k) != NULL; k++) {
+        if (features >> k & 1) {
+            printf("%s\"%s\"", before, dropwise_cpu_feature_name(k));
+            before = ", ";
+        }
+    }
+    printf("]");
+    print_json_tiers("tiers_built", false);
+    print_json_tiers("tiers_usable", true);
+    print_json("tier", dropwise_isa_name(dropwise_isa_active()));
+    print_json("tier_reason", dropwise_isa_reason());
+    print_json("aes", dropwise_aes_name());
+    print_json("aes_reason", dropwise_aes_reason());
+    printf(",\n  \"math\": %s", dropwise_math_check() == DROPWISE_OK ? "true" : "false");
+    print_json("math_reason", dropwise_math_reason());
+    printf("\n}\n");
+}
+
 static int run_info(const command *self, const option_values *given)
 {
-    (void)self;
-    (void)given;
+    if (value_of(self, given, "json") != NULL) {
+        print_info_json();
+        return finish_stdout();
+    }
     const uint64_t features = dropwise_cpu_features();
     printf("dropwise      %s (ABI %d, stream version %d)\n", dropwise_version(), DROPWISE_ABI_VERSION,
            DROPWISE_STREAM_VERSION);
@@ -236,6 +292,8 @@ static int run_info(const command *self, const option_values *given)
     print_tiers(stdout, true);
     printf("\ntier chosen   %s: %s\n", dropwise_isa_name(dropwise_isa_active()), dropwise_isa_reason());
     printf("AES           %s, for ars4x32-7: %s\n", dropwise_aes_name(), dropwise_aes_reason());
+    printf("math          %s: %s\n", dropwise_math_check() == DROPWISE_OK ? "yes" : "no",
+           dropwise_math_reason());
     return finish_stdout();
 }
 
@@ -381,7 +439,8 @@ static int run_apply(const command *self, const option_values *given)
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const command commands[] = {
-    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", NULL, 0, 0, run_info},
+    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", info_options,
+     COUNT(info_options), 0, run_info},
     {"mask", "", "keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped", mask_options,
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},
@@ -393,8 +452,9 @@ static void print_usage(FILE *out, const command *self)
 {
     fprintf(out, "usage: dropwise %s", self->name);
     for (int i = 0; i < self->n_options; i++)
-        fprintf(out, self->options[i].required ? " --%s %s" : " [--%s %s]", self->options[i].name,
-                self->options[i].value);
+        fprintf(out, self->options[i].required ? " --%s%s%s" : " [--%s%s%s]", self->options[i].name,
+                self->options[i].value != NULL ? " " : "",
+                self->options[i].value != NULL ? self->options[i].value : "");
     fprintf(out, "%s\n", self->operands);
 }
 
@@ -403,9 +463,10 @@ static void print_command_help(const command *self)
     print_usage(stdout, self);
     printf("\n%s\n\n", self->summary);
     for (int i = 0; i < self->n_options; i++)
-        printf("  --%-11s %s  %s\n", self->options[i].name, self->options[i].value, self->options[i].help);
+        printf("  --%-11s %s  %s\n", self->options[i].name,
+               self->options[i].value != NULL ? self->options[i].value : " ", self->options[i].help);
     printf("  --help           this text\n");
-    if (self->n_options != 0)
+    if (self->run != run_info)
         printf("\nWhole numbers have 64 bits, decimal or 0x. S and T may be negative: -7 is 2^64 - 7.\n");
 }
 

@@ -43,7 +43,13 @@ bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, 
             fprintf(stderr, "dropwise: option --%s is given twice\n", specs[o].name);
             return false;
         }
-        if (name[length] == '=') {
+        if (specs[o].value == NULL) {
+            if (name[length] == '=') {
+                fprintf(stderr, "dropwise: option --%s takes no value\n", specs[o].name);
+                return false;
+            }
+            values->value[o] = "";
+        } else if (name[length] == '=') {
             values->value[o] = name + length + 1;
         } else if (i + 1 < argc) {
             values->value[o] = argv[++i];

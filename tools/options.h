@@ -1,4 +1,4 @@
-/* Command-line options from a table: --name VALUE or --name=VALUE, each at most once. */
+/* Command-line options from a table: --name VALUE, --name=VALUE, or --name alone, each at most once. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -11,14 +11,14 @@
 
 typedef struct option_spec {
     const char *name;  /* without the dashes */
-    const char *value; /* its placeholder in the help */
+    const char *value; /* its placeholder in the help; NULL: it takes none */
     bool required;
     const char *help;
 } option_spec;
 
 enum { MAX_OPTIONS = 20, MAX_OPERANDS = 4 };
 
-/* What was given, in the order of the table; NULL where an option was not. */
+/* What was given, in the order of the table; NULL where an option was not, "" where it takes no value. */
 typedef struct option_values {
     const char *value[MAX_OPTIONS];
     const char *operand[MAX_OPERANDS];
@@ -27,7 +27,8 @@ typedef struct option_values {
 
 /*
  * Reads the arguments after a command. On an error writes it to stderr and returns false: an unknown,
- * repeated or missing option, an option without its value, or another number of operands.
+ * repeated or missing option, an option without its value or with one that it does not take, or another
+ * number of operands.
  */
 bool options_read(int argc, char **argv, const option_spec *specs, int n_specs, int n_operands,
                   option_values *values);

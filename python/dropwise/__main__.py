@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import Any
 
 from . import Mask, __version__, _core, interop
+
+
+#: Options that some layouts need.
+_NUMBERS = ("size", "threads", "vector", "offset", "rows", "columns", "before", "run")
 
 
 def _number(text: str) -> int:
@@ -23,11 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dropwise {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("info", help="CPU features seen, tiers built and usable, the tier chosen and why")
+    info = commands.add_parser(
+        "info", help="CPU features seen, tiers built and usable, the tier chosen and why"
+    )
+    info.add_argument("--json", action="store_true", help="the same as one JSON object")
     mask = commands.add_parser("mask", help="keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped")
     mask.add_argument("--seed", type=_number, required=True, metavar="S", help="key of the generator")
     mask.add_argument("--stream", type=_number, metavar="T", help="number of the mask under this seed")
-    mask.add_argument("--p", type=float, required=True, metavar="P", help="probability of being dropped")
+    mask.add_argument("--p", type=float, metavar="P", help="probability of being dropped")
     mask.add_argument("--first", type=_number, required=True, metavar="F", help="first element")
     mask.add_argument("--n", type=_number, required=True, metavar="N", help="number of elements")
     mask.add_argument("--format", choices=("ascii", "raw"), default="ascii", help="0 and 1, or packed bits")
@@ -35,13 +43,17 @@ def _parser() -> argparse.ArgumentParser:
     layout = mask.add_argument_group("masks of other systems")
     layout.add_argument("--layout", choices=tuple(_core.layouts), help="the system")
     layout.add_argument("--dtype", choices=("f32", "f64", "f16", "bf16"))
-    for name in ("size", "threads", "vector", "offset", "rows", "columns"):
+    layout.add_argument("--keep", type=float, metavar="Q", help="probability of being kept, instead of --p")
+    for name in _NUMBERS:
         layout.add_argument(f"--{name}", type=_number)
     return parser
 
 
-def _print_info() -> None:
+def _print_info(as_json: bool) -> None:
     info = _core.info()
+    if as_json:
+        print(json.dumps(info, indent=2))
+        return
     print(
         f"dropwise      {__version__} (ABI {info['abi_version']}, stream version {info['stream_version']})",
         " ".join(["CPU features ", *info["cpu_features"]]),
@@ -49,27 +61,34 @@ def _print_info() -> None:
         " ".join(["tiers usable ", *info["tiers_usable"]]),
         f"tier chosen   {info['tier']}: {info['tier_reason']}",
         f"AES           {info['aes']}, for ars4x32-7: {info['aes_reason']}",
+        f"math          {'yes' if info['math'] else 'no'}: {info['math_reason']}",
         sep="\n",
     )
 
 
 def _masks(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Mask | interop.Masks:
-    others = ("dtype", "size", "threads", "vector", "offset", "rows", "columns")
+    others = ("dtype", "keep", *_NUMBERS)
     numbers = {name: getattr(given, name) for name in others if getattr(given, name) is not None}
     if given.layout is None:
         if given.stream is None:
             parser.error("option --stream is missing")
         if numbers:
             parser.error(f"--{next(iter(numbers))} is an option of layouts, and there is no --layout")
+        if given.p is None:
+            parser.error("option --p is missing")
         return Mask(given.p, given.seed, given.stream, given.generator or "philox4x32-10")
-    return interop.by_name(given.layout, given.p, given.seed, stream=given.stream or 0, **numbers)
+    keep = numbers.pop("keep", None)
+    if (given.p is None) == (keep is None):
+        parser.error("--p or --keep is needed, and one of them")
+    p = given.p if keep is None else 1.0 - keep
+    return interop.by_name(given.layout, p, given.seed, stream=given.stream, **numbers)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.command == "info":
-        _print_info()
+        _print_info(given.json)
         return 0
     try:
         masks = _masks(given, parser)

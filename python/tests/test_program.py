@@ -1,5 +1,6 @@
 """python -m dropwise prints what the C library's program prints."""
 
+import json
 import subprocess
 import sys
 
@@ -20,6 +21,12 @@ def test_info(program):
     assert mine.splitlines()[:2] == theirs.splitlines()[:2]
 
 
+def test_info_as_json(program):
+    theirs, mine = json.loads(program("info", "--json")), json.loads(python("info", "--json"))
+    assert set(mine) == set(theirs)
+    assert mine["cpu_features"] == theirs["cpu_features"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -30,6 +37,9 @@ def test_info(program):
         "--layout tf --seed 1 --stream 0 --p 0.5 --first 0 --n 15",
         "--layout jax --seed 0xdeadbeef00000007 --p 0.9 --first 5 --n 100 --dtype bf16",
         "--layout numpy --seed 12 --p 0.9 --first 5 --n 100",
+        "--layout torch-cpu --seed 12 --p 0.5 --first 5 --n 100 --before 7",
+        "--layout onnx-runtime-cpu --seed 12 --p 0.5 --first 5 --n 100 --run 3",
+        "--layout onemkl-mcg31 --seed 12 --keep 0.75 --first 5 --n 100",
     ],
 )
 def test_masks(program, options):

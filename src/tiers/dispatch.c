@@ -272,6 +272,20 @@ bool dropwise_has_math(const dropwise_kernels *kernels)
     return kernels->row_exp_f64 != NULL && cpu_has(kernels->math_required);
 }
 
+dropwise_status dropwise_math_check(void)
+{
+    return dropwise_has_math(dropwise_active()) ? DROPWISE_OK : DROPWISE_ERROR_MATH;
+}
+
+const char *dropwise_math_reason(void)
+{
+    const dropwise_kernels *kernels = dropwise_active();
+    if (kernels->row_exp_f64 == NULL)
+        return "the library was built without SLEEF";
+    return dropwise_has_math(kernels) ? "the library was built with SLEEF"
+                                      : "this CPU has no fused multiply-add, which SLEEF needs for the tier";
+}
+
 const char *dropwise_aes_name(void)
 {
     return dropwise_ars_of(dropwise_active())->name;

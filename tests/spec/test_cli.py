@@ -5,6 +5,7 @@ The expected masks come from a Philox of this file's own.
 """
 import fcntl
 import io
+import json
 import os
 import re
 import resource
@@ -266,6 +267,13 @@ def test_isa():
     for isa in {"scalar", "neon", "rvv", "avx2", "avx512"} - set(usable):
         check_failure(f"unusable --isa {isa}", "usable here", *base, "--isa", isa)
     check_usage("unknown --isa", *base, "--isa", "sse9")
+    of_json = json.loads(run("info", "--json").stdout)
+    check("info --json has the tiers", of_json["tiers_usable"] == usable)
+    for name in ("tier", "aes", "math"):
+        word = {True: "yes", False: "no"}.get(of_json[name], of_json[name])
+        check(f"info --json has {name}", f"{word}" in info and of_json[f"{name}_reason"] in info)
+    check_usage("info --json=1", "info", "--json=1")
+    check_usage("info --json twice", "info", "--json", "--json")
 
     for word in ("CPU features", "tiers built", "tiers usable", "tier chosen"):
         check(f"info says {word}", word in info)

@@ -446,6 +446,8 @@ static void words(void)
     assert_non_null(dropwise_isa_reason());
     assert_non_null(dropwise_aes_name());
     assert_non_null(dropwise_aes_reason());
+    assert_non_null(dropwise_math_reason());
+    said(dropwise_math_check());
     assert_non_null(dropwise_cpu_feature_name(0));
     (void)dropwise_cpu_features();
     said(dropwise_isa_check(dropwise_isa_active()));
