@@ -1,7 +1,7 @@
 /*
- * One harness for libFuzzer over the public C API: the bytes of an input choose a call and its arguments, right
- * and wrong ones. Every usable tier makes the call, with results next to pages that cannot be touched. What is
- * asked of it:
+ * One harness for libFuzzer over the public C API: the bytes of an input choose a call and its arguments,
+ * right and wrong ones. Every usable tier makes the call, with results next to pages that cannot be touched.
+ * What is asked of it:
  *
  *   all tiers return the same status and write the same bytes;
  *   a call that fails writes nothing;
@@ -149,8 +149,8 @@ static void *maybe(reader *in, void *p)
 /* A tensor of up to MOST elements with strides of any order and sign, in room for as many as it spans. */
 typedef struct tensor {
     dropwise_view view;
-    size_t n, columns, x_span, y_span;   /* elements, and from the lowest to the highest, plus one */
-    size_t x_start, y_start;    /* of the first element from the lowest on                 */
+    size_t n, columns, x_span, y_span; /* elements, and from the lowest to the highest, plus one */
+    size_t x_start, y_start;           /* of the first element from the lowest on                 */
 } tensor;
 
 static void set_strides(reader *in, const uint64_t *size, uint32_t rank, int64_t *stride, size_t *span,
@@ -323,7 +323,6 @@ static void views(reader *in)
     }
 }
 
-/* Finite numbers of moderate size: what is computed of them may differ between tiers in nothing either. */
 static void fused(reader *in)
 {
     const dropwise_mask mask = take_mask(in);
@@ -345,7 +344,8 @@ static void fused(reader *in)
     softmax.causal_offset = (int64_t)take(in, 10) - 5;
     switch (take(in, 6)) {
     case 0:
-        said(dropwise_residual_forward(&mask, dtype, &t.view, x, bias, take_bool(in) ? other : NULL, y, NULL));
+        said(
+            dropwise_residual_forward(&mask, dtype, &t.view, x, bias, take_bool(in) ? other : NULL, y, NULL));
         break;
     case 1:
         said(dropwise_residual_backward(&mask, dtype, &t.view, x, y, take_bool(in) ? sums : NULL, NULL));
@@ -394,7 +394,8 @@ static void dropconnects(reader *in)
     const void *x = input(in, 0, samples * columns * bytes), *w = input(in, 1, rows * columns * bytes);
     if (take_bool(in)) {
         const void *bias = take_bool(in) ? input(in, 2, rows * bytes) : NULL;
-        said(dropwise_dropconnect_forward(&mask, dtype, &layer, w, x, bias, output(in, 0, samples * rows * bytes)));
+        said(dropwise_dropconnect_forward(&mask, dtype, &layer, w, x, bias,
+                                          output(in, 0, samples * rows * bytes)));
         return;
     }
     const void *dy = input(in, 2, samples * rows * bytes);
@@ -462,7 +463,7 @@ static void interops(reader *in)
 
 /* ---- One input ---- */
 
-static void (*const families[])(reader *) = {ranges,   views,        fused,      variants,
+static void (*const families[])(reader *) = {ranges,       views,      fused,    variants,
                                              dropconnects, dropblocks, interops, ranges};
 
 static bool is_untouched(const uint8_t *p, size_t n)
