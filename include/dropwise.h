@@ -51,8 +51,8 @@
  * this one, chosen through the generator field, and never a change to this one. */
 #define DROPWISE_STREAM_VERSION 1
 
-/* Defined for a library that is only linked statically, and for programs that do: a plug-in that contains it
- * does not offer its copy to others then. */
+/* DROPWISE_STATIC is defined for a library that is only linked statically, and for programs that do so. With
+ * -fvisibility=hidden for the library, a plug-in that contains it does not offer its copy to others then. */
 #if defined(__GNUC__) && !defined(DROPWISE_STATIC)
 #define DROPWISE_API __attribute__((visibility("default")))
 #else

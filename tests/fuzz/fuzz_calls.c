@@ -323,7 +323,6 @@ static void views(reader *in)
     }
 }
 
-/* Finite numbers of moderate size: what is computed of them may differ between tiers in nothing either. */
 static void fused(reader *in)
 {
     const dropwise_mask mask = take_mask(in);
