@@ -3,14 +3,14 @@
  *
  *     y = W2 dropout(relu(W1 x))
  *
- * Ranks are a grid. Its rows of ranks share the batch (data parallelism): each has some rows of every activation.
- * Its columns share the hidden units (tensor parallelism): each has some rows of W1 and some columns of W2. No rank
- * holds more than its part of the dropped activation, and each draws its part of the one mask from the seed, the
- * step and where its part lies; nothing about masks is sent.
+ * Ranks are a grid. Its rows of ranks share the batch (data parallelism): each has some rows of every
+ * activation. Its columns share the hidden units (tensor parallelism): each has some rows of W1 and some
+ * columns of W2. No rank holds more than its part of the dropped activation, and each draws its part of the
+ * one mask from the seed, the step and where its part lies; nothing about masks is sent.
  *
- * What is sent are sums, over hidden units going forward and over the batch going back. Rounded sums depend on
- * their order, so parts are cut into BLOCKS blocks whatever the number of ranks, and those of all ranks are added
- * as a fixed tree.
+ * What is sent are sums, over hidden units going forward and over the batch going back. Rounded sums depend
+ * on their order, so parts are cut into BLOCKS blocks whatever the number of ranks, and those of all ranks
+ * are added as a fixed tree.
  *
  *     mpirun -n 4 distributed
  */
@@ -84,8 +84,9 @@ static void mask_of_step(const part *p, int step, dropwise_mask *mask, dropwise_
 }
 
 /*
- * The sum of n numbers over BLOCKS blocks, of which each rank of a communicator has filled some, the others being
- * zeros: sums with zeros are exact, so that any order gives all blocks to all; these are added as a tree.
+ * The sum of n numbers over BLOCKS blocks, of which each rank of a communicator has filled some, the others
+ * being zeros: sums with zeros are exact, so that any order gives all blocks to all; these are added as a
+ * tree.
  */
 static void add_blocks(MPI_Comm ranks, size_t n, float *blocks, float *sum)
 {

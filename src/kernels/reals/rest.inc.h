@@ -136,9 +136,14 @@ VEC_INLINE void repeat_element(uint8_t *to, size_t bytes, const uint8_t *element
             store_b64(to + k, set_b64(u));
         return;
     }
-    uint32_t u = 0;
-    memcpy(&u, element, element_bytes);
-    u = element_bytes == 2 ? (u & 0xFFFF) * 0x10001 : u;
+    uint32_t u;
+    if (element_bytes == 2) {
+        uint16_t half;
+        memcpy(&half, element, sizeof half);
+        u = half * UINT32_C(0x10001);
+    } else {
+        memcpy(&u, element, sizeof u);
+    }
     for (size_t k = 0; k + sizeof(vec_b32) <= bytes; k += sizeof(vec_b32))
         store_b32(to + k, set_b32(u));
 }
