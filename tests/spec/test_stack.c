@@ -112,6 +112,8 @@ static void assert_stack(const char *name, some_call *call, size_t most)
 {
     for (uint32_t generator = DROPWISE_PHILOX4X32_10; generator <= DROPWISE_ARS4X32_7; generator++) {
         for (dropwise_dtype dtype = DROPWISE_F32; dtype <= DROPWISE_F8_E5M2_SAT; dtype++) {
+            if (call == softmax && dtype == DROPWISE_F64 && !has_math())
+                continue;
             assert_int_equal(dropwise_mask_init(&mask, 0.1, 1, 2), DROPWISE_OK);
             mask.generator = generator;
             assert_int_equal(call(dtype), DROPWISE_OK);
