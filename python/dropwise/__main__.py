@@ -9,7 +9,6 @@ from typing import Any
 
 from . import Mask, __version__, _core, interop
 
-
 #: Options that some layouts need.
 _NUMBERS = ("size", "threads", "vector", "offset", "rows", "columns", "before", "run")
 

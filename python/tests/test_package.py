@@ -88,8 +88,11 @@ def test_every_function_of_the_library_is_reached():
     unused |= {f"mt19937_{name}" for name in engine} | {
         f"torch_cpu_{name}" for name in ("bits", "forward", "apply")
     }
-    unused |= {f"{call}_{dtype}" for call in ("forward", "backward", "infer")
-               for dtype in ("f32", "f64", "f16", "bf16")}  # the typed calls
+    unused |= {
+        f"{call}_{dtype}"
+        for call in ("forward", "backward", "infer")
+        for dtype in ("f32", "f64", "f16", "bf16")
+    }  # the typed calls
     sources = "".join(path.read_text() for path in (ROOT / "python/src").glob("*.[ch]"))
     sources += (ROOT / "src/interop/layouts.inc").read_text()
     declared = set()
