@@ -4,10 +4,25 @@
 
 guard_arena input, output, second, arenas[BUFFERS];
 
+enum { EACH = 36, STEP = 7 }; /* in a quick test all sizes below EACH, then each STEP-th */
+
+static size_t n_small(void)
+{
+    return quick() ? EACH + (MAX_N - EACH) / STEP + 1 : MAX_N + 1;
+}
+
+static const size_t beyond_small[] = {320, 511, 512, 1000, LARGE_N};
+
+size_t n_sizes(void)
+{
+    return n_small() + sizeof beyond_small / sizeof beyond_small[0];
+}
+
 size_t size_number(size_t i)
 {
-    static const size_t beyond_small[N_SIZES - MAX_N - 1] = {320, 511, 512, 1000, LARGE_N};
-    return i <= MAX_N ? i : beyond_small[i - MAX_N - 1];
+    if (i >= n_small())
+        return beyond_small[i - n_small()];
+    return quick() && i >= EACH ? EACH + (i - EACH) * STEP : i;
 }
 
 int new_buffers(void **state)

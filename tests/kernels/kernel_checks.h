@@ -10,8 +10,9 @@
 
 enum { MAX_N = 4 * 64 + 1, LARGE_N = 4099, MARGIN = 128 };
 
-/* Sizes that every kernel is tried with: 0 to MAX_N, and some larger ones. */
-enum { N_SIZES = MAX_N + 1 + 5 };
+/* Sizes that every kernel is tried with: 0 to MAX_N, and some larger ones; under an emulator fewer, by steps
+   that meet every remainder of a vector's length. */
+size_t n_sizes(void);
 size_t size_number(size_t i);
 
 extern guard_arena input, output, second;

@@ -217,7 +217,7 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
 
 void check_apply(dropwise_apply_fn *apply, const char *name)
 {
-    for (size_t i = 0; i < N_SIZES; i++)
+    for (size_t i = 0; i < n_sizes(); i++)
         for (int at_end = 0; at_end < 2; at_end++)
             for (int in_place = 0; in_place < 2; in_place++)
                 apply_case(apply, name, size_number(i), at_end, 0, in_place);
@@ -378,7 +378,7 @@ static void scale_all_narrow(dropwise_scale_fn *scale, const char *name)
 
 void check_scale(dropwise_scale_fn *scale, const char *name)
 {
-    for (size_t i = 0; i < N_SIZES; i++)
+    for (size_t i = 0; i < n_sizes(); i++)
         for (int at_end = 0; at_end < 2; at_end++)
             scale_case(scale, name, size_number(i), at_end, 0);
     for (size_t offset = 0; offset < 64; offset++)
@@ -390,7 +390,7 @@ void check_scale(dropwise_scale_fn *scale, const char *name)
 void check_nonzero(dropwise_nonzero_fn *nonzero, const char *name)
 {
     const size_t bytes = ref_bytes(dtype_of(name));
-    for (size_t i = 0; i < N_SIZES; i++) {
+    for (size_t i = 0; i < n_sizes(); i++) {
         const size_t n = size_number(i);
         for (int at_end = 0; at_end < 2; at_end++) {
             uint8_t keep[LARGE_N], expected[LARGE_N];
@@ -417,7 +417,7 @@ void check_nonzero(dropwise_nonzero_fn *nonzero, const char *name)
 void check_clear(dropwise_clear_fn *clear, const char *name)
 {
     static const uint8_t zeros[LARGE_N];
-    for (size_t i = 0; i < N_SIZES; i++) {
+    for (size_t i = 0; i < n_sizes(); i++) {
         const size_t n = size_number(i);
         uint8_t *y = guard_at_start(&output, n, i % 4 * DROPWISE_NT_ALIGN);
         clear(n, y);

@@ -36,14 +36,14 @@ void check_erode(dropwise_erode_fn *erode, const char *name)
 {
     static const size_t distances[] = {1, 2, 5, 7, 8, 9, 15, 32, 63, 64, 67, 511, 512, 515, 4100};
     const size_t step = quick() ? 4 : 1;
-    for (size_t i = 0; i < N_SIZES; i++)
+    for (size_t i = 0; i < n_sizes(); i++)
         for (size_t d = i % step; d < sizeof distances / sizeof distances[0]; d += step)
             erode_case(erode, name, size_number(i), distances[d], (i + d) % 2 != 0);
 }
 
 void check_count(dropwise_count_fn *count, const char *name)
 {
-    for (size_t i = 0; i < N_SIZES; i++) {
+    for (size_t i = 0; i < n_sizes(); i++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             const size_t n = size_number(i);
             uint8_t *bits = guard_place(&input, n, at_end, n % 64);

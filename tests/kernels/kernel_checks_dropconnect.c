@@ -88,7 +88,7 @@ static bool fits(size_t rows, size_t n)
 
 void check_masked_dot(dropwise_masked_dot_fn *masked_dot, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++)
+    for (size_t s = 0; s < n_sizes(); s++)
         for (size_t q = 0; q < sizeof row_counts / sizeof row_counts[0]; q++) {
             const size_t rows = row_counts[q], n = size_number(s);
             if (rows != 1 && !fits(rows, n))
@@ -109,7 +109,7 @@ void check_masked_dot(dropwise_masked_dot_fn *masked_dot, const char *name)
 
 void check_masked_axpy(dropwise_masked_axpy_fn *masked_axpy, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++)
+    for (size_t s = 0; s < n_sizes(); s++)
         for (size_t q = 0; q < sizeof row_counts / sizeof row_counts[0]; q++) {
             const size_t rows = row_counts[q], n = size_number(s);
             if (n * 16 > LARGE_N || (rows != 1 && !fits(rows, n)))
@@ -130,7 +130,7 @@ void check_masked_axpy(dropwise_masked_axpy_fn *masked_axpy, const char *name)
 
 void check_dot_moments(dropwise_dot_moments_fn *dot_moments, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         const size_t n = size_number(s);
         matrix_case c = matrix_setup(name, 1, n, n, 1, s % 2);
         guard_readonly(&arenas[0], false);
@@ -154,7 +154,7 @@ void check_fold_sums(dropwise_fold_sums_fn *fold_sums, const char *name)
     const ref_dtype dtype = dtype_of(name);
     const size_t bytes = ref_bytes(dtype);
     const any_scale scale = scale_for(dtype, 1 / 0.7);
-    for (size_t s = 0; s < N_SIZES; s++)
+    for (size_t s = 0; s < n_sizes(); s++)
         for (size_t n_sums = 1; n_sums <= 16; n_sums *= 2)
             for (int variant = 0; variant < 3; variant++) {
                 const size_t n = size_number(s), step = n * bytes + (variant == 1);
@@ -192,7 +192,7 @@ void check_fold_sums(dropwise_fold_sums_fn *fold_sums, const char *name)
 void check_sample_normal(dropwise_sample_normal_fn *sample_normal, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++)
+    for (size_t s = 0; s < n_sizes(); s++)
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
             for (size_t i = 0; i < c->n; i++) {

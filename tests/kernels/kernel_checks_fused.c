@@ -7,7 +7,7 @@
 void check_residual(dropwise_residual_fn *residual, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 8; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 4, true);
             uint8_t *bias = variant & 1 ? c->in[1] : NULL, *skip = variant & 2 ? c->in[2] : NULL;
@@ -75,7 +75,7 @@ static void assert_near(const fused_case *c, const uint8_t *p, size_t i, double 
 
 void check_activate(dropwise_activate_fn *activate, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 2, false);
             uint8_t *bias = variant & 1 ? c->in[1] : NULL;
@@ -95,7 +95,7 @@ void check_activate_grad(dropwise_activate_grad_fn *grad, const char *name)
 {
     const bool exact = strstr(name, "identity") != NULL || strstr(name, "relu") != NULL;
     static uint8_t before[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 8; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 4, false);
             const ref_dtype real = real_of(c->dtype);
@@ -198,7 +198,7 @@ static void assert_row_near(const rows_case *r, const uint8_t *p, size_t row, si
 
 void check_softmax(dropwise_softmax_fn *softmax, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 8; variant++) {
             if (size_number(s) > DROPWISE_SOFTMAX_ROW)
                 continue;
@@ -242,7 +242,7 @@ void check_softmax(dropwise_softmax_fn *softmax, const char *name)
 
 void check_softmax_grad(dropwise_softmax_grad_fn *grad, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 8; variant += 2) {
             if (size_number(s) > DROPWISE_SOFTMAX_ROW)
                 continue;
@@ -274,7 +274,7 @@ void check_softmax_grad(dropwise_softmax_grad_fn *grad, const char *name)
 
 void check_row_max(dropwise_row_max_fn *row_max, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
             uint8_t *add = variant & 1 ? c->in[1] : NULL, max[8], expected[8];
@@ -315,7 +315,7 @@ static double terms[LARGE_N];
 
 void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 2, false);
             uint8_t *add = variant & 1 ? c->in[1] : NULL, sums[16 * 8];
@@ -341,7 +341,7 @@ void check_row_exp(dropwise_row_exp_fn *row_exp, const char *name)
 void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name)
 {
     static uint8_t probabilities[8 * LARGE_N], expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 2, true);
             const any_scale inverse = scale_for(c->dtype, 0.3);
@@ -361,7 +361,7 @@ void check_row_drop(dropwise_row_drop_fn *row_drop, const char *name)
 
 void check_row_dot(dropwise_row_dot_fn *row_dot, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         fused_case *c = fused_setup(name, size_number(s), s % 2, false);
         uint8_t sums[16 * 8];
         double start[16];
@@ -377,7 +377,7 @@ void check_row_dot(dropwise_row_dot_fn *row_dot, const char *name)
 void check_row_grad(dropwise_row_grad_fn *row_grad, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         fused_case *c = fused_setup(name, size_number(s), s % 2, true);
         const any_scale dot = scale_for(c->dtype, 0.7), scale = scale_for(c->dtype, 0.125);
         for (size_t i = 0; i < c->n; i++) {

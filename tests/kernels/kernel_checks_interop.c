@@ -164,7 +164,7 @@ void check_compare(dropwise_compare_fn *compare, const char *name)
     const bool is_u8 = strstr(name, "_u8") != NULL, is_u64 = strstr(name, "_u64") != NULL;
     const size_t n_lasts = is_u64 ? 8 : is_u8 ? 6 : 12;
     static const uint32_t shifts[] = {0, 1, 9, 12, 22, 25};
-    for (size_t i = 0; i < N_SIZES; i++) {
+    for (size_t i = 0; i < n_sizes(); i++) {
         for (uint32_t drops = 0; drops < 2; drops++) {
             const bool plain = is_u8 || strstr(name, "folded") != NULL;
             const dropwise_compare how = {is_u64 ? wide[i % n_lasts] : lasts[i % n_lasts],

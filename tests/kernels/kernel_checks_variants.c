@@ -29,7 +29,7 @@ static any_params params_of(ref_dtype dtype, double first, double middle, double
 void check_affine(dropwise_affine_fn *affine, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             fused_case *c = fused_setup(name, size_number(s), at_end, true);
             const any_params p = params_of(c->dtype, 0.8, 0.15, -1.3);
@@ -82,7 +82,7 @@ static moved_case *moved_setup(const char *name, size_t n, bool at_end)
 void check_blend(dropwise_blend_fn *blend, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             moved_case *c = moved_setup(name, size_number(s), at_end);
             for (size_t i = 0; i < c->n; i++)
@@ -102,7 +102,7 @@ void check_blend(dropwise_blend_fn *blend, const char *name)
 void check_split(dropwise_split_fn *split, const char *name)
 {
     static uint8_t kept[8 * LARGE_N], dropped[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             moved_case *c = moved_setup(name, size_number(s), at_end);
             memset(kept, 0, c->bytes);
@@ -126,7 +126,7 @@ void check_split(dropwise_split_fn *split, const char *name)
 void check_combine(dropwise_combine_fn *combine, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             fused_case *c = fused_setup(name, size_number(s), at_end, true);
             const any_params p = params_of(c->dtype, 0.9, -0.3, 0);
@@ -174,7 +174,7 @@ void check_noise(dropwise_noise_fn *make, const char *name)
                                         UINT32_MAX / 4,
                                         UINT32_MAX - 127};
     const double logit = -0.7, temperature = 0.125;
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int at_end = 0; at_end < 2; at_end++) {
             const size_t n = size_number(s) / 4 * 4;
             fused_case *c = fused_setup(name, n, at_end, false);
@@ -234,7 +234,7 @@ static double terms[LARGE_N];
 void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name)
 {
     static uint8_t expected[8 * LARGE_N];
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         for (int variant = 0; variant < 4; variant++) {
             fused_case *c = fused_setup(name, size_number(s), variant & 1, false);
             const any_params p = params_of(c->dtype, 1.7, 0.4, 10);
@@ -260,7 +260,7 @@ void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name)
 
 void check_dot(dropwise_dot_fn *dot, const char *name)
 {
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         fused_case *c = fused_setup(name, size_number(s), s % 2, false);
         double sums[16];
         start_sums(sums);
@@ -274,7 +274,7 @@ void check_dot(dropwise_dot_fn *dot, const char *name)
 void check_map(dropwise_map_fn *map, const char *name)
 {
     const bool is_exp = strstr(name, "exp") != NULL;
-    for (size_t s = 0; s < N_SIZES; s++) {
+    for (size_t s = 0; s < n_sizes(); s++) {
         fused_case *c = fused_setup(name, size_number(s), s % 2, false);
         for (size_t i = 0; i < c->n && !is_exp; i++)
             put(c->dtype, c->in[0], i, fabs(get(c->dtype, c->in[0], i)));

@@ -25,6 +25,11 @@ import warnings
 command = [os.path.abspath(word) if os.path.exists(word) else word for word in sys.argv[1:]]
 failures = []
 checks = 0
+# How words are understood and files are read is the same on every machine: an emulated one is given some of
+# the faulty words, and large files once.
+emulated = len(command) > 1 and "DROPWISE_TEST_QUICK" in os.environ
+usage_step = 5 if emulated else 1
+usages = 0
 
 
 def philox(seed, stream, counter):
@@ -81,6 +86,10 @@ def check_output(what, expected, *args, **kw):
 
 
 def check_usage(what, *args):
+    global usages
+    usages += 1
+    if usages % usage_step != 0:
+        return
     result = run(*args)
     check(f"{what}: status {result.returncode} instead of 2", result.returncode == 2)
     check(f"{what}: prints on stdout", result.stdout == b"")
@@ -608,7 +617,9 @@ def test_orders(folder):
         for size, stride in zip(reversed(shape), reversed(strides)):
             places = [p + c * stride for p in places for c in range(size)]
         values = [float(i % 65521 + 1) for i in range(n)]
-        for first in (0, 12345):
+        if emulated and n > 500000:
+            continue
+        for first in (12345,) if emulated and n > 70000 else (0, 12345):
             for descr, code in (("<f4", "<%df"), (">f4", ">%df"), ("<f8", "<%dd")):
                 if descr != "<f4" and n > 70000:
                     continue
