@@ -41,7 +41,7 @@ void add_kernel(const std::string &name, dropwise_prepare_fn *prepare, dropwise_
             dropwise_schedule schedule;
             prepare(&kKey, 0, &schedule);
             const dropwise_threshold threshold = {230, words, words + bytes / 64};
-            draw(&schedule, 1000, bytes / 64, &threshold);
+            draw(&schedule, 1000, DROPWISE_WORD_BLOCKS, bytes / 64, &threshold);
         });
 }
 

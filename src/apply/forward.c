@@ -26,7 +26,7 @@ bool dropwise_forward_few(const dropwise_kernels *kernels, const dropwise_mask *
     dropwise_schedule schedule;
     draw.generator->prepare(&draw.key, (uint32_t)(counter >> 32), &schedule);
     const dropwise_threshold threshold = dropwise_threshold_of(&draw, keep, equal);
-    draw.generator->draw(&schedule, (uint32_t)counter, n_words, &threshold);
+    draw.generator->draw(&schedule, (uint32_t)counter, DROPWISE_WORD_BLOCKS, n_words, &threshold);
     for (size_t w = 0; w < n_words && threshold.equal != NULL; w++)
         any |= equal[w];
     if (any != 0) {
@@ -142,7 +142,7 @@ static void by_bits(forward_run *run, answers *a, size_t w, unsigned skip, uint6
         done_words = (skip + len) / 64;
         uint64_t *keep = a->keep + w;
         const dropwise_threshold t = dropwise_threshold_of(run->draw, keep, a->equal + w);
-        run->draw->generator->draw(&run->schedule, low, n_words, &t);
+        run->draw->generator->draw(&run->schedule, low, DROPWISE_WORD_BLOCKS, n_words, &t);
         uint8_t bits[8 * STEP_WORDS];
         for (size_t i = 0; i < (len + 63) / 64; i++)
             store_le64(bits + 8 * i, draw_bits_at(keep, n_words, i, skip));

@@ -12,9 +12,9 @@ static inline aes_vec aes_set1(const uint8_t *p)
     return vld1q_u8(p);
 }
 
-static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
+static inline aes_vec aes_counters(uint32_t low, uint32_t vector, uint32_t step)
 {
-    return vreinterpretq_u8_u32(vsetq_lane_u32(low + vector, vdupq_n_u32(0), 0));
+    return vreinterpretq_u8_u32(vsetq_lane_u32(low + block_place(vector, step), vdupq_n_u32(0), 0));
 }
 
 static inline aes_vec aes_load_counters(const uint64_t *p)

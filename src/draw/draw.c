@@ -141,7 +141,7 @@ static void draw_words(const draw_plan *plan, draw_chunk *chunk, size_t n)
     for (size_t len = n; n != 0; len = n) {
         const uint32_t low = next_counter(plan, chunk, &len);
         const dropwise_threshold threshold = answers_of(plan, chunk);
-        plan->generator->draw(&chunk->schedule, low, len, &threshold);
+        plan->generator->draw(&chunk->schedule, low, DROPWISE_WORD_BLOCKS, len, &threshold);
         chunk->done += len;
         n -= len;
     }

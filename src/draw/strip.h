@@ -9,9 +9,9 @@
 #include "draw/stream.h"
 #include "draw/ties.h"
 
-/* Blocks of 16 elements that are drawn together; a row of up to STRIP_ROW elements fits in wherever it
- * begins. */
-enum { STRIP_BLOCKS = 256, STRIP_ROW = 1024, STRIP_BYTES = STRIP_BLOCKS / 2 * 8 };
+/* Blocks of 16 elements that are drawn together, and bytes of bits that are asked for at a time; of rows of up
+ * to STRIP_ROW elements. */
+enum { STRIP_BLOCKS = 256, STRIP_ROW = 1024, STRIP_BYTES = 1024 };
 
 /* Bytes from the bits of one row to those of the next. */
 static inline size_t dropwise_strip_step(size_t n)
@@ -19,17 +19,14 @@ static inline size_t dropwise_strip_step(size_t n)
     return (n + 63) / 64 * 8;
 }
 
-/* How many rows of n <= STRIP_ROW elements can be drawn together wherever they begin; their bits take up to
- * STRIP_BYTES. */
+/* How many rows of n <= STRIP_ROW elements have up to STRIP_BYTES of bits. */
 static inline size_t dropwise_strip_rows(size_t n)
 {
-    return STRIP_BLOCKS / ((n + 15) / 16 + 1);
+    return STRIP_BYTES / dropwise_strip_step(n);
 }
 
-/*
- * Blocks of 16 elements, wherever they lie in the mask, and the bits of all of them. Callers have one where
- * they have what they draw other rows by: the stack need not hold both.
- */
+/* What a strip is drawn in. Callers have one where they have what they draw other rows by: the stack need not
+ * hold both. */
 typedef struct strip {
     size_t n_blocks;
     uint64_t counters[STRIP_BLOCKS];

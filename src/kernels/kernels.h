@@ -42,11 +42,14 @@ typedef struct dropwise_threshold {
 } dropwise_threshold;
 
 /*
- * Draws and compares the bytes that generate would write for the 4 * n_words counters whose low halves are
- * low, low + 1, ... low is a multiple of 4, and no low half wraps.
+ * Draws and compares the bytes that generate would write for n_words times four counters, which follow each
+ * other: the low halves of those of word w begin at low + w * step. None of these wraps.
  */
-typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+typedef void dropwise_draw_fn(const dropwise_schedule *schedule, uint32_t low, uint32_t step, size_t n_words,
                               const dropwise_threshold *threshold);
+
+/* The step between words that follow each other. */
+enum { DROPWISE_WORD_BLOCKS = 4 };
 
 /* The answers for bytes that were drawn already, 64 for each word. */
 typedef void dropwise_threshold_fn(const void *bytes, size_t n_words, const dropwise_threshold *threshold);

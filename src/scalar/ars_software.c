@@ -39,10 +39,10 @@ static inline aes_vec aes_set1(const uint8_t *p)
     return v;
 }
 
-static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
+static inline aes_vec aes_counters(uint32_t low, uint32_t vector, uint32_t step)
 {
     aes_vec v = {{0}};
-    store_le32(v.b, low + vector);
+    store_le32(v.b, low + block_place(vector, step));
     return v;
 }
 

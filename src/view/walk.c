@@ -336,7 +336,7 @@ static bool has_plain_rows(const view_walk *walk)
 
 /* Elements from which on a row is better drawn on its own than with others: by kernels that draw and scale,
  * or by any. */
-enum { FUSED_ROW = 128, PLAIN_ROW = 4096 };
+enum { FUSED_ROW = 256, PLAIN_ROW = 4096 };
 
 /* Plain rows by one run of the kernels that draw and scale them, if there are some; false: there are none. */
 static OWN_FRAME bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype)

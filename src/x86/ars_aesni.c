@@ -12,9 +12,9 @@ static inline aes_vec aes_set1(const uint8_t *p)
     return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
+static inline aes_vec aes_counters(uint32_t low, uint32_t vector, uint32_t step)
 {
-    return _mm_cvtsi32_si128((int)(low + vector));
+    return _mm_cvtsi32_si128((int)(low + block_place(vector, step)));
 }
 
 static inline aes_vec aes_load_counters(const uint64_t *p)

@@ -12,9 +12,9 @@ static inline aes_vec aes_set1(const uint8_t *p)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
+static inline aes_vec aes_counters(uint32_t low, uint32_t vector, uint32_t step)
 {
-    const int first = (int)(vector * AES_LANES);
+    const int first = (int)block_place(vector * AES_LANES, step);
     const __m256i base = _mm256_broadcastsi128_si256(_mm_cvtsi32_si128((int)low));
     return _mm256_add_epi32(base, _mm256_setr_epi32(first, 0, 0, 0, first + 1, 0, 0, 0));
 }

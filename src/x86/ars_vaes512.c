@@ -12,9 +12,9 @@ static inline aes_vec aes_set1(const uint8_t *p)
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-static inline aes_vec aes_counters(uint32_t low, uint32_t vector)
+static inline aes_vec aes_counters(uint32_t low, uint32_t vector, uint32_t step)
 {
-    const int first = (int)(vector * AES_LANES);
+    const int first = (int)block_place(vector * AES_LANES, step);
     const __m512i base = _mm512_maskz_set1_epi32(0x1111, (int)low);
     return _mm512_add_epi32(
         base, _mm512_setr_epi32(first, 0, 0, 0, first + 1, 0, 0, 0, first + 2, 0, 0, 0, first + 3, 0, 0, 0));

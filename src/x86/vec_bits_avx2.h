@@ -306,12 +306,10 @@ static inline vec_b32 select_b32(choose32 choice, vec_b32 a, vec_b32 b)
 
 /* The lower 128 bits hold blocks 0, 2, 4, 6, the upper ones 1, 3, 5, 7: again as they are stored. */
 #define counters_b32 counters_b32
-static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector, uint32_t step)
 {
-    const int first = (int)(vector * LANES_b32);
-    const __m256i order =
-        _mm256_setr_epi32(first, first + 2, first + 4, first + 6, first + 1, first + 3, first + 5, first + 7);
-    return _mm256_add_epi32(set_b32(base), order);
+    const int a = (int)(2 * vector * step), b = a + (int)step;
+    return _mm256_add_epi32(set_b32(base), _mm256_setr_epi32(a, a + 2, b, b + 2, a + 1, a + 3, b + 1, b + 3));
 }
 
 #define load_counters_b32 load_counters_b32

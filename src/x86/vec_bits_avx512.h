@@ -256,9 +256,13 @@ static inline __m512i order_b32(void)
 }
 
 #define counters_b32 counters_b32
-static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector, uint32_t step)
 {
-    return _mm512_add_epi32(set_b32(base), _mm512_add_epi32(set_b32(vector * LANES_b32), order_b32()));
+    const vec_b32 words =
+        _mm512_srli_epi32(order_b32(), 2); /* a block's word, from which it is a lane's rest */
+    const vec_b32 place = _mm512_add_epi32(set_b32(4 * vector * step), order_b32());
+    return _mm512_add_epi32(set_b32(base),
+                            _mm512_add_epi32(place, _mm512_mullo_epi32(words, set_b32(step - 4))));
 }
 
 #define load_counters_b32 load_counters_b32

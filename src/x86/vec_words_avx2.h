@@ -28,15 +28,17 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
 }
 
 /*
- * Products of successive counters grow by m. Lanes hold blocks 0, 2, 1, 3: the order in which
- * vword_store_blocks needs no permutation.
+ * Products of successive counters grow by m, those of words by m times their step. Lanes hold blocks 0, 2, 1,
+ * 3: the order in which vword_store_blocks needs no permutation.
  */
 #define vword_mul_counters vword_mul_counters
-static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t step, uint32_t m, vword *hi,
+                                      vword *lo)
 {
-    const uint64_t first = (uint64_t)m * vector * VWORD_LANES;
-    const __m256i growth = _mm256_set_epi64x((long long)(first + 3 * (uint64_t)m), (long long)(first + m),
-                                             (long long)(first + 2 * (uint64_t)m), (long long)first);
+    const __m256i in_word =
+        _mm256_set_epi64x((long long)(3 * (uint64_t)m), m, (long long)(2 * (uint64_t)m), 0);
+    const __m256i growth =
+        _mm256_add_epi64(in_word, _mm256_set1_epi64x((long long)((uint64_t)m * vector * step)));
     *lo = _mm256_add_epi64(_mm256_set1_epi64x((long long)((uint64_t)m * base)), growth);
     *hi = _mm256_srli_epi64(*lo, 32);
 }

@@ -28,12 +28,17 @@ static inline void vword_mul(vword a, vword b, vword *hi, vword *lo)
  * vword_store_blocks needs no permutation.
  */
 #define vword_mul_counters vword_mul_counters
-static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t step, uint32_t m, vword *hi,
+                                      vword *lo)
 {
-    const __m512i block =
-        _mm512_add_epi64(_mm512_set1_epi64(vector * VWORD_LANES), _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0));
-    *lo = _mm512_add_epi64(_mm512_set1_epi64((long long)((uint64_t)m * base)),
-                           _mm512_mul_epu32(block, _mm512_set1_epi64(m)));
+    const uint64_t of_step = (uint64_t)m * step;
+    const long long m1 = (long long)m, m2 = (long long)(2 * (uint64_t)m), m3 = (long long)(3 * (uint64_t)m);
+    const __m512i in_word = _mm512_set_epi64(m3, m3, m2, m2, m1, m1, 0, 0);
+    const __m512i odd = _mm512_set_epi64(-1, 0, -1, 0, -1, 0, -1, 0); /* lanes of the vector's second word */
+    const __m512i in_vector =
+        _mm512_add_epi64(in_word, _mm512_and_si512(odd, _mm512_set1_epi64((long long)of_step)));
+    const __m512i growth = _mm512_add_epi64(in_vector, _mm512_set1_epi64((long long)(2 * vector * of_step)));
+    *lo = _mm512_add_epi64(_mm512_set1_epi64((long long)((uint64_t)m * base)), growth);
     *hi = _mm512_srli_epi64(*lo, 32);
 }
 

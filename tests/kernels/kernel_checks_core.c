@@ -118,15 +118,15 @@ void check_threshold(dropwise_threshold_fn *threshold, const char *name)
     }
 }
 
-static void draw_case(const dropwise_generator *generator, const char *name, uint64_t start, size_t n,
-                      uint8_t last, const uint8_t *bytes, bool at_end)
+static void draw_case(const dropwise_generator *generator, const char *name, uint64_t start, uint32_t step,
+                      size_t n, uint8_t last, const uint8_t *bytes, bool at_end)
 {
     dropwise_schedule schedule;
     memset(&schedule, (int)n, sizeof schedule);
     generator->prepare(&test_key, (uint32_t)(start >> 32), &schedule);
     for (int asked = 1; asked < 4; asked++) {
         const dropwise_threshold t = guarded_threshold(last, n, at_end, (asked & 1) != 0, (asked & 2) != 0);
-        generator->draw(&schedule, (uint32_t)start, n, &t);
+        generator->draw(&schedule, (uint32_t)start, step, n, &t);
         assert_answers(&t, bytes, n, name);
     }
 }
@@ -143,10 +143,20 @@ void check_draw(const dropwise_generator *generator, const char *name)
             ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, starts[s] + b, bytes + 16 * b);
         for (size_t n = 0; n <= WORDS; n++)
             for (int at_end = 0; at_end < 2; at_end++)
-                draw_case(generator, name, starts[s], n, thresholds[(n + s) % 8], bytes, at_end);
+                draw_case(generator, name, starts[s], DROPWISE_WORD_BLOCKS, n, thresholds[(n + s) % 8], bytes,
+                          at_end);
     }
     for (unsigned t = 0; t < 256; t++)
-        draw_case(generator, name, starts[4], WORDS, (uint8_t)t, bytes, true);
+        draw_case(generator, name, starts[4], DROPWISE_WORD_BLOCKS, WORDS, (uint8_t)t, bytes, true);
+    static const uint32_t steps[] = {1, 5, 256, 12345677, (UINT32_MAX - 4) / WORDS};
+    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
+        const uint64_t start = UINT64_C(0x123456700000000) + s;
+        for (uint64_t b = 0; b < 4 * WORDS; b++)
+            ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, start + b / 4 * steps[s] + b % 4,
+                         bytes + 16 * b);
+        for (size_t n = 0; n <= WORDS; n++)
+            draw_case(generator, name, start, steps[s], n, thresholds[n % 8], bytes, n % 2 != 0);
+    }
 }
 
 /* What it prepares shows in what is drawn: at upper halves of all kinds. */
@@ -159,7 +169,7 @@ void check_prepare(const dropwise_generator *generator, const char *name)
         const uint64_t start = highs[h] << 32 | 0x9ABCDEF0;
         for (uint64_t b = 0; b < 4 * WORDS; b++)
             ref_generate(generator_of(name), TEST_SEED, TEST_STREAM, start + b, bytes + 16 * b);
-        draw_case(generator, name, start, WORDS, 100, bytes, h % 2 != 0);
+        draw_case(generator, name, start, DROPWISE_WORD_BLOCKS, WORDS, 100, bytes, h % 2 != 0);
     }
 }
 

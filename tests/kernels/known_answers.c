@@ -96,7 +96,7 @@ static void answers_by_draw(const dropwise_generator *generator, const known_ans
         for (unsigned t = 0; t < 256; t += 5) {
             uint64_t keep[PLACES / 4 + 1], equal[PLACES / 4 + 1];
             const dropwise_threshold threshold = {(uint8_t)t, keep, equal};
-            generator->draw(&schedule, (uint32_t)start, word + 1, &threshold);
+            generator->draw(&schedule, (uint32_t)start, DROPWISE_WORD_BLOCKS, word + 1, &threshold);
             for (unsigned j = 0; j < 16; j++) {
                 assert_int_equal(keep[word] >> (shift + j) & 1, a->bytes[j] <= t);
                 assert_int_equal(equal[word] >> (shift + j) & 1, a->bytes[j] == t);

@@ -416,6 +416,37 @@ static void views_of_usual_shapes_agree_with_the_oracle_element_by_element(void 
     run_case(&c);
 }
 
+/* Rows that begin with a block of the generator and elsewhere, more of them than are drawn together, at the
+ * element whose counter's low half wraps, and with ties in all words. */
+static void tiles_of_a_matrix_agree_with_the_oracle_element_by_element(void **state)
+{
+    (void)state;
+    static const uint64_t columns[] = {1, 16, 48, 64, 65, 77, 128, 192, 250, 256, 600};
+    static const uint64_t wholes[] = {1024, 1040, 1032, 1001};
+    static const uint64_t wrap = UINT64_C(1) << 36;
+    for (size_t w = 0; w < sizeof wholes / sizeof wholes[0]; w++) {
+        for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+            const uint64_t size[] = {200, wholes[w]},
+                           begin[] = {3, i % 3 == 0   ? 0
+                                         : i % 3 == 1 ? 176
+                                                      : 185},
+                           part[] = {i % 4 == 0 ? 150 : 64, columns[i]};
+            view_case c = {.view = view_of(2, size, 0),
+                           .p = i % 2 == 0 ? 0.1 : 0.3,
+                           .form = DROPWISE_FORM_BITS,
+                           .dtype = i % 5 == 4 ? REF_BF16 : REF_F32};
+            for (uint32_t at_wrap = 0; at_wrap < 2; at_wrap++) {
+                dropwise_view_init(&c.view, 2, size);
+                assert_int_equal(dropwise_view_shard(&c.view, begin, part), DROPWISE_OK);
+                c.view.first += at_wrap ? wrap - 40 * wholes[w] / 16 * 16 : 0;
+                c.view.x_stride[0] = c.view.y_stride[0] = (int64_t)columns[i] + 2;
+                c.view.x_stride[1] = c.view.y_stride[1] = 1;
+                run_case(&c);
+            }
+        }
+    }
+}
+
 static void helpers_make_the_strides_that_their_names_promise(void **state)
 {
     (void)state;
@@ -808,6 +839,7 @@ int main(void)
         cmocka_unit_test(helpers_make_the_strides_that_their_names_promise),
         IN_ARENAS(random_views_agree_with_the_oracle_element_by_element),
         IN_ARENAS(views_of_usual_shapes_agree_with_the_oracle_element_by_element),
+        IN_ARENAS(tiles_of_a_matrix_agree_with_the_oracle_element_by_element),
         cmocka_unit_test(shards_in_any_layout_together_make_the_whole),
         cmocka_unit_test(bits_are_stored_as_libxsmm_has_them_in_rows_of_16_bit_words),
         cmocka_unit_test(bits_are_stored_as_onnx_runtime_has_them_in_32_bit_words),

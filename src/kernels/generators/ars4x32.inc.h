@@ -4,7 +4,8 @@
  * Included by each ars_<instructions>.c after a vector header, for bits64_at_most and bits64_equal, and these
  * inline functions, which work on aes_vec, a vector of AES_LANES blocks:
  *   aes_set1(p)                   the 16 bytes at p in every block
- *   aes_counters(low,vector)      block l has the 32-bit words low + AES_LANES vector + l, 0, 0, 0
+ *   aes_counters(low,vector,step) block l has the 32-bit words low + block_place(AES_LANES vector + l, step),
+ *                                 0, 0, 0
  *   aes_load_counters(p)          block l has the 64-bit words p[l], 0
  *   aes_xor(a,b)
  *   aes_round(v,key), aes_last(v,key)
@@ -70,13 +71,13 @@ VEC_INLINE void rounds_ars4x32(const schedule_ars4x32 *keys, unsigned n_vectors,
         v[u] = aes_last(v[u], aes_set1(keys->round_keys[ARS_ROUNDS]));
 }
 
-VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, unsigned n_vectors, uint8_t *out,
-                               const overlap *work)
+VEC_INLINE void blocks_ars4x32(const schedule_ars4x32 *keys, uint32_t low, uint32_t step, unsigned n_vectors,
+                               uint8_t *out, const overlap *work)
 {
     aes_vec v[AES_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        v[u] = aes_counters(low, u);
+        v[u] = aes_counters(low, u, step);
     rounds_ars4x32(keys, n_vectors, v, work);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)

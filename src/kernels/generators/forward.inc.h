@@ -40,7 +40,7 @@ VEC_INLINE size_t OP_GE(small_batches)(const OP_G(schedule) *keys, uint32_t low,
     for (; at < n_words; at += SMALL / 4) {
         uint8_t bytes[SMALL * 16];
         mask64 masks[SMALL / 4];
-        OP_G(batch)(keys, low + 4 * (uint32_t)at, SMALL, bytes, NULL);
+        OP_G(batch)(keys, low + 4 * (uint32_t)at, DROPWISE_WORD_BLOCKS, SMALL, bytes, NULL);
         VEC_UNROLL
         for (unsigned w = 0; w < SMALL / 4; w++) {
             if (w < n_words - at) {
@@ -71,7 +71,7 @@ static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, si
     uint64_t first[OP_GE(WORDS)];
     mask64 masks[OP_GE(WORDS)], last[OP_GE(WORDS)];
     const dropwise_threshold of_first = {t.last, t.keep != NULL ? t.keep : first, t.equal};
-    OP_G(draw)(schedule, low, OP_GE(WORDS), &of_first);
+    OP_G(draw)(schedule, low, DROPWISE_WORD_BLOCKS, OP_GE(WORDS), &of_first);
     VEC_UNROLL
     for (unsigned w = 0; w < OP_GE(WORDS); w++)
         masks[w] = mask64_of(of_first.keep[w]);
@@ -81,7 +81,7 @@ static size_t OP_GE(forward)(const dropwise_schedule *schedule, uint32_t low, si
     VEC_ROLLED
     for (; n_words - done >= OP_GE(WORDS); done += OP_GE(WORDS)) {
         const overlap work = OP_GE(work)(false, masks, x, y, factor);
-        OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, DROPWISE_WORD_BLOCKS, OP_GE(BLOCKS), bytes, &work);
         OP_G(answers)(bytes, OP_GE(WORDS), &t, done, masks);
         x += OP_GE(WORDS) * 64 * OP_E(BYTES);
         y += OP_GE(WORDS) * 64 * OP_E(BYTES);
@@ -117,7 +117,7 @@ static size_t OP_GE(draw_scale)(const dropwise_schedule *schedule, uint32_t low,
         for (unsigned w = 0; w < OP_GE(WORDS); w++)
             masks[w] = mask64_of(load_le64((const uint8_t *)bits + (done + w) * 8));
         const overlap work = OP_GE(work)(true, masks, x, y, factor);
-        OP_G(batch)(keys, low + 4 * (uint32_t)done, OP_GE(BLOCKS), bytes, &work);
+        OP_G(batch)(keys, low + 4 * (uint32_t)done, DROPWISE_WORD_BLOCKS, OP_GE(BLOCKS), bytes, &work);
         OP_G(answers)(bytes, OP_GE(WORDS), &t, done, NULL);
         x += OP_GE(WORDS) * 64 * OP_E(BYTES);
         y += OP_GE(WORDS) * 64 * OP_E(BYTES);

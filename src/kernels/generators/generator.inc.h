@@ -12,10 +12,10 @@
  *   make_schedule_NAME(key, high, keys)  fills it; blocks have the high counter word `high`
  *   VECTOR_BLOCKS_NAME                   blocks of a vector: 1, 2 or a multiple of 4
  *   UNROLL_NAME                          vectors worth working on at the same time, to hide latencies
- *   blocks_NAME(keys, low, n_vectors, out, work)
+ *   blocks_NAME(keys, low, step, n_vectors, out, work)
  *                                        n_vectors <= UNROLL_NAME vectors of the blocks with the low counter
- *                                        words low, low + 1, ..., overlapped with `work`, all of it, unless
- *                                        that is NULL
+ *                                        words low + block_place(0, step), low + block_place(1, step), ...,
+ *                                        overlapped with `work`, all of it, unless that is NULL
  *   OVERLAPPED_F32_NAME, OVERLAPPED_NAME where there is work, vectors at the same time, for f32 and, if they
  *                                        are scaled so, other types; the more, the more code; they make whole
  *                                        words
@@ -45,12 +45,14 @@ static void OP_G(generate)(const dropwise_key *key, uint64_t counter, size_t n_b
         OP_G(make_schedule)(key, (uint32_t)(counter >> 32), &keys);
         size_t done = 0;
         for (; n - done >= WHOLE; done += WHOLE)
-            OP_G(blocks)(&keys, low + (uint32_t)done, OP_G(UNROLL), out + done * 16, NULL);
+            OP_G(blocks)(&keys, low + (uint32_t)done, DROPWISE_WORD_BLOCKS, OP_G(UNROLL), out + done * 16,
+                         NULL);
         for (; done < n; done += OP_G(VECTOR_BLOCKS)) {
             /* A last part of a vector goes through a whole one on the stack. */
             uint8_t last[OP_G(VECTOR_BLOCKS) * 16];
             const bool whole = n - done >= OP_G(VECTOR_BLOCKS);
-            OP_G(blocks)(&keys, low + (uint32_t)done, 1, whole ? out + done * 16 : last, NULL);
+            OP_G(blocks)(&keys, low + (uint32_t)done, DROPWISE_WORD_BLOCKS, 1, whole ? out + done * 16 : last,
+                         NULL);
             if (!whole)
                 memcpy(out + done * 16, last, (n - done) * 16);
         }
@@ -79,14 +81,14 @@ static void OP_G(generate_at)(const dropwise_key *key, const uint64_t *counters,
 }
 
 /* Draws `blocks` blocks, one or several words of 64 elements. */
-VEC_INLINE void OP_G(batch)(const OP_G(schedule) *keys, uint32_t low, unsigned blocks, uint8_t *bytes,
-                            const overlap *work)
+VEC_INLINE void OP_G(batch)(const OP_G(schedule) *keys, uint32_t low, uint32_t step, unsigned blocks,
+                            uint8_t *bytes, const overlap *work)
 {
     const unsigned vectors = blocks / OP_G(VECTOR_BLOCKS);
     const unsigned n_vectors = vectors < OP_G(UNROLL) ? vectors : OP_G(UNROLL);
     VEC_UNROLL
     for (unsigned b = 0; b < blocks; b += n_vectors * OP_G(VECTOR_BLOCKS))
-        OP_G(blocks)(keys, low + b, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
+        OP_G(blocks)(keys, low + block_place(b, step), step, n_vectors, bytes + b * 16, b == 0 ? work : NULL);
 }
 
 /*
@@ -120,7 +122,7 @@ static void OP_G(prepare)(const dropwise_key *key, uint32_t high, dropwise_sched
     OP_G(make_schedule)(key, high, (OP_G(schedule) *)schedule);
 }
 
-static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n_words,
+static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, uint32_t step, size_t n_words,
                        const dropwise_threshold *threshold)
 {
     const OP_G(schedule) *keys = (const OP_G(schedule) *)schedule;
@@ -128,11 +130,11 @@ static void OP_G(draw)(const dropwise_schedule *schedule, uint32_t low, size_t n
     uint8_t bytes[LARGE * 16];
     size_t done = 0;
     for (; n_words - done >= LARGE / 4; done += LARGE / 4) {
-        OP_G(batch)(keys, low + 4 * (uint32_t)done, LARGE, bytes, NULL);
+        OP_G(batch)(keys, low + step * (uint32_t)done, step, LARGE, bytes, NULL);
         OP_G(answers)(bytes, LARGE / 4, &t, done, NULL);
     }
     for (; LARGE > 4 && done < n_words; done += SMALL / 4) {
-        OP_G(batch)(keys, low + 4 * (uint32_t)done, SMALL, bytes, NULL);
+        OP_G(batch)(keys, low + step * (uint32_t)done, step, SMALL, bytes, NULL);
         VEC_UNROLL
         for (unsigned w = 0; w < SMALL / 4; w++)
             if (w < n_words - done)

@@ -42,12 +42,13 @@ VEC_INLINE void OP_G(make_schedule)(const dropwise_key *key, uint32_t high, OP_G
     keys->c2_xor_3 = (uint32_t)product0 ^ keys->k1[2];
 }
 
-/* Rounds 1 to 3 of vector v of the blocks with the low counter words low, low + 1, ... */
-VEC_INLINE philox_state OP_G(first_rounds)(const OP_G(schedule) *keys, uint32_t low, unsigned v)
+/* Rounds 1 to 3 of vector v of the blocks. */
+VEC_INLINE philox_state OP_G(first_rounds)(const OP_G(schedule) *keys, uint32_t low, uint32_t step,
+                                           unsigned v)
 {
     const vword m0 = vword_set1(philox_m0), m1 = vword_set1(philox_m1);
     vword hi0, lo0, hi1, lo1;
-    vword_mul_counters(low, v, philox_m0, &hi0, &lo0);
+    vword_mul_counters(low, v, step, philox_m0, &hi0, &lo0);
     const vword c2_1 = vword_xor(hi0, vword_set1(keys->c2_xor_1)), c3_1 = lo0;
     vword_mul(c2_1, m1, &hi1, &lo1);
     const vword c0_2 = vword_xor(hi1, vword_set1(keys->c0_xor_2)), c1_2 = lo1;
@@ -60,13 +61,13 @@ VEC_INLINE philox_state OP_G(first_rounds)(const OP_G(schedule) *keys, uint32_t 
                           .c3 = lo0};
 }
 
-VEC_INLINE void OP_G(blocks)(const OP_G(schedule) *keys, uint32_t low, unsigned n_vectors, uint8_t *out,
-                             const overlap *work)
+VEC_INLINE void OP_G(blocks)(const OP_G(schedule) *keys, uint32_t low, uint32_t step, unsigned n_vectors,
+                             uint8_t *out, const overlap *work)
 {
     philox_state s[VWORD_UNROLL];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        s[u] = OP_G(first_rounds)(keys, low, u);
+        s[u] = OP_G(first_rounds)(keys, low, step, u);
     VEC_UNROLL
     for (unsigned r = 3; r < ROUNDS - 1; r++) {
         VEC_UNROLL

@@ -90,14 +90,14 @@ VEC_INLINE void rounds_threefry4x32_20(const schedule_threefry4x32_20 *keys, uns
     group_threefry4x32_20(keys, 4, false, n_vectors, s, NULL);
 }
 
-VEC_INLINE void blocks_threefry4x32_20(const schedule_threefry4x32_20 *keys, uint32_t low, unsigned n_vectors,
-                                       uint8_t *out, const overlap *work)
+VEC_INLINE void blocks_threefry4x32_20(const schedule_threefry4x32_20 *keys, uint32_t low, uint32_t step,
+                                       unsigned n_vectors, uint8_t *out, const overlap *work)
 {
     state_threefry4x32_20 s[UNROLL_threefry4x32_20];
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)
-        s[u] = (state_threefry4x32_20){
-            {counters_b32(low, u), set_b32(keys->high), set_b32(keys->stream[0]), set_b32(keys->stream[1])}};
+        s[u] = (state_threefry4x32_20){{counters_b32(low, u, step), set_b32(keys->high),
+                                        set_b32(keys->stream[0]), set_b32(keys->stream[1])}};
     rounds_threefry4x32_20(keys, n_vectors, s, work);
     VEC_UNROLL
     for (unsigned u = 0; u < n_vectors; u++)

@@ -283,9 +283,17 @@ static inline void store_le_b32(uint8_t *p, vec_b32 v)
 /* ---- Words of blocks ---- */
 
 #ifndef counters_b32
-static inline vec_b32 counters_b32(uint32_t base, uint32_t vector)
+static inline vec_b32 counters_b32(uint32_t base, uint32_t vector, uint32_t step)
 {
-    return add_b32(set_b32(base + vector * LANES_b32), load_b32((const uint8_t *)lane_numbers));
+    vec_b32 counters = add_b32(set_b32(base + block_place(vector * LANES_b32, step)),
+                               load_b32((const uint8_t *)lane_numbers));
+    if (LANES_b32 > 4 && step != 4) {
+        uint32_t more[LANES_b32];
+        for (unsigned lane = 0; lane < LANES_b32; lane++)
+            more[lane] = block_place(lane, step) - lane;
+        counters = add_b32(counters, load_b32((const uint8_t *)more));
+    }
+    return counters;
 }
 #endif
 

@@ -68,9 +68,17 @@ static inline void vword_load_counters(const uint64_t *p, vword *lo, vword *hi)
 #endif
 
 #ifndef vword_mul_counters
-static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t m, vword *hi, vword *lo)
+static inline void vword_mul_counters(uint32_t base, uint32_t vector, uint32_t step, uint32_t m, vword *hi,
+                                      vword *lo)
 {
-    const vword counters = vword_add(vword_set1(base + vector * VWORD_LANES), vword_load(lane_numbers));
+    vword counters =
+        vword_add(vword_set1(base + block_place(vector * VWORD_LANES, step)), vword_load(lane_numbers));
+    if (VWORD_LANES > 4 && step != 4) {
+        uint32_t more[VWORD_LANES];
+        for (unsigned lane = 0; lane < VWORD_LANES; lane++)
+            more[lane] = block_place(lane, step) - lane;
+        counters = vword_add(counters, vword_load(more));
+    }
     vword_mul(counters, vword_set1(m), hi, lo);
 }
 #endif

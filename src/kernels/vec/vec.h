@@ -22,9 +22,9 @@
  *   VWORD_OVERLAPPED              likewise while f32 elements are scaled
  *   vword_set1(u)                 u in every lane
  *   vword_mul(a,b,hi,lo)          the halves of the 64-bit products
- * * vword_mul_counters(u,v,m,hi,lo)
- *                                 the halves of m times u + VWORD_LANES v, that + 1, ..., the counters of
- *                                 vector v; any numbers for those beyond 2^32
+ * * vword_mul_counters(u,v,s,m,hi,lo)
+ *                                 the halves of m times u + block_place(b, s), b = VWORD_LANES v, that + 1,
+ *                                 ..., the counters of vector v; any numbers for those beyond 2^32
  * * vword_load_counters(p,lo,hi)  the low and high words of VWORD_LANES 64-bit counters
  * * vword_add(a,b)                a + b modulo 2^32
  * * vword_mul_mersenne31(a,b)     a b modulo 2^31 - 1, of numbers below it
@@ -75,7 +75,7 @@
  *   select_b32(choice,a,b)        a where it is chosen, else b
  * * load_le_b32(p), load_le_b64, store_le_b32(p,v)
  *                                 little-endian words
- * * counters_b32(u,v), load_counters_b32(p,lo,hi), store_blocks_b32(p,a,b,c,d)
+ * * counters_b32(u,v,s), load_counters_b32(p,lo,hi), store_blocks_b32(p,a,b,c,d)
  *                                 as those of vword, for LANES_b32 blocks: words without room for products
  * * store_pairs_b32(p,low,high)   lane i of low and of high as the halves of the little-endian 64-bit word i
  *   lookup_b32(table,v)           of a table of eight, the one that the three lowest bits of a lane say
@@ -214,6 +214,13 @@ VEC_INLINE void copy_few(uint8_t *to, const uint8_t *from, size_t n)
 
 /* The numbers of lanes, in order. */
 static const uint32_t lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* How far the counter of a block is from that of block 0, where each four blocks follow each other, those of a
+ * word of elements, and words are `step` apart. */
+VEC_INLINE uint32_t block_place(uint32_t block, uint32_t step)
+{
+    return block / 4 * step + block % 4;
+}
 
 /* How many bytes ahead lines are prefetched into L2: memory takes a while to fill it. Between 4 and 32 KiB
  * ahead differ by a few per cent; multiples of 4 KiB are behind the others. */
