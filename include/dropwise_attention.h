@@ -34,7 +34,6 @@
  *               count takes part in products as a 0: a NaN or an infinity in v, k, q or dout may make NaN of
  *               outputs that do not depend on it.
  *   Precision   Powers are of 2, of logits times log2(e), within 2 ULP of those of what they are given.
- *   Stack       8 KiB more than the calls of dropwise_fused.h.
  *
  * A build with the option attention turned off (docs/embedding.md) has none of these functions.
  */

@@ -256,6 +256,50 @@ typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, s
                                        void *y);
 
 /*
+ * Attention, in f32. Steps are in bytes.
+ *
+ * matmul          c = x y, or c += x y: `rows` is a multiple of DROPWISE_MATMUL_ROWS, columns of 16, depth is
+ *                 at least 1. Element (i, k) of x is at x + i * x_row + k * x_step; columns of y are in blocks
+ *                 of 64, whose rows are y_row apart. An element of c is a chain of fused multiply-adds by k
+ * transpose       element (i, j) of x, whose rows are x_row apart, becomes element (j, i) of y, whose rows are
+ *                 64 numbers; there is nothing but 0 from `rows` on. y has a multiple of 16 rows; what stands
+ *                 in those from `columns` on does not count
+ * attention       scores become dropped probabilities that are not normalised; top, sum and shrink as
+ *                 dropwise_attention.h says
+ * attention_grad  scores become p = 2^(x * factor - lse), dropped, times kept; d, dp of that header, becomes
+ *                 p * (keep(d) * kept_factor - delta)
+ */
+enum { DROPWISE_MATMUL_ROWS = 6 };
+
+typedef struct dropwise_matmul {
+    size_t rows, depth, columns;
+    const uint8_t *x, *y;
+    uint8_t *c;
+    size_t x_row, x_step, y_block, c_row;
+    ptrdiff_t y_row;
+    bool adds;
+} dropwise_matmul;
+
+typedef struct dropwise_attention_rows {
+    size_t rows, n;
+    uint8_t *x, *d; /* rows of n numbers, `step` apart */
+    size_t step;
+    const uint8_t *bits; /* each row's begin with a byte; NULL: nothing is dropped */
+    size_t bits_step;
+    float factor; /* of x, which makes logits in powers of 2 */
+    bool first;   /* top and sum hold nothing yet             */
+    float *top, *sum, *shrink;
+    const float *lse, *delta; /* in powers of 2; times the scale of scores */
+    float kept, kept_factor;  /* of probabilities, of d                     */
+} dropwise_attention_rows;
+
+typedef void dropwise_matmul_fn(const dropwise_matmul *m);
+typedef void dropwise_transpose_fn(size_t rows, size_t columns, const uint8_t *x, ptrdiff_t x_row,
+                                   uint8_t *y);
+typedef void dropwise_attention_fn(const dropwise_attention_rows *rows);
+typedef dropwise_attention_fn dropwise_attention_grad_fn;
+
+/*
  * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of
  * their own. A tier uses the best one that this CPU can run, that gives a known answer, and whose vectors are
  * not wider than its own.
