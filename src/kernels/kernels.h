@@ -275,8 +275,8 @@ typedef struct dropwise_matmul {
     size_t rows, depth, columns;
     const uint8_t *x, *y;
     uint8_t *c;
-    size_t x_row, x_step, y_block, c_row;
-    ptrdiff_t y_row;
+    ptrdiff_t x_row, x_step, y_row;
+    size_t y_block, c_row;
     bool adds;
 } dropwise_matmul;
 

@@ -131,19 +131,27 @@ static uint8_t *row_of(matrix m, uint64_t i)
     return m.p + (ptrdiff_t)i * m.row;
 }
 
-/* n rows from one on, as f32, with zeros behind each, and `padded` - n rows of zeros. */
-static void pack_rows(const call *c, matrix from, uint64_t first, size_t n, size_t padded, size_t columns,
-                      size_t row_bytes, uint8_t *to)
+/*
+ * n rows from one on as products take them, and `padded` - n rows of zeros: f32, with zeros behind each up to
+ * row_bytes. Where they are, if that is as good, or packed.
+ */
+static matrix pack_rows(const call *c, matrix from, uint64_t first, size_t n, size_t padded, size_t columns,
+                        size_t row_bytes, uint8_t *to)
 {
     const size_t used = columns * sizeof(float);
+    const matrix packed = {to, (ptrdiff_t)row_bytes};
+    if (c->type.widen == NULL && padded == n && used == row_bytes)
+        return (matrix){row_of(from, first), from.row};
     for (size_t r = 0; r < n; r++, to += row_bytes) {
         if (c->type.widen == NULL)
             memcpy(to, row_of(from, first + r), used);
         else
             c->type.widen(columns, row_of(from, first + r), (float *)(void *)to);
-        memset(to + used, 0, row_bytes - used);
+        if (used != row_bytes)
+            memset(to + used, 0, row_bytes - used);
     }
     memset(to, 0, (padded - n) * row_bytes);
+    return packed;
 }
 
 /* All keys' rows, transposed in panels. */
@@ -152,22 +160,11 @@ static void pack_panels(const call *c, matrix from, size_t columns, size_t row_b
     for (uint64_t j = 0; j < c->a->keys; j += PANEL) {
         const size_t n = min_size(PANEL, c->a->keys - j);
         matrix rows = {row_of(from, j), from.row};
-        if (c->type.widen != NULL) {
-            rows = (matrix){space(c, c->at.rows), (ptrdiff_t)row_bytes};
-            pack_rows(c, from, j, n, n, columns, row_bytes, rows.p);
-        }
+        if (c->type.widen != NULL)
+            rows = pack_rows(c, from, j, n, n, columns, row_bytes, space(c, c->at.rows));
         c->kernels->transpose_f32(n, columns, rows.p, rows.row, to);
         to += PANEL * row_bytes;
     }
-}
-
-/* Rows of keys as products take them: where they are, if that is as good, or packed. */
-static matrix pack_keys(const call *c, matrix from, size_t columns, size_t row_bytes, uint8_t *to)
-{
-    if (c->type.widen == NULL && columns * sizeof(float) == row_bytes)
-        return from;
-    pack_rows(c, from, 0, (size_t)c->a->keys, (size_t)c->a->keys, columns, row_bytes, to);
-    return (matrix){to, (ptrdiff_t)row_bytes};
 }
 
 /* Strips begin at multiples of STRIP, wherever a part does, and what their last query sees is what is looked
@@ -200,14 +197,14 @@ static void draw_strip(const call *c, head h, const query_strip *s)
 }
 
 /* Scores of a tile, n keys from j on: x, a strip, times a panel. */
-static void scores_of(const call *c, const query_strip *s, uint64_t j, size_t n, uint64_t x, size_t columns,
+static void scores_of(const call *c, const query_strip *s, uint64_t j, size_t n, matrix x, size_t columns,
                       size_t row_bytes, uint64_t panels, uint64_t to)
 {
     const dropwise_matmul m = {.rows = s->padded,
                                .depth = columns,
                                .columns = (size_t)round_up(n, 16),
-                               .x = space(c, x),
-                               .x_row = row_bytes,
+                               .x = x.p,
+                               .x_row = x.row,
                                .x_step = sizeof(float),
                                .y = space(c, panels) + j * row_bytes,
                                .y_row = PANEL * sizeof(float),
@@ -225,8 +222,8 @@ static void collect(const call *c, bool transposed, size_t rows, size_t depth, u
                                .depth = depth,
                                .columns = row_bytes / sizeof(float),
                                .x = space(c, tile),
-                               .x_row = transposed ? sizeof(float) : c->tile_row,
-                               .x_step = transposed ? c->tile_row : sizeof(float),
+                               .x_row = (ptrdiff_t)(transposed ? sizeof(float) : c->tile_row),
+                               .x_step = (ptrdiff_t)(transposed ? c->tile_row : sizeof(float)),
                                .y = y.p,
                                .y_row = y.row,
                                .y_block = PANEL * sizeof(float),
@@ -271,7 +268,8 @@ typedef struct forward_tensors {
     float *lse;
 } forward_tensors;
 
-static void forward_strip(const call *c, head h, const query_strip *s, matrix v, matrix out, float *lse)
+static void forward_strip(const call *c, head h, const query_strip *s, matrix q, matrix v, matrix out,
+                          float *lse)
 {
     float top[STRIP], sum[STRIP] = {0}, shrink[STRIP];
     uint8_t *const o = space(c, c->at.sum);
@@ -279,7 +277,7 @@ static void forward_strip(const call *c, head h, const query_strip *s, matrix v,
     draw_strip(c, h, s);
     for (uint64_t j = 0; j < s->keys; j += TILE) {
         const size_t n = min_size(TILE, s->keys - j);
-        scores_of(c, s, j, n, c->at.q, (size_t)c->a->size, c->size, c->at.k_panels, c->at.scores);
+        scores_of(c, s, j, n, q, (size_t)c->a->size, c->size, c->at.k_panels, c->at.scores);
         dropwise_attention_rows rows = tile_of(c, h, s, j, n);
         rows.first = j == 0;
         rows.top = top;
@@ -310,15 +308,16 @@ static void forward(const call *c, const forward_tensors *t)
         if (number == a->first_head || h.query % (a->heads / a->kv_heads) == 0) {
             pack_panels(c, matrix_of(t->k, a->k_stride, bytes, h.batch, h.key), (size_t)a->size, c->size,
                         space(c, c->at.k_panels));
-            v = pack_keys(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key), (size_t)a->value_size,
-                          c->value_size, space(c, c->at.v));
+            v = pack_rows(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key), 0, (size_t)a->keys,
+                          (size_t)a->keys, (size_t)a->value_size, c->value_size, space(c, c->at.v));
         }
         const matrix q = matrix_of(t->q, a->q_stride, bytes, h.batch, h.query);
         const matrix out = matrix_of(t->out, a->out_stride, bytes, h.batch, h.query);
         for (uint64_t i = a->first_query; i < end;) {
             const query_strip s = strip_from(c, i, end);
-            pack_rows(c, q, i, s.n, s.padded, (size_t)a->size, c->size, space(c, c->at.q));
-            forward_strip(c, h, &s, v, out, t->lse == NULL ? NULL : t->lse + number * a->queries);
+            const matrix of_strip =
+                pack_rows(c, q, i, s.n, s.padded, (size_t)a->size, c->size, space(c, c->at.q));
+            forward_strip(c, h, &s, of_strip, v, out, t->lse == NULL ? NULL : t->lse + number * a->queries);
             i += s.n;
         }
     }
@@ -335,24 +334,26 @@ typedef struct backward_tensors {
 static void store_rows(const call *c, uint64_t at, size_t row_bytes, uint64_t n, size_t columns, matrix to,
                        uint64_t first)
 {
+    if (c->type.narrow == NULL && row_bytes == columns * sizeof(float) && to.row == (ptrdiff_t)row_bytes) {
+        columns *= (size_t)n; /* they are one long row in both */
+        n = columns != 0;
+    }
     for (uint64_t r = 0; r < n; r++)
         dropwise_attention_store(c->kernels, &c->type, columns,
                                  (const float *)(const void *)(space(c, at) + r * row_bytes), 1,
                                  row_of(to, first + r));
 }
 
-static void backward_strip(const call *c, head h, const query_strip *s, matrix k, const float *lse,
-                           const float *delta)
+static void backward_strip(const call *c, head h, const query_strip *s, matrix q, matrix dout, matrix k,
+                           const float *lse, const float *delta)
 {
-    const matrix q = {space(c, c->at.q), (ptrdiff_t)c->size};
-    const matrix dout = {space(c, c->at.dout), (ptrdiff_t)c->value_size};
     draw_strip(c, h, s);
     memset(space(c, c->at.sum), 0, s->padded * c->size);
     for (uint64_t j = 0; j < s->keys; j += GRAD_TILE) {
         const size_t n = min_size(GRAD_TILE, s->keys - j);
         const size_t key_rows = (size_t)round_up(n, DROPWISE_MATMUL_ROWS);
-        scores_of(c, s, j, n, c->at.q, (size_t)c->a->size, c->size, c->at.k_panels, c->at.scores);
-        scores_of(c, s, j, n, c->at.dout, (size_t)c->a->value_size, c->value_size, c->at.v_panels, c->at.d);
+        scores_of(c, s, j, n, q, (size_t)c->a->size, c->size, c->at.k_panels, c->at.scores);
+        scores_of(c, s, j, n, dout, (size_t)c->a->value_size, c->value_size, c->at.v_panels, c->at.d);
         dropwise_attention_rows rows = tile_of(c, h, s, j, n);
         rows.d = space(c, c->at.d);
         dropwise_attention_grad(c->kernels, c->mask, c->a->scale, &rows, lse, delta);
@@ -380,9 +381,10 @@ static void backward_head(const call *c, const backward_tensors *t, uint64_t num
         for (size_t r = 0; r < s.n; r++)
             delta[r] = dropwise_attention_delta_of(c->kernels, &c->type, value_size, row_of(dout, i + r),
                                                    row_of(out, i + r));
-        pack_rows(c, q, i, s.n, s.padded, (size_t)a->size, c->size, space(c, c->at.q));
-        pack_rows(c, dout, i, s.n, s.padded, value_size, c->value_size, space(c, c->at.dout));
-        backward_strip(c, h, &s, k, t->lse + number * a->queries + i, delta);
+        const matrix of_q = pack_rows(c, q, i, s.n, s.padded, (size_t)a->size, c->size, space(c, c->at.q));
+        const matrix of_dout =
+            pack_rows(c, dout, i, s.n, s.padded, value_size, c->value_size, space(c, c->at.dout));
+        backward_strip(c, h, &s, of_q, of_dout, k, t->lse + number * a->queries + i, delta);
         store_rows(c, c->at.sum, c->size, s.n, (size_t)a->size, dq, i);
         i += s.n;
     }
@@ -399,7 +401,8 @@ static void backward(const call *c, const backward_tensors *t)
         pack_panels(c, k, size, c->size, space(c, c->at.k_panels));
         pack_panels(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key), value_size, c->value_size,
                     space(c, c->at.v_panels));
-        const matrix rows = pack_keys(c, k, size, c->size, space(c, c->at.k));
+        const matrix rows =
+            pack_rows(c, k, 0, (size_t)a->keys, (size_t)a->keys, size, c->size, space(c, c->at.k));
         memset(space(c, c->at.dk), 0, (size_t)key_rows * c->size);
         memset(space(c, c->at.dv), 0, (size_t)key_rows * c->value_size);
         for (uint64_t of_group = 0; of_group < group; of_group++)

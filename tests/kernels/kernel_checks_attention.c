@@ -35,8 +35,8 @@ void check_matmul(dropwise_matmul_fn *matmul, const char *name)
             fill_numbers(y, depth * (panels ? 64 * blocks : columns), &state);
             fill_numbers(c, rows * columns, &state);
             m.x = x, m.y = y, m.c = c;
-            m.x_row = 4 * (transposed ? 1 : depth);
-            m.x_step = 4 * (transposed ? rows : 1);
+            m.x_row = 4 * (transposed ? 1 : (ptrdiff_t)depth);
+            m.x_step = 4 * (transposed ? (ptrdiff_t)rows : 1);
             m.y_row = (ptrdiff_t)(4 * y_width);
             m.y_block = panels ? 4 * 64 * depth : 4 * 64;
             m.c_row = 4 * columns;

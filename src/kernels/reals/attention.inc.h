@@ -60,15 +60,20 @@ VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, f
     return sum == sum ? sum : __builtin_nanf("");
 }
 
+VEC_INLINE float top_of_row_f32(const dropwise_attention_rows *c, size_t r)
+{
+    return largest_f32(c->n, c->x + r * c->step, NULL, c->factor, c->first ? -__builtin_inff() : c->top[r]);
+}
+
 static void attention_f32(const dropwise_attention_rows *c)
 {
-    const float least = -__builtin_inff();
+    float next = c->rows != 0 ? top_of_row_f32(c, 0) : 0;
     for (size_t r = 0; r < c->rows; r++) {
-        uint8_t *const x = c->x + r * c->step;
-        const float before = c->first ? least : c->top[r];
-        const float top = largest_f32(c->n, x, NULL, c->factor, before);
-        const float off = top == least ? 0 : top; /* nothing counts: 2^(-infinity - 0) is 0 */
-        const float sum = attention_row_f32(c, r, off, x);
+        const float top = next, before = c->first ? -__builtin_inff() : c->top[r];
+        const float off = top == -__builtin_inff() ? 0 : top; /* nothing counts: 2^(-infinity - 0) is 0 */
+        if (r + 1 < c->rows) /* it is on its way while this row's powers are made */
+            next = top_of_row_f32(c, r + 1);
+        const float sum = attention_row_f32(c, r, off, c->x + r * c->step);
         const float shrink = c->first || top == before ? 1 : power_of_2_f32(before - off);
         c->top[r] = top;
         c->sum[r] = c->first ? sum : c->sum[r] * shrink + sum;

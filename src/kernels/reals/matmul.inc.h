@@ -35,7 +35,7 @@ VEC_INLINE void matmul_block(const dropwise_matmul *m, unsigned vectors, size_t 
         VEC_UNROLL
         for (unsigned r = 0; r < DROPWISE_MATMUL_ROWS; r++) {
             float of_x;
-            memcpy(&of_x, x + r * m->x_row, sizeof of_x);
+            memcpy(&of_x, x + (ptrdiff_t)r * m->x_row, sizeof of_x);
             VEC_UNROLL
             for (unsigned v = 0; v < vectors; v++)
                 sum[r][v] = fma_f32(set_f32(of_x), of_y[v], sum[r][v]);
@@ -56,7 +56,7 @@ VEC_INLINE void matmul_columns(const dropwise_matmul *m, unsigned vectors, size_
                                const uint8_t *x, const uint8_t *y, uint8_t *c)
 {
     for (size_t i = 0; i < m->rows; i += DROPWISE_MATMUL_ROWS)
-        matmul_block(m, vectors, depth, adds, x + i * m->x_row, y, c + i * m->c_row);
+        matmul_block(m, vectors, depth, adds, x + (ptrdiff_t)i * m->x_row, y, c + i * m->c_row);
 }
 
 static void matmul_f32(const dropwise_matmul *m)
@@ -65,7 +65,7 @@ static void matmul_f32(const dropwise_matmul *m)
         const size_t depth = m->depth - k < MATMUL_DEPTH ? m->depth - k : MATMUL_DEPTH;
         const bool adds = m->adds || k != 0;
         for (size_t j = 0; j < m->columns;) {
-            const uint8_t *x = m->x + k * m->x_step;
+            const uint8_t *x = m->x + (ptrdiff_t)k * m->x_step;
             const uint8_t *y = m->y + (ptrdiff_t)k * m->y_row + j / 64 * m->y_block + j % 64 * sizeof(float);
             uint8_t *c = m->c + j * sizeof(float);
             if (MATMUL_COLUMNS <= 16 || m->columns - j >= MATMUL_COLUMNS) {
