@@ -25,9 +25,11 @@
  * Besides that:
  *
  *   Types       f32, f16 and bf16, computed in f32, with one rounding where an output is written. Scores,
- *               maxima, sums, log-sum-exps and delta are f32 always. NaN that come out are the quiet NaN.
- *   Identical   Results are the same bits on every tier, however the work is split into calls. An element of a
- *               product is one chain of fused multiply-adds in the order of its index, which begins with +0.
+ *               maxima, sums, log-sum-exps and delta are f32 always, and lie where floats may. NaN that come
+ *               out are the quiet NaN.
+ *   Identical   Results are the same bits on every tier, however the work is split into calls. An element
+ *               of a product is one chain of fused multiply-adds in the order of its index, which begins
+ *               with +0.
  *   Masks       A logit of -infinity does not count: its probability is 0. A query without any key that
  *               counts has out = 0, a log-sum-exp of +infinity, and gradients of 0.
  *   NaN         A NaN or +infinity among the logits of a query makes its out NaN. What is dropped or does not
@@ -59,16 +61,16 @@ extern "C" {
  *   lse          batches, heads, queries                   none: row-major, in f32, of the whole
  *   add, allow   batches, heads, queries, keys             add_stride, allow_stride, 0 where shared
  *
- * Strides are in elements, from batch to batch, from head to head, from row to row, in any order of magnitude;
- * the last dimension is contiguous.
+ * Strides are in elements, from batch to batch, from head to head, from row to row, in any order of
+ * magnitude, and may be negative; the last dimension is contiguous.
  *
  * Grouped queries: heads is a multiple of kv_heads, and head h reads head h / (heads / kv_heads) of k and v.
  *
- * A call may do a part: n_heads of the batches * heads heads, counted through all batches, from first_head on,
- * and of each n_queries queries from first_query on. Pointers, strides and sizes stay those of the whole, and
- * so do the bits of the result; so threads share the work. k and v are packed by each call for each of their
- * heads: give a call many queries rather than few. The backward pass has all queries in each call, and the
- * heads of each head of k and v together.
+ * A call may do a part: n_heads of the batches * heads heads, counted through all batches, from first_head
+ * on, and of each n_queries queries from first_query on. Pointers, strides and sizes stay those of the whole,
+ * and so do the bits of the result; so threads share the work, each with a workspace of its own. k is packed
+ * by each call for each of its heads: give a call many queries rather than few. The backward pass has all
+ * queries in each call, and the heads of each head of k and v together.
  *
  * A shard, of which nothing but its own part is in memory, is an attention of its own, whose `first` is the
  * mask index of its first element, with the mask strides of the whole, and with causal_offset for its place.
@@ -109,16 +111,17 @@ typedef struct dropwise_attention {
 /*
  * Dense tensors in the order batch, head, row; mask indices in this order from 0 on; scale = 1 / sqrt(size),
  * no masks, the whole.
- * Errors: NULL, SHAPE (as for dropwise_attention_forward), RANGE (more than 2^60 probabilities, or elements of
- * a tensor).
+ * Errors: NULL, SHAPE (as for dropwise_attention_forward), RANGE (more than 2^60 probabilities, or elements
+ * of a tensor).
  */
 DROPWISE_API dropwise_status dropwise_attention_init(dropwise_attention *attention, uint64_t batches,
                                                      uint64_t heads, uint64_t kv_heads, uint64_t queries,
                                                      uint64_t keys, uint64_t size, uint64_t value_size);
 
 /*
- * The bytes of workspace that a forward call (backward = 0) or a backward call needs, whatever its part, strides
- * and masks. It grows with keys * (size + value_size), not with queries: about 0.5 MiB for 512 keys of size 64.
+ * The bytes of workspace that a forward call (backward = 0) or a backward call (1) needs, whatever its part,
+ * strides and masks. They grow with keys * (size + value_size), and not with queries: 0.5 and 0.9 MiB for 512
+ * keys of size 64.
  * Errors: NULL, STRUCT_SIZE, RESERVED, DTYPE, SHAPE, SIZE, PARAMETER (backward is above 1).
  */
 DROPWISE_API dropwise_status dropwise_attention_workspace(const dropwise_attention *attention,
@@ -133,15 +136,14 @@ DROPWISE_API dropwise_status dropwise_attention_workspace(const dropwise_attenti
  * workspace  workspace_bytes bytes that nobody else uses during the call; what they hold does not count, and
  *            need not be kept for the backward pass.
  *
- * Keys go by 512, the first one a multiple of it: m is the largest logit so far; sums of 2^((logit - m) log2 e)
- * are 16 partial sums, key j into sum j mod 16, starting at +0 for each 512; then sum k += sum k + 8 for k < 8,
- * sum k + 4 for k < 4, + 2, + 1. Where the maximum grows, the sum before and the row of out are multiplied by
- * a power of 2 once.
+ * Keys go by 512. m is the largest logit so far; 2^((logit - m) log2 e) are added to 16 partial sums, key j
+ * to sum j mod 16, which start at +0 for each 512; then sum k += sum k + 8 for k < 8, sum k + 4 for k < 4,
+ * + 2, + 1. Where the maximum grows, the sum so far and the row of out are multiplied by a power of 2.
  *
  * Aliasing: outputs and workspace overlap no input and not each other, from their first byte to their last.
  * Errors: of the mask, DTYPE (none of the three), NULL, STRUCT_SIZE, RESERVED, SHAPE (kv_heads, size or
  * value_size is 0, kv_heads does not divide heads, the part is not inside), PARAMETER (scale, causal), RANGE
- * (mask indices of 2^60 and more), SIZE (more bytes than an object can have; workspace_bytes is too small),
+ * (mask indices of 2^60 and more), SIZE (more bytes than an object can have), WORKSPACE (it is too small),
  * SELF_OVERLAP (rows of an output overlap each other), OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_attention_forward(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -178,8 +180,9 @@ DROPWISE_API dropwise_status dropwise_attention_backward(const dropwise_mask *ma
  * first + r * row_stride + c. Each row begins with a byte; of its last byte unused bits are 0. Bytes between
  * rows are not written.
  *
- * Rows that follow each other in the mask (row_stride == columns) are drawn in one run, whatever their length:
- * draw the bits of a strip of whole rows once, and take tiles of keys out of it, each from a multiple of 8 on.
+ * Rows that follow each other in the mask (row_stride == columns) are drawn in one run, whatever their
+ * length, and fastest if bits_stride == columns / 8: draw the bits of a strip of whole rows once, and take
+ * tiles of keys out of it, each from a multiple of 8 on.
  * Errors: of the mask, NULL, RANGE, SIZE, SHAPE (bits_stride is less than a row's bytes).
  */
 DROPWISE_API dropwise_status dropwise_draw_bits_rows(const dropwise_mask *mask, uint64_t first, uint64_t rows,
@@ -219,8 +222,8 @@ typedef struct dropwise_attention_tile {
  * top, sum       of each row. top is the largest logit times log2(e).
  * shrink         of each row. exactly 1 where nothing is to be multiplied.
  * probabilities  may be scores, for f32 and with equal strides; else they overlap nothing.
- * Errors: NULL, DTYPE, STRUCT_SIZE, RESERVED, PARAMETER (scale, causal, first), SHAPE (a stride is less than a
- * row), SIZE, OVERLAP.
+ * Errors: NULL, DTYPE, STRUCT_SIZE, RESERVED, PARAMETER (scale, causal, first), SHAPE (a stride is less than
+ * a row), SIZE, OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_attention_tile_forward(const dropwise_attention_tile *tile,
                                                              dropwise_dtype dtype, uint32_t first,
@@ -231,8 +234,8 @@ DROPWISE_API dropwise_status dropwise_attention_tile_forward(const dropwise_atte
  * After the last tile: out = o * (s / sum), with the mask's scale s of dropwise_forward, and
  * lse = (top + log2(sum)) / log2(e). A row with sum 0 has out = 0, whatever o is, and lse = +infinity.
  *
- * o      rows of `size` numbers, o_stride apart; out: rows of as many elements of the dtype, out_stride apart.
- *        out may be o, for f32 and with equal strides.
+ * o      rows of `size` numbers, o_stride apart.
+ * out    rows of as many elements of the dtype, out_stride apart; may be o, for f32 and with equal strides.
  * lse    NULL, or a number for each row.
  * Errors: of the mask, NULL, DTYPE, SHAPE (a stride is less than size), SIZE, OVERLAP.
  */
@@ -255,7 +258,7 @@ DROPWISE_API dropwise_status dropwise_attention_delta(dropwise_dtype dtype, uint
  * Backward: of scores q k^T and dp = dout v^T of the tile makes, in one pass,
  *
  *     p = exp(logits - lse)      probabilities = p * s where the bit is 1, +0.0 elsewhere
- *                                gradients = scale * p * (d - delta), d = dp * s where the bit is 1, else +0.0
+ *     d = dp * s where the bit is 1, +0.0 elsewhere        gradients = scale * p * (d - delta)
  *
  * after which the engine does dv += probabilities^T dout, dq += gradients k, dk += gradients^T q.
  *
