@@ -1,8 +1,8 @@
 /*
- * Attention with dropout in three ways: by whole calls; by a loop over tiles of an engine's own, with products
- * of another library and dropwise between them; and by the plain steps, which write matrices of queries by
- * keys. Each without and with dropout, with the same mask: they have to agree. Prints a table of times and of
- * the memory that each takes beyond its inputs and outputs.
+ * Attention with dropout in three ways: by whole calls; by a loop over tiles of an engine's own, with
+ * products of another library and dropwise between them; and by the plain steps, which write matrices of
+ * queries by keys. Each without and with dropout, with the same mask: they have to agree. Prints a table of
+ * times and of the memory that each takes beyond its inputs and outputs.
  *
  * usage: attention [BATCHES HEADS LENGTH SIZE]
  */
