@@ -186,14 +186,14 @@ static query_strip strip_from(const call *c, uint64_t first, uint64_t end)
     return s;
 }
 
-/* Draws the bits of a strip. */
+/* Draws the bits of a strip: in one run, unless a causal mask leaves a good part of it unseen. */
 static void draw_strip(const call *c, head h, const query_strip *s)
 {
-    const uint64_t *stride = c->a->mask_stride;
+    const uint64_t *stride = c->a->mask_stride, keys = c->a->keys;
     const uint64_t first = c->a->first + h.batch * stride[0] + h.query * stride[1] + s->first * stride[2];
     if (c->drops && s->keys != 0)
-        dropwise_attention_bits(&c->draw, first, s->n, (size_t)c->a->keys, stride[2], space(c, c->at.bits),
-                                c->bits_row);
+        dropwise_attention_bits(&c->draw, first, s->n, (size_t)(s->keys < keys / 4 * 3 ? s->keys : keys),
+                                stride[2], space(c, c->at.bits), c->bits_row);
 }
 
 /* Scores of a tile, n keys from j on: x, a strip, times a panel. */

@@ -332,6 +332,7 @@ static const attention_case cases[] = {
     {1, 2, 1, 40, 90, 64, 64, 0.1, true, 50, true, true, BY_ROWS, REF_BF16},
     {1, 2, 2, 50, 50, 33, 33, 0.2, true, 0, false, false, PACKED, REF_F16},
     {1, 1, 1, 200, 600, 64, 64, 0.1, true, 400, false, false, DENSE, REF_F32},
+    {1, 1, 1, 5, 3000, 8, 8, 0.1, true, 1400, false, false, DENSE, REF_F32},
 };
 
 enum { N_CASES = sizeof cases / sizeof cases[0] };
