@@ -132,8 +132,8 @@ static uint8_t *row_of(matrix m, uint64_t i)
 }
 
 /*
- * n rows from one on as products take them, and `padded` - n rows of zeros: f32, with zeros behind each up to
- * row_bytes. Where they are, if that is as good, or packed.
+ * n rows from one on as products take them: f32, row_bytes apart, `padded` rows. Where they are, if that is as
+ * good, or packed. Nobody looks at what comes of the padding; it is 0, as subnormal numbers could take long.
  */
 static matrix pack_rows(const call *c, matrix from, uint64_t first, size_t n, size_t padded, size_t columns,
                         size_t row_bytes, uint8_t *to)
@@ -730,7 +730,7 @@ static FP_ENV_BODY dropwise_status attention_backward(const dropwise_mask *mask,
         check_tensors(a, tensors, sizeof tensors / sizeof tensors[0], workspace, (size_t)workspace_bytes);
     if (status != DROPWISE_OK)
         return status;
-    /* Columns behind a tile are read into rows that nobody looks at. */
+    /* What stands behind a tile becomes rows that nobody looks at, likewise. */
     memset(space(&c, c.at.scores), 0, STRIP * c.tile_row);
     memset(space(&c, c.at.d), 0, STRIP * c.tile_row);
     backward(&c, t);
