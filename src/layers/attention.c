@@ -132,8 +132,9 @@ static uint8_t *row_of(matrix m, uint64_t i)
 }
 
 /*
- * n rows from one on as products take them: f32, row_bytes apart, `padded` rows. Where they are, if that is as
- * good, or packed. Nobody looks at what comes of the padding; it is 0, as subnormal numbers could take long.
+ * n rows from one on as products take them: f32, row_bytes apart, `padded` rows. Where they are, if that is
+ * as good, or packed. Nobody looks at what comes of the padding; it is 0, as subnormal numbers could take
+ * long.
  */
 static matrix pack_rows(const call *c, matrix from, uint64_t first, size_t n, size_t padded, size_t columns,
                         size_t row_bytes, uint8_t *to)

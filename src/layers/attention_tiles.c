@@ -188,8 +188,8 @@ dropwise_status dropwise_draw_bits_rows(const dropwise_mask *mask, uint64_t firs
 /* ---- Rows ---- */
 
 /*
- * The natural logarithm of a positive finite number, or a NaN, to 2^-34, by the series of the area tangent: what
- * C libraries have differs from one to the next.
+ * The natural logarithm of a positive finite number, or a NaN, to 2^-34, by the series of the area tangent:
+ * what C libraries have differs from one to the next.
  */
 static double log_of(double x)
 {
