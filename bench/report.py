@@ -432,7 +432,8 @@ def main():
     print(f"{cpu_name()}, one thread, {run.context['compiler']}, {run.context['date'][:10]}")
     for print_table in (print_tiers, print_peers, print_in_cache, print_generators_beside_libxsmm,
                         print_small, print_walks, print_sixteen_bits, print_steps, print_functions,
-                        print_attention, print_variants, print_dropconnect, print_masks, print_threads, print_generators):
+                        print_attention, print_variants, print_dropconnect, print_masks, print_threads,
+                        print_generators):
         print_table(run)
     if not sys.argv[-1].endswith(".json"):
         write_data(run, sys.argv[-1])
