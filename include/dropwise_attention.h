@@ -35,7 +35,8 @@
  *   NaN         A NaN or +infinity among the logits of a query makes its out NaN. What is dropped or does not
  *               count takes part in products as a 0: a NaN or an infinity in v, k, q or dout may make NaN of
  *               outputs that do not depend on it.
- *   Precision   Powers are of 2, of logits times log2(e), within 2 ULP of those of what they are given.
+ *   Precision   Powers are of 2, of logits times log2(e) less their maximum or log-sum-exp: within 1.5 ULP of
+ *               those of what they are given down to 2^-126, and from 0 to 2^-126 below that.
  *
  * A build with the option attention turned off (docs/embedding.md) has none of these functions.
  */
@@ -120,7 +121,7 @@ DROPWISE_API dropwise_status dropwise_attention_init(dropwise_attention *attenti
 
 /*
  * The bytes of workspace that a forward call (backward = 0) or a backward call (1) needs, whatever its part,
- * strides and masks. They grow with keys * (size + value_size), and not with queries: 0.5 and 0.9 MiB for 512
+ * strides and masks. They grow with keys * (size + value_size), and not with queries: 0.4 and 0.7 MiB for 512
  * keys of size 64.
  * Errors: NULL, STRUCT_SIZE, RESERVED, DTYPE, SHAPE, SIZE, PARAMETER (backward is above 1).
  */

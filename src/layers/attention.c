@@ -14,7 +14,7 @@
 #include "view/check_view.h"
 
 enum {
-    STRIP = 96,      /* queries together, a multiple of DROPWISE_MATMUL_ROWS            */
+    STRIP = 48,      /* queries together, a multiple of DROPWISE_MATMUL_ROWS            */
     TILE = 512,      /* keys together, forward: part of the results                     */
     GRAD_TILE = 192, /* and backward, a multiple of 64 and of DROPWISE_MATMUL_ROWS      */
     PANEL = 64,      /* keys of a panel, the columns of a block of matmul                */
