@@ -10,6 +10,8 @@
  *   rows_77/..., row_calls_77/...     128 rows of 77 elements with gaps, by a view and by a call for each;
  *                                     also of 64, 512 and 768
  *   residual_768/bf16/...             residual + dropout(x + bias), 128 rows of 768
+ *   attention/f32/<isa>/p:0.1/bytes:N, attention_backward/...
+ *                                     attention of 12 heads of size 64, N bytes of queries: 512 or 2,048
  *   small_caches/f32/<isa>/p:0.1/bytes:N, small_caches_read/...
  *                                     forward as on a CPU of the smallest caches, and y read after it
  *   bits/<isa>/p:0.1/bytes:N          keep bits alone, for an f32 tensor of N bytes
@@ -36,8 +38,8 @@
  *                                     dropout of other libraries: libxsmm-<isa>, onednn, pytorch; unfused, as
  *                                     with NumPy; inlined-bytes and -words, scalar loops without a call
  *   gelu/f32/pytorch-<isa>/p:0.1/bytes:N and so on
- *                                     plain GELU, SiLU and softmax of PyTorch, forward and backward, beside
- *                                     ours with dropout (the counter to_dropwise)
+ *                                     plain GELU, SiLU, softmax and attention of PyTorch, forward and
+ *                                     backward, beside ours with dropout (the counter to_dropwise)
  *   bits/random123/...                our keep bits by a loop over Random123
  *   peer/<peer>                       a library that was not found
  *   interop/<layout>/<isa>/n:N        keep bits of N elements of another system's mask; bytes_per_second
@@ -55,8 +57,8 @@
  * peers, our tiers doing the same; in rows of other systems' masks random123, the same amount of random
  * numbers by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in
  * usual steps: passes over memory with the functions of the C library; of DropBlock seeds as floats and the
- * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps: unmasked
- * (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy
+ * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps and attention:
+ * unmasked (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect: copy
  * (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by the library,
  * then a product), numpy (likewise, drawn as with NumPy). For small_caches: endless (the same as if they
  * were endless), ordinary and stream (y = s * x by these stores).
@@ -154,6 +156,10 @@ void add_tier(dropwise_isa isa)
     }
     for (double p : kProbabilities)
         add_engine_calls(isa, p);
+#ifndef DROPWISE_WITHOUT_ATTENTION
+    if (isa != DROPWISE_ISA_SCALAR)
+        add_attention(isa, kProbabilities[0]);
+#endif
     add_interop(isa);
     add_kernels(kernels);
     for (size_t bytes = 256 * kKiB; bytes <= 128 * kMiB; bytes *= 2)
@@ -169,6 +175,10 @@ int main(int argc, char **argv)
     for (size_t bytes : kMoreSizes)
         add_forward_alone(bytes);
     add_random123_generators();
+#if defined(BENCH_HAVE_PYTORCH) && !defined(DROPWISE_WITHOUT_ATTENTION)
+    for (size_t length : {512, 2048})
+        add_pytorch_attention(length);
+#endif
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);
     add_missing_peers();

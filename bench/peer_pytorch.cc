@@ -63,14 +63,72 @@ void add_pytorch(double p, size_t bytes)
              prepare);
 }
 
+namespace {
+
+/* What it computes with: avx2, avx512, ...; and our tier of that name, or the scalar one. */
+std::string pytorch_isa_name()
+{
+    std::string name = at::get_cpu_capability(); /* AVX2, AVX512, ... */
+    std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+    return name;
+}
+
+dropwise_isa our_isa(const std::string &name)
+{
+    for (const Ours &tier : vector_tiers())
+        if (name == dropwise_isa_name(tier.isa))
+            return tier.isa;
+    return DROPWISE_ISA_SCALAR;
+}
+
+/* A row of theirs beside a call of ours. */
+void add_beside_ours(const std::string &name, double p, size_t bytes, size_t n, size_t moved, Work theirs,
+                     std::function<dropwise_status()> ours, Work begin)
+{
+    const std::string isa_name = pytorch_isa_name();
+    const dropwise_isa isa = our_isa(isa_name);
+    add_row(name + "/f32/pytorch-" + isa_name + probability_suffix(p) + bytes_suffix(bytes), n, moved, theirs,
+            {{"dropwise", {[=] { ours(); }}, [=] { dropwise_isa_select(isa); }}}, [=] {
+                begin();
+                return std::string(isa == DROPWISE_ISA_SCALAR ? "no tier has these instructions"
+                                   : ours() == DROPWISE_OK    ? ""
+                                                              : "our call fails");
+            });
+}
+
+} // namespace
+
+#ifndef DROPWISE_WITHOUT_ATTENTION
+void add_pytorch_attention(size_t length)
+{
+    at::set_num_threads(1);
+    const double p = 0.1;
+    const auto n = static_cast<int64_t>(length);
+    const auto tensor = [=](int i) { return at::from_blob(attention_tensor(i, length), {1, 12, n, 64}); };
+    const auto forward = [=] {
+        return at::_scaled_dot_product_flash_attention_for_cpu(tensor(0), tensor(1), tensor(2));
+    };
+    add_beside_ours(
+        "attention", p, attention_bytes(length), 12 * length * length, 4 * attention_bytes(length),
+        [=] { forward(); }, attention_call(length, p, false), [=] { fill_attention(length); });
+    const auto made = std::make_shared<std::tuple<at::Tensor, at::Tensor>>();
+    add_beside_ours(
+        "attention_backward", p, attention_bytes(length), 12 * length * length, 8 * attention_bytes(length),
+        [=] {
+            at::_scaled_dot_product_flash_attention_for_cpu_backward(
+                tensor(3), tensor(0), tensor(1), tensor(2), std::get<0>(*made), std::get<1>(*made), 0, false);
+        },
+        attention_call(length, p, true),
+        [=] {
+            fill_attention(length);
+            *made = forward();
+        });
+}
+#endif
+
 void add_pytorch_functions(double p, size_t bytes)
 {
     at::set_num_threads(1);
-    std::string isa_name = at::get_cpu_capability(); /* AVX2, AVX512, ... */
-    std::transform(isa_name.begin(), isa_name.end(), isa_name.begin(), ::tolower);
-    dropwise_isa isa = DROPWISE_ISA_SCALAR;
-    for (const Ours &tier : vector_tiers())
-        isa = isa_name == dropwise_isa_name(tier.isa) ? tier.isa : isa;
     const size_t n = bytes / 4;
     const dropwise_view view = make_view({n / kColumns, kColumns}, 0);
     const dropwise_mask mask = make_mask(p);
@@ -80,14 +138,7 @@ void add_pytorch_functions(double p, size_t bytes)
     float *const dy = second(bytes);
     const auto add = [=](const char *name, size_t operands, Work theirs,
                          std::function<dropwise_status()> ours) {
-        add_row(std::string(name) + "/f32/pytorch-" + isa_name + probability_suffix(p) + bytes_suffix(bytes),
-                n, operands * bytes, theirs,
-                {{"dropwise", {[=] { ours(); }}, [=] { dropwise_isa_select(isa); }}}, [=] {
-                    fill(bytes);
-                    return std::string(isa == DROPWISE_ISA_SCALAR ? "no tier has these instructions"
-                                       : ours() == DROPWISE_OK    ? ""
-                                                                  : "our call fails");
-                });
+        add_beside_ours(name, p, bytes, n, operands * bytes, theirs, ours, [=] { fill(bytes); });
     };
     const auto forward = [=](dropwise_activation a) {
         return [=] {

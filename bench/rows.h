@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -100,6 +101,17 @@ void add_forward(dropwise_isa isa, double p, size_t bytes);
 
 /* Tiles, rows, a residual of bf16: engines.cc. */
 void add_engine_calls(dropwise_isa isa, double p);
+
+/*
+ * Attention of 12 heads of size 64, its calls on tensors in the buffers: q, k, v, dout, out, dq, dk, dv. A
+ * call that goes backward begins with one forward.
+ */
+using AttentionCall = std::function<dropwise_status()>;
+void add_attention(dropwise_isa isa, double p);
+size_t attention_bytes(size_t length);
+float *attention_tensor(int i, size_t length);
+AttentionCall attention_call(size_t length, double p, bool backward);
+void fill_attention(size_t length);
 
 /* The same by a library that takes the caches for small ones, beside one that takes them for endless. */
 void add_caches(dropwise_isa isa, size_t bytes);

@@ -3,6 +3,7 @@
  * before it, and looked at afterwards. For compilers that optimize and add nothing of their own.
  */
 #include "support/common.h"
+#include "dropwise_attention.h"
 #include "dropwise_fused.h"
 #include "dropwise_variants.h"
 
@@ -107,6 +108,33 @@ static dropwise_status alpha(dropwise_dtype dtype)
     return dropwise_alpha_forward(&mask, dtype, &view, x, y, &stored);
 }
 
+#ifndef DROPWISE_WITHOUT_ATTENTION
+enum { QUERIES = 40, SIZE = 24, WORKSPACE = 1 << 20 };
+
+static float q[ROWS * LONG], workspace[WORKSPACE / sizeof(float)];
+static uint64_t keys, mask_row;
+
+/* Of the types that it has. */
+static dropwise_status attention(dropwise_dtype dtype)
+{
+    dropwise_attention a;
+    dropwise_status status = dropwise_attention_init(&a, 1, 1, 1, QUERIES, keys, SIZE, SIZE);
+    a.mask_stride[2] = mask_row;
+    a.add = q;
+    a.causal = 1;
+    a.causal_offset = (int64_t)keys;
+    if (dtype != DROPWISE_F32 && dtype != DROPWISE_F16 && dtype != DROPWISE_BF16)
+        return status;
+    if (status == DROPWISE_OK)
+        status = dropwise_attention_forward(&mask, dtype, &a, q, q, q, y, (float *)(void *)sums, workspace,
+                                            sizeof workspace);
+    return status == DROPWISE_OK
+               ? dropwise_attention_backward(&mask, dtype, &a, q, q, q, q, (float *)(void *)sums, q, y,
+                                             y + QUERIES * SIZE, x, workspace, sizeof workspace)
+               : status;
+}
+#endif
+
 /* The second of two calls counts: the first one may bind functions and choose tables. */
 static void assert_stack(const char *name, some_call *call, size_t most)
 {
@@ -146,6 +174,13 @@ static void calls_use_no_more_of_the_stack_than_the_header_says(void **state)
         assert_stack("alpha dropout and its mask", alpha, 64 << 10);
         assert_stack("softmax and its mask", softmax, 64 << 10);
     }
+#ifndef DROPWISE_WITHOUT_ATTENTION
+    for (size_t i = 0; i < 4; i++) {
+        keys = i % 2 == 0 ? COLUMNS : LONG - 1;
+        mask_row = i / 2 == 0 ? keys : keys + GAP;
+        assert_stack("attention", attention, 64 << 10);
+    }
+#endif
 }
 
 int main(void)
