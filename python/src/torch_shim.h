@@ -1,0 +1,113 @@
+/*
+ * What is called of PyTorch: its stable C interface, as libtorch_cpu has it from 2.10 on. Declared here, since
+ * its headers are C++, and so that one module does for all versions: the functions are looked up by name when
+ * dropwise.torch is imported (dropwise/torch/_load.py).
+ */
+#ifndef TORCH_SHIM_H
+#define TORCH_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version whose conventions are followed: 2.10. */
+#define TORCH_SHIM_VERSION (UINT64_C(2) << 56 | UINT64_C(10) << 48)
+
+typedef struct torch_tensor torch_tensor;
+typedef struct torch_list torch_list;
+typedef struct torch_library torch_library;
+
+/*
+ * What operators get and return, an argument each: a number, the bytes of a double, an owned tensor, an owned
+ * list; of what is optional NULL, or the address of an owned one of these.
+ */
+typedef uint64_t torch_value;
+
+typedef int32_t torch_error; /* 0: none */
+typedef void torch_kernel(torch_value *stack, uint64_t n_arguments, uint64_t n_results);
+
+/* In the order of torch_function_names. */
+typedef struct torch_functions {
+    /* Throws an exception of C++ with this text where ok is false; it passes through frames of C. */
+    void (*check)(bool ok, const char *function, const char *file, uint32_t line, const char *text);
+
+    torch_error (*delete_tensor)(torch_tensor *tensor);
+    torch_error (*new_tensor_handle)(torch_tensor *tensor, torch_tensor **result);
+    torch_error (*empty_strided)(int64_t rank, const int64_t *sizes, const int64_t *strides, int32_t dtype,
+                                 int32_t device, int32_t device_index, torch_tensor **result);
+    torch_error (*copy)(torch_tensor *to, torch_tensor *from, int32_t non_blocking);
+    torch_error (*get_rank)(torch_tensor *tensor, int64_t *result);
+    torch_error (*get_sizes)(torch_tensor *tensor, int64_t **result);
+    torch_error (*get_strides)(torch_tensor *tensor, int64_t **result);
+    torch_error (*get_dtype)(torch_tensor *tensor, int32_t *result);
+    torch_error (*get_const_data)(torch_tensor *tensor, const void **result);
+    torch_error (*get_data)(torch_tensor *tensor, void **result);
+
+    torch_error (*list_size)(torch_list *list, size_t *result);
+    torch_error (*list_item)(torch_list *list, size_t index, torch_value *result);
+    torch_error (*delete_list)(torch_list *list);
+
+    torch_error (*randint)(int64_t low, int64_t high, const int64_t *size, int64_t rank, int32_t *dtype,
+                           int32_t *layout, int32_t *device, int32_t device_index, int32_t *pin_memory,
+                           torch_tensor **result);
+    torch_error (*begin_library)(const char *name, const char *key, const char *file, uint32_t line,
+                                 torch_library **result);
+    torch_error (*implement)(torch_library *library, const char *name, torch_kernel *kernel,
+                             uint64_t version);
+
+    torch_error (*parallel_for)(int64_t begin, int64_t end, int64_t grain,
+                                void (*function)(int64_t begin, int64_t end, void *data), void *data);
+    torch_error (*get_threads)(uint32_t *result);
+
+    int32_t (*device_cpu)(void);
+    int32_t (*dtype_f64)(void);
+    int32_t (*dtype_f32)(void);
+    int32_t (*dtype_f16)(void);
+    int32_t (*dtype_bf16)(void);
+    int32_t (*dtype_i64)(void);
+    int32_t (*dtype_u8)(void);
+    int32_t (*dtype_bool)(void);
+
+    torch_error (*delete_value)(torch_value *value); /* NULL before 2.13 */
+} torch_functions;
+
+enum { TORCH_FUNCTIONS = sizeof(torch_functions) / sizeof(void (*)(void)) };
+
+static const char *const torch_function_names[] = {
+    "aoti_torch_check",
+
+    "aoti_torch_delete_tensor_object",
+    "aoti_torch_new_tensor_handle",
+    "aoti_torch_empty_strided",
+    "aoti_torch_copy_",
+    "aoti_torch_get_dim",
+    "aoti_torch_get_sizes",
+    "aoti_torch_get_strides",
+    "aoti_torch_get_dtype",
+    "torch_get_const_data_ptr",
+    "torch_get_mutable_data_ptr",
+
+    "torch_list_size",
+    "torch_list_get_item",
+    "torch_delete_list",
+
+    "aoti_torch_cpu_randint_low",
+    "aoti_torch_library_init_impl",
+    "torch_library_impl",
+
+    "torch_parallel_for",
+    "torch_get_num_threads",
+
+    "aoti_torch_device_type_cpu",
+    "aoti_torch_dtype_float64",
+    "aoti_torch_dtype_float32",
+    "aoti_torch_dtype_float16",
+    "aoti_torch_dtype_bfloat16",
+    "aoti_torch_dtype_int64",
+    "aoti_torch_dtype_uint8",
+    "aoti_torch_dtype_bool",
+
+    "torch_delete_stable_ivalue",
+};
+
+#endif
