@@ -52,6 +52,8 @@ from .modules import (
     WeightDrop,
     Zoneout,
 )
+from .patched import patched
+from .replace import Report, replace_dropout, restore_dropout
 
 __all__ = [
     "AlphaDropout",
@@ -69,6 +71,7 @@ __all__ = [
     "GaussianDropout",
     "LockedDropout",
     "Options",
+    "Report",
     "SiLUDropout",
     "SoftmaxDropout",
     "WeightDrop",
@@ -87,6 +90,9 @@ __all__ = [
     "gaussian_dropout",
     "gelu_dropout",
     "locked_dropout",
+    "patched",
+    "replace_dropout",
+    "restore_dropout",
     "silu_dropout",
     "softmax_dropout",
     "zoneout",

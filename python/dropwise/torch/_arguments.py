@@ -27,6 +27,11 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def is_distributed(input: Any) -> bool:
+    """Whether it is a DTensor, whose module takes a second to import, and is not imported to know."""
+    return type(input) is not Tensor and type(input).__name__ == "DTensor"
+
+
 def check_p(p: float) -> None:
     try:
         inside = 0.0 <= p <= 1.0

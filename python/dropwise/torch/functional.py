@@ -18,6 +18,7 @@ from ._arguments import (
     check_like,
     check_p,
     dimension_bits,
+    is_distributed,
     is_ours,
     is_transformed,
     seed_tensor,
@@ -65,8 +66,18 @@ def _is_eager() -> bool:
     return torch.compiler.is_compiling() or not is_transformed()
 
 
+def _has_memory(x: Tensor) -> bool:
+    """Whether this is the tensor that kernels get: on the CPU, and no part of another one."""
+    return x.device.type == "cpu" and _is_eager() and not is_distributed(x)
+
+
 def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *rest: Any) -> Tensor:
     """An operator that is linear in x, by a new mask."""
+    if is_distributed(x):
+        from . import distributed
+
+        parts: Tensor = distributed.draw(operator, x, p, share, options, *rest)
+        return parts
     seed, stream = _seed_and_stream(options)
     if _is_eager():
         result: Tensor = operator(x, seed, stream, p, share, None, *rest)
@@ -212,7 +223,8 @@ def dropout(
     check_p(p)
     if masks == "dropwise" and not options and not inplace and out is None and training:
         # What training calls most, with as little around it as can be.
-        if is_ours(input, "torch") and not input.is_nested and not torch.compiler.is_compiling():
+        is_plain = not (input.is_nested or is_distributed(input) or torch.compiler.is_compiling())
+        if is_ours(input, "torch") and is_plain:
             if p == 0 or input.numel() == 0:
                 return input
             if not is_transformed():
@@ -247,7 +259,7 @@ def _dropout(
             if options.get(name):
                 raise ValueError(f"{name}: is for masks='dropwise'; PyTorch's masks come from its generator")
         generator = options.get("generator")
-        if not ours or input.device.type != "cpu" or not _is_eager():
+        if not ours or not _has_memory(input):
             if generator is not None:
                 raise TypeError(
                     "generator: is for tensors on the CPU, outside of functorch's transformations"
@@ -263,7 +275,7 @@ def _dropout(
     target = input if inplace else out
     if target is None:
         return _draw(_operators.dropout, input, p, 0, options)
-    if torch.compiler.is_compiling() or is_transformed() or input.device.type != "cpu":
+    if torch.compiler.is_compiling() or not _has_memory(input):
         return target.copy_(_draw(_operators.dropout, input, p, 0, options))
     seed, stream = _seed_and_stream(options)
     if inplace and input.requires_grad and torch.is_grad_enabled():
@@ -319,7 +331,7 @@ def _channels(
 
     def by_torch() -> Tensor:
         generator = options.get("generator")
-        if input.device.type != "cpu" or not _is_eager():
+        if not _has_memory(input):
             theirs: Tensor = getattr(F, name)(input, p, True, inplace)
             return theirs
         batch = input.unsqueeze(0) if unbatched else input
@@ -453,7 +465,7 @@ def _alpha(
         return input
     if inplace:
         _check_inplace(input)
-    if masks == "torch" and ours and input.device.type == "cpu" and _is_eager():
+    if masks == "torch" and ours and _has_memory(input):
         by_channel = name == "feature_alpha_dropout"
         return _torch_masks.alpha_dropout(input, p, inplace, by_channel, options.get("generator"))
     if masks == "torch" or not ours:

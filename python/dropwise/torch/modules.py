@@ -114,7 +114,7 @@ class _DropoutNd(_MaskModule):
         return super().extra_repr().replace(f"p={self.p}", f"p={self.p}, inplace={self.inplace}", 1)
 
 
-class Dropout(_DropoutNd):
+class Dropout(_DropoutNd, nn.Dropout):
     """torch.nn.Dropout by `dropwise.torch.dropout`."""
 
     __doc__ += "\n\n" + (_DropoutNd.__doc__ or "")
@@ -125,7 +125,7 @@ class Dropout(_DropoutNd):
         )
 
 
-class Dropout1d(_DropoutNd):
+class Dropout1d(_DropoutNd, nn.Dropout1d):
     """torch.nn.Dropout1d by `dropwise.torch.dropout1d`; arguments are those of `Dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class Dropout1d(_DropoutNd):
         )
 
 
-class Dropout2d(_DropoutNd):
+class Dropout2d(_DropoutNd, nn.Dropout2d):
     """torch.nn.Dropout2d by `dropwise.torch.dropout2d`; arguments are those of `Dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class Dropout2d(_DropoutNd):
         )
 
 
-class Dropout3d(_DropoutNd):
+class Dropout3d(_DropoutNd, nn.Dropout3d):
     """torch.nn.Dropout3d by `dropwise.torch.dropout3d`; arguments are those of `Dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ class Dropout3d(_DropoutNd):
         )
 
 
-class AlphaDropout(_DropoutNd):
+class AlphaDropout(_DropoutNd, nn.AlphaDropout):
     """torch.nn.AlphaDropout by `dropwise.torch.alpha_dropout`; arguments are those of `Dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class AlphaDropout(_DropoutNd):
         )
 
 
-class FeatureAlphaDropout(_DropoutNd):
+class FeatureAlphaDropout(_DropoutNd, nn.FeatureAlphaDropout):
     """torch.nn.FeatureAlphaDropout by `feature_alpha_dropout`; arguments are those of `Dropout`."""
 
     def forward(self, input: Tensor) -> Tensor:
