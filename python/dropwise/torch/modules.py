@@ -429,7 +429,7 @@ class ConcreteDropout(nn.Module, _Options):
     @property
     def p(self) -> float:
         """Probability of being dropped, as it was learned so far."""
-        return float(torch.sigmoid(self.logit))
+        return float(torch.sigmoid(self.logit.detach()))
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.concrete_dropout(
