@@ -124,10 +124,9 @@ def test_when_dropout_acts_does_not_change():
             with pytest.raises((ValueError, RuntimeError), match="probability|p: must be"):
                 torch.dropout(X, 1.5, True)
             assert torch.equal(torch.get_rng_state(), state)
+            # Attention has no `training`.
             attend = functools.partial(F.scaled_dot_product_attention, MAPS, MAPS, MAPS)
-            assert not torch.equal(
-                drawn(functools.partial(attend, dropout_p=0.5)), attend()
-            )  # it has no such flag
+            assert not torch.equal(drawn(functools.partial(attend, dropout_p=0.5)), attend())
 
 
 def test_other_tensors_are_pytorchs_own():

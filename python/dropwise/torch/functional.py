@@ -223,8 +223,9 @@ def dropout(
     check_p(p)
     if masks == "dropwise" and not options and not inplace and out is None and training:
         # What training calls most, with as little around it as can be.
-        is_plain = not (input.is_nested or is_distributed(input) or torch.compiler.is_compiling())
-        if is_ours(input, "torch") and is_plain:
+        if is_ours(input, "torch") and not (
+            input.is_nested or is_distributed(input) or torch.compiler.is_compiling()
+        ):
             if p == 0 or input.numel() == 0:
                 return input
             if not is_transformed():
