@@ -317,7 +317,27 @@ def test_a_backward_pass_that_draws_of_its_own():
         x.exp().sum().backward()
 
 
-# ---- Compiled code ----
+# ---- Derivatives, compiled code ----
+
+
+def squares(x):
+    y = F.dropout(x, 0.5)
+    return (y**2).sum(), y
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_derivatives_are_of_the_mask_that_was_drawn():
+    x, gradient = X + 2, torch.func.grad(squares, has_aux=True)
+    with patched():
+        for dx, y in (gradient(x), torch.vmap(gradient, randomness="different")(x.expand(3, N))):
+            assert torch.allclose(dx, 4 * y) and 0.4 < (y == 0).float().mean() < 0.6
+        y, dy = torch.func.jvp(F.dropout, (x,), (torch.ones(N),))
+        assert torch.equal(dy, torch.where(y == 0, 0.0, 2.0))
+        leaf = x.clone().requires_grad_()
+        total, y = squares(leaf)
+        (gradient,) = torch.autograd.grad(total, leaf, create_graph=True)
+        gradient.sum().backward()
+        assert torch.equal(leaf.grad, torch.where(y == 0, 0.0, 8.0))
 
 
 def test_compiled_code_is_not_reached():

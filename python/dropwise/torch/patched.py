@@ -227,7 +227,8 @@ def patched(*, masks: str = "dropwise", stream: int = 0) -> contextlib.AbstractC
     (preserve_rng_state=False) masks are wrong, as PyTorch's are, or an error.
 
     Compiled code is not reached, neither what is compiled within nor before, as graphs outlive the `with`:
-    use `replace_dropout`. Neither are vmap, and tensors that are sparse, nested, or of subclasses.
+    use `replace_dropout`. Neither are functorch's transformations, and tensors that are sparse, nested, or of
+    subclasses other than DTensor. All these are PyTorch's own then, as outside.
 
     The first `with` of a process tells PyTorch's dispatcher to call Python for these functions, and wraps
     torch.get_rng_state and set_rng_state. Both stay so, since a recomputation may come after the `with`. A
