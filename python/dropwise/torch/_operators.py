@@ -14,6 +14,7 @@ All masks have the same arguments:
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -51,15 +52,15 @@ _SCHEMAS = {
     "dropout_plain_v1": "(Tensor x, Tensor seed, SymInt stream, float p) -> Tensor",
     "dropout_fresh_v1": "(Tensor x, SymInt stream, float p) -> (Tensor y, Tensor seed)",
     "dropout_out_v1": f"(Tensor x, {_MASK}, Tensor(a!) out) -> ()",
-    # A seed of PyTorch's generator.
-    "seed_v1": "() -> Tensor",
+    # A seed of PyTorch's generator. `site` tells calls apart, see `call_site`.
+    "seed_v1": "(int site, *, Device device) -> Tensor",
     # PyTorch's own masks: by the state of a generator, which moves on; the backward pass; zeros and ones.
     "torch_dropout_v1": "(Tensor x, float p, Tensor(a!) state) -> (Tensor y, Tensor bits)",
     "torch_apply_v1": "(Tensor dy, Tensor bits, float p, SymInt[] strides) -> Tensor",
     "torch_bernoulli_v1": "(Tensor(a!) out, float p, Tensor(b!) state) -> ()",
     # The same by the default generator, and its noise of a shape; these are Python's, for compiled graphs.
-    "torch_default_dropout_v1": "(Tensor x, float p) -> (Tensor y, Tensor bits)",
-    "torch_default_bernoulli_v1": "(Tensor like, float p) -> Tensor",
+    "torch_default_dropout_v1": "(Tensor x, float p, int site) -> (Tensor y, Tensor bits)",
+    "torch_default_bernoulli_v1": "(Tensor like, float p, int site) -> Tensor",
 }
 
 #: What draws from a generator must be neither left out nor done twice nor merged with another.
@@ -98,7 +99,7 @@ connect_backward = _OPS.connect_backward_v1.default
 dropout_plain = _OPS.dropout_plain_v1.default
 dropout_fresh = _OPS.dropout_fresh_v1.default
 dropout_out = _OPS.dropout_out_v1.default
-seed = _OPS.seed_v1.default
+_seed = _OPS.seed_v1.default
 torch_dropout = _OPS.torch_dropout_v1.default
 torch_apply = _OPS.torch_apply_v1.default
 torch_bernoulli = _OPS.torch_bernoulli_v1.default
@@ -107,6 +108,29 @@ torch_default_bernoulli = _OPS.torch_default_bernoulli_v1.default
 
 #: Seeds are torch.randint(*SEEDS, (1,)).
 SEEDS = (-(2**63), 2**63 - 1)
+_CPU = torch.device("cpu")
+
+
+_sites = itertools.count()
+
+
+def call_site() -> int:
+    """Another number at each call, which a compiler takes for a constant of the place that it compiles.
+
+    AOTAutograd merges calls of an operator that have the same arguments, those that draw random numbers, too,
+    but for PyTorch's own: two layers would have one seed.
+    """
+    return next(_sites)
+
+
+# What torch.compiler.assume_constant_result does, without an import of the compiler.
+call_site._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def seed() -> Tensor:
+    """A seed of PyTorch's generator. The device says to compilers which generator it is."""
+    drawn: Tensor = _seed(call_site(), device=_CPU)
+    return drawn
 
 
 def _fake(name: str) -> Callable[[Any], Any]:
@@ -155,7 +179,7 @@ def _(x: Tensor, seed: Tensor, stream: Any, p: float, share: int, part: Any, out
 
 
 @_fake("seed_v1")
-def _() -> Tensor:
+def _(site: int, *, device: Any) -> Tensor:
     return torch.empty(1, dtype=torch.int64)
 
 
@@ -225,12 +249,12 @@ def _(out: Tensor, p: float, state: Tensor) -> None:
 
 
 @_fake("torch_default_dropout_v1")
-def _(x: Tensor, p: float) -> tuple[Tensor, Tensor]:
+def _(x: Tensor, p: float, site: int) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), _bits(x)
 
 
 @_fake("torch_default_bernoulli_v1")
-def _(like: Tensor, p: float) -> Tensor:
+def _(like: Tensor, p: float, site: int) -> Tensor:
     return torch.empty_like(like)
 
 
@@ -411,7 +435,7 @@ def _default_dropout_context(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _default_dropout_backward(ctx: Any, dy: Tensor, _: Any) -> Any:
     (bits,) = ctx.saved_tensors
-    return torch_apply(dy, bits, ctx.p, ctx.strides), None
+    return torch_apply(dy, bits, ctx.p, ctx.strides), None, None
 
 
 _register(torch_default_dropout, _default_dropout_backward, _default_dropout_context)
@@ -441,7 +465,7 @@ for _operator in (*LINEAR, uniform):
     torch.library.register_vmap(_operator._name, _linear_vmap(_operator), lib=library)
 
 
-def _seed_of_vmap() -> Tensor:
+def _seed_of_vmap(site: int, *, device: Any) -> Tensor:
     """A seed for each of a batch, or for all, or an exception: PyTorch's own function decides."""
     return torch.randint(*SEEDS, (1,))
 

@@ -99,7 +99,7 @@ def dropout(input: Tensor, p: float, inplace: bool, generator: torch.Generator |
     if generator is not None:
         check_generator(generator)
     if torch.compiler.is_compiling():
-        y: Tensor = _operators.torch_default_dropout(input, p)[0]
+        y: Tensor = _operators.torch_default_dropout(input, p, _operators.call_site())[0]
     elif torch.is_grad_enabled() and input.requires_grad:
         y = _Dropout.apply(input, p, generator)
     else:
@@ -115,7 +115,7 @@ def _bernoulli(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
     if generator is not None:
         check_generator(generator)
     if torch.compiler.is_compiling():
-        noise: Tensor = _operators.torch_default_bernoulli(like, p)
+        noise: Tensor = _operators.torch_default_bernoulli(like, p, _operators.call_site())
         return noise
     noise = torch.empty_like(like)
     _draw(lambda state: _operators.torch_bernoulli(noise, p, state), generator)
@@ -166,12 +166,12 @@ def native_dropout(
 # ---- For compiled graphs, which do not take generators ----
 
 
-def _default_dropout(x: Tensor, p: float) -> tuple[Tensor, Tensor]:
+def _default_dropout(x: Tensor, p: float, site: int) -> tuple[Tensor, Tensor]:
     result: tuple[Tensor, Tensor] = _draw(lambda state: _operators.torch_dropout(x, p, state), None)
     return result
 
 
-def _default_bernoulli(like: Tensor, p: float) -> Tensor:
+def _default_bernoulli(like: Tensor, p: float, site: int) -> Tensor:
     noise = torch.empty_like(like)
     _draw(lambda state: _operators.torch_bernoulli(noise, p, state), None)
     return noise

@@ -211,11 +211,12 @@ def dropout(
         return result
     check_p(p)
     if masks == "dropwise" and not options and not inplace and out is None and training:
-        # What training calls most, with as little around it as can be.
+        # What training calls most, with as little around it as can be. Where calls are recorded or faked, the
+        # seed is drawn by an operator of its own.
         if is_ours(input, "torch") and not input.is_nested and not torch.compiler.is_compiling():
             if p == 0 or input.numel() == 0:
                 return input
-            if not is_transformed():
+            if not is_transformed() and torch._C._len_torch_dispatch_stack() == 0:
                 if torch.is_grad_enabled() and input.requires_grad:
                     result = _Eager.apply(input, 0, p)
                 else:
