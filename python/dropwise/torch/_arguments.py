@@ -27,13 +27,13 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def check_p(p: float) -> None:
+def check_p(p: float, name: str = "p") -> None:
     try:
         inside = 0.0 <= p <= 1.0
     except TypeError:
-        raise TypeError(f"p: must be a number, not {type(p).__name__}") from None
+        raise TypeError(f"{name}: must be a number, not {type(p).__name__}") from None
     if not inside:
-        raise ValueError(f"p: must be from 0 to 1, not {p}")
+        raise ValueError(f"{name}: must be from 0 to 1, not {p}")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

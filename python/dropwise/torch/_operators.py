@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MASK = "Tensor seed, SymInt stream, float p, int share, SymInt[]? part"
+_QKV = "Tensor q, Tensor k, Tensor v, Tensor? add, Tensor? allow"
 _SOFTMAX = "float scale, int causal, SymInt causal_offset"
 
 _SCHEMAS = {
@@ -46,6 +47,9 @@ _SCHEMAS = {
     "activation_backward_v1": f"(Tensor dy, Tensor x, Tensor? bias, {_MASK}, int activation) -> Tensor",
     "softmax_v1": f"(Tensor x, Tensor? add, {_MASK}, {_SOFTMAX}) -> (Tensor probabilities, Tensor y)",
     "softmax_backward_v1": f"(Tensor dy, Tensor probabilities, {_MASK}, {_SOFTMAX}) -> Tensor",
+    "attention_v1": f"({_QKV}, {_MASK}, float scale, int causal) -> (Tensor out, Tensor lse)",
+    "attention_backward_v1": f"(Tensor dout, Tensor out, Tensor lse, {_QKV}, {_MASK}, float scale, "
+    "int causal) -> (Tensor, Tensor, Tensor)",
     "connect_v1": f"(Tensor x, Tensor w, Tensor? bias, {_MASK}) -> Tensor",
     "connect_backward_v1": f"(Tensor dy, Tensor x, Tensor w, {_MASK}) -> (Tensor, Tensor)",
     # Of eager mode, without gradients: what functions call that know that none is wanted, or have their own.
@@ -94,6 +98,8 @@ activation = _OPS.activation_v1.default
 activation_backward = _OPS.activation_backward_v1.default
 softmax = _OPS.softmax_v1.default
 softmax_backward = _OPS.softmax_backward_v1.default
+attention = _OPS.attention_v1.default
+attention_backward = _OPS.attention_backward_v1.default
 connect = _OPS.connect_v1.default
 connect_backward = _OPS.connect_backward_v1.default
 dropout_plain = _OPS.dropout_plain_v1.default
@@ -216,6 +222,22 @@ def _(x: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
 @_fake("softmax_backward_v1")
 def _(dy: Tensor, *rest: Any) -> Tensor:
     return _row_major(dy)
+
+
+def _heads(like: Tensor, last: Any) -> Tensor:
+    """Heads lie between the rows, as PyTorch's attention lays its result out."""
+    batches, heads, rows, _ = like.shape
+    return like.new_empty(batches, rows, heads, last).transpose(1, 2)
+
+
+@_fake("attention_v1")
+def _(q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    return _heads(q, v.shape[3]), q.new_empty(q.shape[:3], dtype=torch.float32)
+
+
+@_fake("attention_backward_v1")
+def _(dout: Tensor, out: Tensor, lse: Tensor, q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> Any:
+    return tuple(_heads(x, x.shape[3]) for x in (q, k, v))
 
 
 @_fake("connect_v1")
@@ -387,6 +409,52 @@ def _softmax_backward(ctx: Any, dprobabilities: Tensor | None, dy: Tensor | None
 
 
 _register(softmax, _softmax_backward, _softmax_context)
+
+
+def attention_by_steps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    add: Tensor | None,
+    allow: Tensor | None,
+    scale: float,
+    causal: int,
+    drop: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Attention by a matrix of queries by keys, which can be differentiated as often as one likes."""
+    if q.shape[-3] != k.shape[-3]:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    logits = q @ k.transpose(-2, -1) * scale
+    if add is not None:
+        logits = logits + add
+    if causal:
+        below = torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).tril()
+        allow = below if allow is None else allow & below
+    if allow is not None:
+        logits = logits.masked_fill(~allow, float("-inf"))
+    return drop(torch.ops.aten._safe_softmax(logits, -1)) @ v
+
+
+def _attention_context(ctx: Any, inputs: Any, output: Any) -> None:
+    q, k, v, add, allow, seed, *ctx.rest, ctx.scale, ctx.causal = inputs
+    ctx.save_for_backward(q, k, v, add, allow, seed, *output)
+    ctx.mark_non_differentiable(output[1])
+
+
+def _attention_backward(ctx: Any, dout: Tensor, _: Any) -> Any:
+    q, k, v, add, allow, seed, out, lse = ctx.saved_tensors
+    if torch.is_grad_enabled():
+        drop = lambda probabilities: dropout(probabilities, seed, *ctx.rest)  # noqa: E731
+        again = attention_by_steps(q, k, v, add, allow, ctx.scale, ctx.causal, drop)
+        gradients = list(torch.autograd.grad(again, (q, k, v), dout, create_graph=True))
+    else:
+        dout = dout if dout.stride(-1) == 1 or dout.shape[-1] == 1 else dout.contiguous()
+        arguments = (q, k, v, add, allow, seed, *ctx.rest, ctx.scale, ctx.causal)
+        gradients = list(attention_backward(dout, out, lse, *arguments))
+    return *gradients, None, None, None, *[None] * len(ctx.rest), None, None
+
+
+_register(attention, _attention_backward, _attention_context)
 
 
 def _connect_context(ctx: Any, inputs: Any, output: Any) -> None:

@@ -163,6 +163,35 @@ def native_dropout(
     return input * mask * (0.0 if p == 1 else float(1.0 / (1.0 - p))), mask
 
 
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    p: float,
+    is_causal: bool,
+    scale: float,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """torch.nn.functional.scaled_dot_product_attention with dropout, step by step as PyTorch takes them."""
+    dtype, root = q.dtype, scale**0.5
+    if dtype in (torch.float16, torch.bfloat16):
+        q, k, v = q.float(), k.float(), v.float()
+        mask = mask.float() if mask is not None and mask.dtype != torch.bool else mask
+    if is_causal:
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
+    q = q * root
+    if q.shape[-3] != k.shape[-3]:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    attention = q @ (k.transpose(-2, -1) * root)
+    if mask is not None:
+        attention = attention + mask
+    attention = torch.ops.aten._safe_softmax(attention, -1)
+    return (dropout(attention, p, False, generator) @ v).to(dtype)
+
+
 # ---- For compiled graphs, which do not take generators ----
 
 
