@@ -207,6 +207,62 @@ void add_kernel(const std::string &name, dropwise_row_grad_fn *row_grad)
     });
 }
 
+/* Products of 96 queries, 64 numbers each, with bytes:N of keys: operations are counted as elements. */
+void add_kernel(const std::string &name, dropwise_matmul_fn *matmul)
+{
+    for (size_t bytes : {16 * kKiB, 128 * kKiB}) {
+        const size_t keys = bytes / 256;
+        add_row(name + bytes_suffix(bytes), 96 * 64 * keys, bytes, [=] {
+            dropwise_matmul m = {};
+            m.rows = 96;
+            m.depth = 64;
+            m.columns = keys;
+            m.x = reinterpret_cast<const uint8_t *>(buffers().x);
+            m.x_row = 256;
+            m.x_step = 4;
+            m.y = m.x + kMiB;
+            m.y_row = 256;
+            m.y_block = 64 * 256;
+            m.c = reinterpret_cast<uint8_t *>(buffers().y);
+            m.c_row = 4 * keys + 64;
+            matmul(&m);
+        });
+    }
+}
+
+void add_kernel(const std::string &name, dropwise_transpose_fn *transpose)
+{
+    add_row(name + bytes_suffix(16 * kKiB), 64 * 64, 32 * kKiB, [=] {
+        transpose(64, 64, reinterpret_cast<const uint8_t *>(buffers().x), 256,
+                  reinterpret_cast<uint8_t *>(buffers().y));
+    });
+}
+
+/* Forward or backward, rows of up to 512 scores, which soon are all 1 and 0. */
+void add_kernel(const std::string &name, dropwise_attention_fn *attention)
+{
+    for (size_t bytes : {4 * kKiB, 64 * kKiB}) {
+        const size_t n = std::min<size_t>(bytes / 4, 512);
+        add_row(name + bytes_suffix(bytes), bytes / 4, 3 * bytes, [=] {
+            static float of_rows[3][64];
+            dropwise_attention_rows rows = {};
+            rows.rows = bytes / 4 / n;
+            rows.n = n;
+            rows.x = reinterpret_cast<uint8_t *>(buffers().y);
+            rows.d = rows.x + kMiB;
+            rows.step = 4 * n + 64;
+            rows.bits = buffers().bits;
+            rows.bits_step = n / 8;
+            rows.factor = 1;
+            rows.first = true;
+            rows.lse = rows.top = of_rows[0];
+            rows.delta = rows.sum = of_rows[1];
+            rows.shrink = of_rows[2];
+            attention(&rows);
+        });
+    }
+}
+
 /* 1, 0, ... in the type that a kernel computes in. */
 const dropwise_params *params_for(const std::string &name)
 {

@@ -91,7 +91,8 @@ enum dropwise_statuses {
     DROPWISE_ERROR_ACTIVATION = 20,     /* unknown activation                                     */
     DROPWISE_ERROR_PARAMETER = 21,      /* a number is not finite or out of its range             */
     DROPWISE_ERROR_MATH = 22,           /* needs SLEEF, which this build lacks, or FMA on x86     */
-    DROPWISE_ERROR_LAYOUT = 23          /* no system's mask layout has this number                */
+    DROPWISE_ERROR_LAYOUT = 23,         /* no system's mask layout has this number                */
+    DROPWISE_ERROR_WORKSPACE = 24       /* the caller's workspace is too small                    */
 };
 
 /* One English sentence for a status, never NULL; a static string. */

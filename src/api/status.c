@@ -52,6 +52,8 @@ const char *dropwise_status_string(dropwise_status status)
         return "this needs mathematical functions that the build or the CPU does not have";
     case DROPWISE_ERROR_LAYOUT:
         return "the mask layout is unknown";
+    case DROPWISE_ERROR_WORKSPACE:
+        return "the workspace is too small";
     default:
         return "unknown status";
     }

@@ -159,6 +159,11 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 
 #include "kernels/reals/map.inc.h"
 
+#ifndef DROPWISE_WITHOUT_ATTENTION
+#include "kernels/reals/matmul.inc.h"
+#include "kernels/reals/attention.inc.h"
+#endif
+
 /* ---- Generators ---- */
 
 #include "kernels/generators/overlap.inc.h"

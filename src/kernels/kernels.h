@@ -237,8 +237,8 @@ typedef void dropwise_map_fn(size_t n, const double *x, double *y);
  *                calls but the last
  * dot_moments    for one row and no mask: sums[i mod 16][0] grow by a[i] * x[i], squares by its square
  * fold_sums      y[i] = *scale * (the sum of column i) + add[i], by the fixed tree of dropwise_dropconnect.h;
- *                add may be NULL or y. n_sums is 1, 2, 4, 8 or 16: rows from there on, which are not read,
- *                are all +0.0
+ *                add may be NULL or y, and so may one sum be. n_sums is 1, 2, 4, 8 or 16: rows from there on,
+ *                which are not read, are all +0.0
  * sample_normal  y = mean + sqrt(variance) * z; y may be z
  *
  * The last two write the positive quiet NaN without payload for every NaN.
@@ -254,6 +254,51 @@ typedef void dropwise_fold_sums_fn(size_t n_sums, size_t n, const void *sums, si
                                    const void *scale, const void *add, void *y);
 typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, size_t n, const void *z,
                                        void *y);
+
+/*
+ * Attention, in f32. Steps are in bytes.
+ *
+ * matmul          c = x y, or c += x y: `rows` is a multiple of DROPWISE_MATMUL_ROWS, columns of 16, and
+ *                 depth at least 1. Element (i, k) of x is at x + i * x_row + k * x_step; columns of y are in
+ *                 blocks of 64, y_block apart, in which rows are y_row apart. An element of c is a chain of
+ *                 fused multiply-adds by k
+ * transpose       element (i, j) of x, whose rows are x_row apart, becomes element (j, i) of y, whose rows
+ *                 are 64 numbers; those from `rows` <= 64 on become 0. y has a multiple of 16 rows; what
+ *                 stands in those from `columns` on does not count
+ * attention       scores become dropped probabilities that are not normalised; top, sum and shrink as
+ *                 dropwise_attention.h says
+ * attention_grad  scores become p = 2^(x * factor - lse), dropped, times kept; d, dp of that header, becomes
+ *                 p * (keep(d) * kept_factor - delta)
+ */
+enum { DROPWISE_MATMUL_ROWS = 6 };
+
+typedef struct dropwise_matmul {
+    size_t rows, depth, columns;
+    const uint8_t *x, *y;
+    uint8_t *c;
+    ptrdiff_t x_row, x_step, y_row;
+    size_t y_block, c_row;
+    bool adds;
+} dropwise_matmul;
+
+typedef struct dropwise_attention_rows {
+    size_t rows, n;
+    uint8_t *x, *d; /* rows of n numbers, `step` apart */
+    size_t step;
+    const uint8_t *bits; /* each row's begin with a byte; NULL: nothing is dropped */
+    size_t bits_step;
+    float factor; /* of x, which makes logits in powers of 2 */
+    bool first;   /* top and sum hold nothing yet             */
+    float *top, *sum, *shrink;
+    const float *lse, *delta; /* in powers of 2; times the scale of scores */
+    float kept, kept_factor;  /* of probabilities, of d                     */
+} dropwise_attention_rows;
+
+typedef void dropwise_matmul_fn(const dropwise_matmul *m);
+typedef void dropwise_transpose_fn(size_t rows, size_t columns, const uint8_t *x, ptrdiff_t x_row,
+                                   uint8_t *y);
+typedef void dropwise_attention_fn(const dropwise_attention_rows *rows);
+typedef dropwise_attention_fn dropwise_attention_grad_fn;
 
 /*
  * ARS depends on AES instructions, which CPUs have or lack whatever their tier; so its kernels are tables of

@@ -9,4 +9,7 @@
 #ifndef DROPWISE_HAVE_SLEEF
 #define DROPWISE_MATH_KERNEL(kind, name, template) .name = NULL,
 #endif
+#ifdef DROPWISE_WITHOUT_ATTENTION
+#define DROPWISE_ATTENTION_KERNEL(kind, name, template) .name = NULL,
+#endif
 #include "kernels/kernels.inc"

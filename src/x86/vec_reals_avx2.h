@@ -176,6 +176,29 @@ VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
     return canonical_b16(elements_of_bf16(r), 0x7F80, 0x7FC0);
 }
 
+/* Pairs, fours, and halves. */
+#define transpose_lanes_f32 transpose_lanes_f32
+VEC_INLINE void transpose_lanes_f32(vec_f32 *v)
+{
+    __m256 pairs[8], fours[8];
+    VEC_UNROLL
+    for (unsigned k = 0; k < 8; k += 2) {
+        pairs[k] = _mm256_unpacklo_ps(v[k], v[k + 1]);
+        pairs[k + 1] = _mm256_unpackhi_ps(v[k], v[k + 1]);
+    }
+    VEC_UNROLL
+    for (unsigned k = 0; k < 8; k++) {
+        const unsigned first = k / 4 * 4 + k % 4 / 2;
+        fours[k] = k % 2 == 0 ? _mm256_shuffle_ps(pairs[first], pairs[first + 2], _MM_SHUFFLE(1, 0, 1, 0))
+                              : _mm256_shuffle_ps(pairs[first], pairs[first + 2], _MM_SHUFFLE(3, 2, 3, 2));
+    }
+    VEC_UNROLL
+    for (unsigned k = 0; k < 4; k++) {
+        v[k] = _mm256_permute2f128_ps(fours[k], fours[k + 4], 0x20);
+        v[k + 4] = _mm256_permute2f128_ps(fours[k], fours[k + 4], 0x31);
+    }
+}
+
 static inline vec_f64 f64_of_f32(const uint8_t *p)
 {
     return _mm256_cvtps_pd(_mm_loadu_ps((const float *)(const void *)p));

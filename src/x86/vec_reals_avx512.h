@@ -215,6 +215,36 @@ VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
     return upper_halves(round_result_to_bf16(r[0]), round_result_to_bf16(r[1]));
 }
 
+/* Pairs and fours in each 128 bits, and these as a matrix of four by four. */
+#define transpose_lanes_f32 transpose_lanes_f32
+VEC_INLINE void transpose_lanes_f32(vec_f32 *v)
+{
+    __m512 pairs[16], fours[16], halves[16];
+    VEC_UNROLL
+    for (unsigned k = 0; k < 16; k += 2) {
+        pairs[k] = _mm512_unpacklo_ps(v[k], v[k + 1]);
+        pairs[k + 1] = _mm512_unpackhi_ps(v[k], v[k + 1]);
+    }
+    VEC_UNROLL
+    for (unsigned k = 0; k < 16; k++) {
+        const unsigned first = k / 4 * 4 + k % 4 / 2;
+        fours[k] = k % 2 == 0 ? _mm512_shuffle_ps(pairs[first], pairs[first + 2], _MM_SHUFFLE(1, 0, 1, 0))
+                              : _mm512_shuffle_ps(pairs[first], pairs[first + 2], _MM_SHUFFLE(3, 2, 3, 2));
+    }
+    VEC_UNROLL
+    for (unsigned k = 0; k < 4; k++) {
+        halves[k] = _mm512_shuffle_f32x4(fours[k], fours[k + 4], _MM_SHUFFLE(2, 0, 2, 0));
+        halves[k + 4] = _mm512_shuffle_f32x4(fours[k], fours[k + 4], _MM_SHUFFLE(3, 1, 3, 1));
+        halves[k + 8] = _mm512_shuffle_f32x4(fours[k + 8], fours[k + 12], _MM_SHUFFLE(2, 0, 2, 0));
+        halves[k + 12] = _mm512_shuffle_f32x4(fours[k + 8], fours[k + 12], _MM_SHUFFLE(3, 1, 3, 1));
+    }
+    VEC_UNROLL
+    for (unsigned k = 0; k < 8; k++) {
+        v[k] = _mm512_shuffle_f32x4(halves[k], halves[k + 8], _MM_SHUFFLE(2, 0, 2, 0));
+        v[k + 8] = _mm512_shuffle_f32x4(halves[k], halves[k + 8], _MM_SHUFFLE(3, 1, 3, 1));
+    }
+}
+
 static inline vec_f64 f64_of_f32(const uint8_t *p)
 {
     return _mm512_cvtps_pd(_mm256_loadu_ps((const float *)(const void *)p));

@@ -7,6 +7,13 @@
 
 /* ---- The tests ---- */
 
+/* A build may be without attention. */
+static void needs(bool built)
+{
+    if (!built)
+        skip();
+}
+
 #define TEST(kernel, check) \
     static void test_##kernel(void **state) \
     { \
@@ -16,6 +23,8 @@
 #define DROPWISE_KERNEL(kind, name, template) TEST(name, check_##kind(dropwise_active()->name, #name))
 #define DROPWISE_MATH_KERNEL(kind, name, template) \
     TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
+#define DROPWISE_ATTENTION_KERNEL(kind, name, template) \
+    TEST(name, (needs(dropwise_active()->name != NULL), check_##kind(dropwise_active()->name, #name)))
 #define DROPWISE_KERNEL_OF(generator, kind, name, template) \
     TEST(name, check_##kind(&dropwise_active()->generator, #generator))
 #define DROPWISE_FUSED(kind, generator, element, name, template) \

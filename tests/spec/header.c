@@ -1,5 +1,6 @@
 /* The public headers, alone, in several C and C++ standards. */
 #include <dropwise.h>
+#include <dropwise_attention.h>
 #include <dropwise_dropblock.h>
 #include <dropwise_dropconnect.h>
 #include <dropwise_fused.h>

@@ -368,7 +368,7 @@ static void inverted_scaling_scales_in_training_and_standard_scaling_at_inferenc
 static void every_status_has_a_string_of_its_own(void **state)
 {
     (void)state;
-    for (dropwise_status a = DROPWISE_OK; a <= DROPWISE_ERROR_MATH; a++) {
+    for (dropwise_status a = DROPWISE_OK; a <= DROPWISE_ERROR_WORKSPACE; a++) {
         assert_non_null(dropwise_status_string(a));
         for (dropwise_status b = DROPWISE_OK; b < a; b++)
             assert_string_not_equal(dropwise_status_string(a), dropwise_status_string(b));

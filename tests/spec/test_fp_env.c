@@ -10,6 +10,7 @@
 
 #include "support/common.h"
 #include "tiers/dispatch.h"
+#include "dropwise_attention.h"
 #include "dropwise_dropblock.h"
 #include "dropwise_dropconnect.h"
 #include "dropwise_fused.h"
@@ -18,6 +19,7 @@
 
 #include "calls_of_test.h" /* the text of this file */
 #include "declared.h"      /* and of the public headers */
+#include "declared_attention.h"
 #include "declared_dropblock.h"
 #include "declared_dropconnect.h"
 #include "declared_fused.h"
@@ -307,6 +309,74 @@ static void fused(void)
     said(dropwise_softmax_backward(&mask, dtype, &view, &softmax, in(0), in(1), elements(), NULL));
 }
 
+#ifndef DROPWISE_WITHOUT_ATTENTION
+enum { QUERIES = 27, WORKSPACE = 1 << 17 };
+
+/* Numbers that calls take as floats, and so where floats may lie. */
+static float floats[6][QUERIES * COLUMNS], workspace[WORKSPACE / 4];
+
+static void write_floats(size_t i, size_t n)
+{
+    memcpy(room(n * sizeof(float)), floats[i], n * sizeof(float));
+}
+
+static void attentions(void)
+{
+    const dropwise_mask mask = mask_p(0.3);
+    for (uint64_t size = 1; size <= 3; size += 2) {
+        dropwise_attention a;
+        uint64_t bytes = 0;
+        said(dropwise_attention_init(&a, 1, 1, 1, QUERIES, COLUMNS, size, 1));
+        said(dropwise_attention_workspace(&a, dtype, 1, &bytes));
+        assert_true(bytes <= sizeof workspace);
+        a.add = in(2);
+        a.causal = 1;
+        a.causal_offset = 20;
+        for (size_t i = 0; i < sizeof floats[0] / sizeof floats[0][0]; i++)
+            floats[0][i] = 0;
+        void *out = elements();
+        said(dropwise_attention_forward(&mask, dtype, &a, in(0), in(1), in(3), out, floats[0], workspace,
+                                        sizeof workspace));
+        write_floats(0, QUERIES);
+        void *dq = elements(), *dk = elements();
+        said(dropwise_attention_backward(&mask, dtype, &a, in(0), in(1), in(3), out, floats[0], in(2), dq, dk,
+                                         elements(), workspace, sizeof workspace));
+    }
+}
+
+static void attention_tiles(void)
+{
+    const dropwise_mask mask = mask_p(0.3);
+    dropwise_attention_tile tile;
+    uint8_t bits[ROWS * 8];
+    memset(&tile, 0, sizeof tile);
+    tile.struct_size = sizeof tile;
+    tile.rows = ROWS;
+    tile.columns = tile.stride = tile.out_stride = COLUMNS;
+    tile.bits = bits;
+    tile.bits_stride = 8;
+    tile.scale = 0.3;
+    fill_awkward(REF_F32, floats[0], ROWS * COLUMNS, 5);
+    fill_awkward(REF_F32, floats[1], ROWS * COLUMNS, 6);
+    fill_awkward(REF_F32, floats[5], ROWS, 7);
+    memset(floats[3], 0, sizeof floats[3]);
+    memset(floats[4], 0, sizeof floats[4]);
+    said(dropwise_draw_bits_rows(&mask, 7, ROWS, COLUMNS, 1000, bits, 8));
+    memcpy(room(sizeof bits), bits, sizeof bits);
+    float *const top = floats[3], *const sum = top + ROWS, *const shrink = sum + ROWS;
+    for (uint32_t first = 2; first-- > 0;)
+        said(dropwise_attention_tile_forward(&tile, dtype, first, floats[0], top, sum, shrink, elements()));
+    write_floats(3, (size_t)3 * ROWS);
+    said(dropwise_attention_rows_end(&mask, dtype, ROWS, COLUMNS, floats[1], COLUMNS, top, sum, elements(),
+                                     COLUMNS, floats[4]));
+    said(dropwise_attention_delta(dtype, ROWS, COLUMNS, in(0), COLUMNS, in(1), COLUMNS, floats[4] + ROWS));
+    write_floats(4, (size_t)2 * ROWS);
+    void *probabilities = elements();
+    said(dropwise_attention_tile_backward(&mask, &tile, dtype, floats[0], floats[1], floats[4], floats[5],
+                                          probabilities, elements()));
+}
+#endif
+
 static void variants(void)
 {
     const dropwise_mask mask = mask_p(0.3);
@@ -465,6 +535,10 @@ static const calls all_calls[] = {
     {typed, "typed"},
     {views, "views"},
     {fused, "fused steps"},
+#ifndef DROPWISE_WITHOUT_ATTENTION
+    {attentions, "attention"},
+    {attention_tiles, "attention by tiles"},
+#endif
     {variants, "variants"},
     {concretes, "concrete dropout"},
     {dropconnects, "DropConnect"},
@@ -499,8 +573,12 @@ static void every_declared_function_is_called_here(void **state)
 {
     (void)state;
     static const char prefix[] = "\nDROPWISE_API";
-    const char *const headers[] = {declared,       declared_dropblock, declared_dropconnect,
-                                   declared_fused, declared_interop,   declared_variants};
+    const char *const headers[] = {declared,
+#ifndef DROPWISE_WITHOUT_ATTENTION
+                                   declared_attention,
+#endif
+                                   declared_dropblock, declared_dropconnect, declared_fused,
+                                   declared_interop,   declared_variants};
     size_t found = 0;
     for (size_t h = 0; h < sizeof headers / sizeof headers[0]; h++)
         for (const char *at = strstr(headers[h], prefix); at != NULL; at = strstr(at, prefix), found++) {

@@ -32,13 +32,13 @@ def is_distributed(input: Any) -> bool:
     return type(input) is not Tensor and type(input).__name__ == "DTensor"
 
 
-def check_p(p: float) -> None:
+def check_p(p: float, name: str = "p") -> None:
     try:
         inside = 0.0 <= p <= 1.0
     except TypeError:
-        raise TypeError(f"p: must be a number, not {type(p).__name__}") from None
+        raise TypeError(f"{name}: must be a number, not {type(p).__name__}") from None
     if not inside:
-        raise ValueError(f"p: must be from 0 to 1, not {p}")
+        raise ValueError(f"{name}: must be from 0 to 1, not {p}")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ All masks have the same arguments:
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MASK = "Tensor seed, SymInt stream, float p, int share, SymInt[]? part"
+_QKV = "Tensor q, Tensor k, Tensor v, Tensor? add, Tensor? allow"
 _SOFTMAX = "float scale, int causal, SymInt causal_offset"
 
 _SCHEMAS = {
@@ -45,21 +47,24 @@ _SCHEMAS = {
     "activation_backward_v1": f"(Tensor dy, Tensor x, Tensor? bias, {_MASK}, int activation) -> Tensor",
     "softmax_v1": f"(Tensor x, Tensor? add, {_MASK}, {_SOFTMAX}) -> (Tensor probabilities, Tensor y)",
     "softmax_backward_v1": f"(Tensor dy, Tensor probabilities, {_MASK}, {_SOFTMAX}) -> Tensor",
+    "attention_v1": f"({_QKV}, {_MASK}, float scale, int causal) -> (Tensor out, Tensor lse)",
+    "attention_backward_v1": f"(Tensor dout, Tensor out, Tensor lse, {_QKV}, {_MASK}, float scale, "
+    "int causal) -> (Tensor, Tensor, Tensor)",
     "connect_v1": f"(Tensor x, Tensor w, Tensor? bias, {_MASK}) -> Tensor",
     "connect_backward_v1": f"(Tensor dy, Tensor x, Tensor w, {_MASK}) -> (Tensor, Tensor)",
     # Of eager mode, without gradients: what functions call that know that none is wanted, or have their own.
     "dropout_plain_v1": "(Tensor x, Tensor seed, SymInt stream, float p) -> Tensor",
     "dropout_fresh_v1": "(Tensor x, SymInt stream, float p) -> (Tensor y, Tensor seed)",
     "dropout_out_v1": f"(Tensor x, {_MASK}, Tensor(a!) out) -> ()",
-    # A seed of PyTorch's generator.
-    "seed_v1": "() -> Tensor",
+    # A seed of PyTorch's generator. `site` tells calls apart, see `call_site`.
+    "seed_v1": "(int site, *, Device device) -> Tensor",
     # PyTorch's own masks: by the state of a generator, which moves on; the backward pass; zeros and ones.
     "torch_dropout_v1": "(Tensor x, float p, Tensor(a!) state) -> (Tensor y, Tensor bits)",
     "torch_apply_v1": "(Tensor dy, Tensor bits, float p, SymInt[] strides) -> Tensor",
     "torch_bernoulli_v1": "(Tensor(a!) out, float p, Tensor(b!) state) -> ()",
     # The same by the default generator, and its noise of a shape; these are Python's, for compiled graphs.
-    "torch_default_dropout_v1": "(Tensor x, float p) -> (Tensor y, Tensor bits)",
-    "torch_default_bernoulli_v1": "(Tensor like, float p) -> Tensor",
+    "torch_default_dropout_v1": "(Tensor x, float p, int site) -> (Tensor y, Tensor bits)",
+    "torch_default_bernoulli_v1": "(Tensor like, float p, int site) -> Tensor",
 }
 
 #: What draws from a generator must be neither left out nor done twice nor merged with another.
@@ -93,12 +98,14 @@ activation = _OPS.activation_v1.default
 activation_backward = _OPS.activation_backward_v1.default
 softmax = _OPS.softmax_v1.default
 softmax_backward = _OPS.softmax_backward_v1.default
+attention = _OPS.attention_v1.default
+attention_backward = _OPS.attention_backward_v1.default
 connect = _OPS.connect_v1.default
 connect_backward = _OPS.connect_backward_v1.default
 dropout_plain = _OPS.dropout_plain_v1.default
 dropout_fresh = _OPS.dropout_fresh_v1.default
 dropout_out = _OPS.dropout_out_v1.default
-seed = _OPS.seed_v1.default
+_seed = _OPS.seed_v1.default
 torch_dropout = _OPS.torch_dropout_v1.default
 torch_apply = _OPS.torch_apply_v1.default
 torch_bernoulli = _OPS.torch_bernoulli_v1.default
@@ -107,6 +114,29 @@ torch_default_bernoulli = _OPS.torch_default_bernoulli_v1.default
 
 #: Seeds are torch.randint(*SEEDS, (1,)).
 SEEDS = (-(2**63), 2**63 - 1)
+_CPU = torch.device("cpu")
+
+
+_sites = itertools.count()
+
+
+def call_site() -> int:
+    """Another number at each call, which a compiler takes for a constant of the place that it compiles.
+
+    AOTAutograd merges calls of an operator that have the same arguments, those that draw random numbers, too,
+    but for PyTorch's own: two layers would have one seed.
+    """
+    return next(_sites)
+
+
+# What torch.compiler.assume_constant_result does, without an import of the compiler.
+call_site._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def seed() -> Tensor:
+    """A seed of PyTorch's generator. The device says to compilers which generator it is."""
+    drawn: Tensor = _seed(call_site(), device=_CPU)
+    return drawn
 
 
 def _fake(name: str) -> Callable[[Any], Any]:
@@ -155,7 +185,7 @@ def _(x: Tensor, seed: Tensor, stream: Any, p: float, share: int, part: Any, out
 
 
 @_fake("seed_v1")
-def _() -> Tensor:
+def _(site: int, *, device: Any) -> Tensor:
     return torch.empty(1, dtype=torch.int64)
 
 
@@ -194,6 +224,26 @@ def _(dy: Tensor, *rest: Any) -> Tensor:
     return _row_major(dy)
 
 
+def _heads(like: Tensor, last: Any) -> Tensor:
+    """As it lies in memory, or with heads between rows, where these have another length."""
+    batches, heads, rows, length = like.shape
+    if last == length:
+        made = torch.empty_like(like)
+        if made.stride(3) == 1:
+            return made
+    return like.new_empty(batches, rows, heads, last).transpose(1, 2)
+
+
+@_fake("attention_v1")
+def _(q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    return _heads(q, v.shape[3]), q.new_empty(q.shape[:3], dtype=torch.float32)
+
+
+@_fake("attention_backward_v1")
+def _(dout: Tensor, out: Tensor, lse: Tensor, q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> Any:
+    return tuple(_heads(x, x.shape[3]) for x in (q, k, v))
+
+
 @_fake("connect_v1")
 def _(x: Tensor, w: Tensor, *rest: Any) -> Tensor:
     return x.new_empty(x.shape[0], w.shape[0])
@@ -225,12 +275,12 @@ def _(out: Tensor, p: float, state: Tensor) -> None:
 
 
 @_fake("torch_default_dropout_v1")
-def _(x: Tensor, p: float) -> tuple[Tensor, Tensor]:
+def _(x: Tensor, p: float, site: int) -> tuple[Tensor, Tensor]:
     return torch.empty_like(x), _bits(x)
 
 
 @_fake("torch_default_bernoulli_v1")
-def _(like: Tensor, p: float) -> Tensor:
+def _(like: Tensor, p: float, site: int) -> Tensor:
     return torch.empty_like(like)
 
 
@@ -365,6 +415,52 @@ def _softmax_backward(ctx: Any, dprobabilities: Tensor | None, dy: Tensor | None
 _register(softmax, _softmax_backward, _softmax_context)
 
 
+def attention_by_steps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    add: Tensor | None,
+    allow: Tensor | None,
+    scale: float,
+    causal: int,
+    drop: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Attention by a matrix of queries by keys, which can be differentiated as often as one likes."""
+    if q.shape[-3] != k.shape[-3]:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    logits = q @ k.transpose(-2, -1) * scale
+    if add is not None:
+        logits = logits + add
+    if causal:
+        below = torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).tril()
+        allow = below if allow is None else allow & below
+    if allow is not None:
+        logits = logits.masked_fill(~allow, float("-inf"))
+    return drop(torch.ops.aten._safe_softmax(logits, -1)) @ v
+
+
+def _attention_context(ctx: Any, inputs: Any, output: Any) -> None:
+    q, k, v, add, allow, seed, *ctx.rest, ctx.scale, ctx.causal = inputs
+    ctx.save_for_backward(q, k, v, add, allow, seed, *output)
+    ctx.mark_non_differentiable(output[1])
+
+
+def _attention_backward(ctx: Any, dout: Tensor, _: Any) -> Any:
+    q, k, v, add, allow, seed, out, lse = ctx.saved_tensors
+    if torch.is_grad_enabled():
+        drop = lambda probabilities: dropout(probabilities, seed, *ctx.rest)  # noqa: E731
+        again = attention_by_steps(q, k, v, add, allow, ctx.scale, ctx.causal, drop)
+        gradients = list(torch.autograd.grad(again, (q, k, v), dout, create_graph=True))
+    else:
+        dout = dout if dout.stride(-1) == 1 or dout.shape[-1] == 1 else dout.contiguous()
+        arguments = (q, k, v, add, allow, seed, *ctx.rest, ctx.scale, ctx.causal)
+        gradients = list(attention_backward(dout, out, lse, *arguments))
+    return *gradients, None, None, None, *[None] * len(ctx.rest), None, None
+
+
+_register(attention, _attention_backward, _attention_context)
+
+
 def _connect_context(ctx: Any, inputs: Any, output: Any) -> None:
     x, w, bias, seed, *ctx.rest = inputs
     ctx.has_bias = bias is not None
@@ -411,7 +507,7 @@ def _default_dropout_context(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _default_dropout_backward(ctx: Any, dy: Tensor, _: Any) -> Any:
     (bits,) = ctx.saved_tensors
-    return torch_apply(dy, bits, ctx.p, ctx.strides), None
+    return torch_apply(dy, bits, ctx.p, ctx.strides), None, None
 
 
 _register(torch_default_dropout, _default_dropout_backward, _default_dropout_context)
@@ -441,7 +537,7 @@ for _operator in (*LINEAR, uniform):
     torch.library.register_vmap(_operator._name, _linear_vmap(_operator), lib=library)
 
 
-def _seed_of_vmap() -> Tensor:
+def _seed_of_vmap(site: int, *, device: Any) -> Tensor:
     """A seed for each of a batch, or for all, or an exception: PyTorch's own function decides."""
     return torch.randint(*SEEDS, (1,))
 

@@ -99,7 +99,7 @@ def dropout(input: Tensor, p: float, inplace: bool, generator: torch.Generator |
     if generator is not None:
         check_generator(generator)
     if torch.compiler.is_compiling():
-        y: Tensor = _operators.torch_default_dropout(input, p)[0]
+        y: Tensor = _operators.torch_default_dropout(input, p, _operators.call_site())[0]
     elif torch.is_grad_enabled() and input.requires_grad:
         y = _Dropout.apply(input, p, generator)
     else:
@@ -115,7 +115,7 @@ def _bernoulli(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
     if generator is not None:
         check_generator(generator)
     if torch.compiler.is_compiling():
-        noise: Tensor = _operators.torch_default_bernoulli(like, p)
+        noise: Tensor = _operators.torch_default_bernoulli(like, p, _operators.call_site())
         return noise
     noise = torch.empty_like(like)
     _draw(lambda state: _operators.torch_bernoulli(noise, p, state), generator)
@@ -163,15 +163,44 @@ def native_dropout(
     return input * mask * (0.0 if p == 1 else float(1.0 / (1.0 - p))), mask
 
 
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    p: float,
+    is_causal: bool,
+    scale: float,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """torch.nn.functional.scaled_dot_product_attention with dropout, step by step as PyTorch takes them."""
+    dtype, root = q.dtype, scale**0.5
+    if dtype in (torch.float16, torch.bfloat16):
+        q, k, v = q.float(), k.float(), v.float()
+        mask = mask.float() if mask is not None and mask.dtype != torch.bool else mask
+    if is_causal:
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
+    q = q * root
+    if q.shape[-3] != k.shape[-3]:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    attention = q @ (k.transpose(-2, -1) * root)
+    if mask is not None:
+        attention = attention + mask
+    attention = torch.ops.aten._safe_softmax(attention, -1)
+    return (dropout(attention, p, False, generator) @ v).to(dtype)
+
+
 # ---- For compiled graphs, which do not take generators ----
 
 
-def _default_dropout(x: Tensor, p: float) -> tuple[Tensor, Tensor]:
+def _default_dropout(x: Tensor, p: float, site: int) -> tuple[Tensor, Tensor]:
     result: tuple[Tensor, Tensor] = _draw(lambda state: _operators.torch_dropout(x, p, state), None)
     return result
 
 
-def _default_bernoulli(like: Tensor, p: float) -> Tensor:
+def _default_bernoulli(like: Tensor, p: float, site: int) -> Tensor:
     noise = torch.empty_like(like)
     _draw(lambda state: _operators.torch_bernoulli(noise, p, state), None)
     return noise

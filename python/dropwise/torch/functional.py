@@ -222,13 +222,14 @@ def dropout(
         return result
     check_p(p)
     if masks == "dropwise" and not options and not inplace and out is None and training:
-        # What training calls most, with as little around it as can be.
+        # What training calls most, with as little around it as can be. Where calls are recorded or faked, the
+        # seed is drawn by an operator of its own.
         if is_ours(input, "torch") and not (
             input.is_nested or is_distributed(input) or torch.compiler.is_compiling()
         ):
             if p == 0 or input.numel() == 0:
                 return input
-            if not is_transformed():
+            if not is_transformed() and torch._C._len_torch_dispatch_stack() == 0:
                 if torch.is_grad_enabled() and input.requires_grad:
                     result = _Eager.apply(input, 0, p)
                 else:
@@ -1018,3 +1019,145 @@ def concrete_dropout(
     logit = logit.reshape(()).to(u.dtype)
     dropped = torch.sigmoid((logit + torch.log(u) - torch.log1p(-u)) / temperature)
     return (input * (1 - dropped) / torch.sigmoid(-logit)).to(input.dtype)
+
+
+# ---- Attention ----
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    *,
+    masks: str = "dropwise",
+    **options: Unpack[Options],
+) -> Tensor:
+    """Attention with dropout of its probabilities, in place of torch.nn.functional's function of this name.
+
+    No matrix of queries by keys is in memory, forward or backward. As PyTorch's, this knows nothing of
+    training: a model passes dropout_p = 0 in eval; then this is PyTorch's own function.
+
+    Parameters
+    ----------
+    query, key, value : Tensor
+        (..., heads, L, E), (..., heads, S, E), (..., heads, S, Ev).
+    attn_mask : Tensor, optional
+        Of a shape that broadcasts to (..., heads, L, S): bool, True where a key counts, or numbers that are
+        added.
+    dropout_p : float
+        Probability that an attention is dropped.
+    is_causal, scale, enable_gqa
+        As of PyTorch's function.
+    masks : str
+        "dropwise", or "torch": PyTorch's values and masks, step by step as PyTorch computes them.
+    **options
+        As of `dropout`.
+
+    Returns
+    -------
+    Tensor
+        (..., heads, L, Ev). A query for which no key counts has 0. float64, functorch's transformations, and
+        masks that require a gradient go by steps, with a matrix of queries by keys.
+    """
+    tensors = (query, key, value, attn_mask)
+    if has_torch_function(tensors):
+        result: Tensor = handle_torch_function(
+            scaled_dot_product_attention,
+            tensors,
+            *tensors,
+            dropout_p,
+            is_causal,
+            scale,
+            enable_gqa,
+            masks=masks,
+            **options,
+        )
+        return result
+    _check_attention(query, key, value, attn_mask, dropout_p, is_causal, enable_gqa)
+    _check_options(options)
+    check_choice("masks", masks, MASKS)
+    ours = is_ours(query, options.get("elsewhere", "torch"), "query")
+    if dropout_p == 0 or not ours or query.is_nested:
+        if dropout_p != 0:
+            _check_elsewhere(options)
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+    factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
+    if masks == "torch":
+        if query.device.type != "cpu" or not _is_eager() or factor < 0:
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+            )
+        generator = options.get("generator")
+        return _torch_masks.attention(query, key, value, attn_mask, dropout_p, is_causal, factor, generator)
+    is_bool = attn_mask is not None and attn_mask.dtype == torch.bool
+    add, allow = (None, attn_mask) if is_bool else (attn_mask, None)
+    needs_steps = (
+        not _is_fused(query, ours, masks)
+        or query.dtype == torch.float64
+        or query.dim() not in (3, 4)
+        or not 2**-100 <= factor <= 2**100
+        or 0 in (*query.shape, *key.shape, *value.shape)
+        or (add is not None and add.requires_grad and torch.is_grad_enabled())
+    )
+    if needs_steps:
+        drop = lambda x: _dropout(x, dropout_p, True, False, masks, None, options)  # noqa: E731
+        return _operators.attention_by_steps(query, key, value, add, allow, factor, int(is_causal), drop)
+    seed, stream = _seed_and_stream(options)
+    q, k, v = (_with_rows(x if x.dim() == 4 else x.unsqueeze(0)) for x in (query, key, value))
+    shape = (*q.shape[:3], k.shape[2])
+    add, allow = (None if x is None else _with_rows(x.expand(shape)) for x in (add, allow))
+    out, _ = _operators.attention(
+        q, k, v, add, allow, seed, stream, dropout_p, 0, None, factor, int(is_causal)
+    )
+    return out if query.dim() == 4 else out.squeeze(0)
+
+
+def _with_rows(x: Tensor) -> Tensor:
+    """A tensor whose rows are dense: itself, if they are."""
+    return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
+
+
+def _check_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None,
+    dropout_p: float,
+    is_causal: bool,
+    enable_gqa: bool,
+) -> None:
+    check_p(dropout_p, "dropout_p")
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}: must be a torch.Tensor, not {type(x).__name__}")
+        if x.dim() < 2:
+            raise ValueError(f"{name}: must have 2 or more dimensions, not {x.dim()}")
+        if x.dtype != query.dtype or x.device != query.device:
+            raise TypeError(
+                f"{name}: is of {x.dtype} on {x.device}, and query of {query.dtype} on {query.device}"
+            )
+    if query.is_nested:
+        return
+    if key.shape[-1] != query.shape[-1]:
+        raise ValueError(f"key: has rows of {key.shape[-1]}, and query of {query.shape[-1]}")
+    if value.shape[-2] != key.shape[-2]:
+        raise ValueError(f"value: has {value.shape[-2]} rows, and key {key.shape[-2]}")
+    heads = (query.shape[-3], key.shape[-3]) if query.dim() > 2 and key.dim() > 2 else (1, 1)
+    if key.shape[:-2] != value.shape[:-2] or key.dim() != query.dim() or key.shape[:-3] != query.shape[:-3]:
+        raise ValueError("key: must have as many batches as query, and value as many heads as key")
+    if heads[0] != heads[1] and (not enable_gqa or heads[1] == 0 or heads[0] % heads[1] != 0):
+        raise ValueError(
+            f"key: has {heads[1]} heads, and query {heads[0]}; with enable_gqa these are a multiple of those"
+        )
+    if attn_mask is not None:
+        if is_causal:
+            raise ValueError("attn_mask: cannot be given where is_causal is True")
+        if attn_mask.dtype not in (torch.bool, query.dtype):
+            raise TypeError(f"attn_mask: must be of bool or {query.dtype}, not {attn_mask.dtype}")

@@ -25,6 +25,7 @@ from .functional import (
     dropout2d,
     dropout3d,
     feature_alpha_dropout,
+    scaled_dot_product_attention,
 )
 
 if TYPE_CHECKING:
@@ -155,12 +156,41 @@ def _feature_dropout(input: torch.Tensor, p: float, train: bool, inplace: bool, 
     return functions.get(input.dim(), dropout)(input, p, train, inplace, **options)
 
 
+def _attention(own: Any) -> Callable[..., Any]:
+    def kernel(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        **keywords: Any,
+    ) -> Any:
+        options = _options() if dropout_p > 0 else None
+        # PyTorch's own, which takes more shapes and masks, calls dropout, which comes here, too.
+        if (
+            options is None
+            or not all(map(_is_ours, (query, key, value)))
+            or not query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
+            or (attn_mask is not None and attn_mask.dtype not in (torch.bool, query.dtype))
+        ):
+            return _by_torch(own, query, key, value, attn_mask, dropout_p, is_causal, **keywords)
+        with _holds(None):
+            return scaled_dot_product_attention(
+                query, key, value, attn_mask, dropout_p, is_causal, **keywords, **options
+            )
+
+    return kernel
+
+
 @functools.cache
 def _reach() -> torch.library.Library:
     """Once for a process, and for good: a recomputation after the `with` needs it, too."""
     library = torch.library.Library("aten", "IMPL")
     aten = torch.ops.aten
-    kernels: dict[Any, Callable[..., Any]] = {}
+    kernels: dict[Any, Callable[..., Any]] = {
+        aten.scaled_dot_product_attention.default: _attention(aten.scaled_dot_product_attention.default)
+    }
     for name, ours in {
         "dropout": dropout,
         "feature_dropout": _feature_dropout,

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .functional import dropout, dropout_add, gelu_dropout, silu_dropout
+from .functional import dropout, dropout_add, gelu_dropout, scaled_dot_product_attention, silu_dropout
 from .modules import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .patched import chosen
 
@@ -31,26 +31,6 @@ _MARK = "_dropwise_replaced"
 
 
 # ---- Modules that call functions ----
-
-
-def scaled_dot_product_attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor | None,
-    dropout_p: float,
-    is_causal: bool,
-    **options: Any,
-) -> torch.Tensor:
-    """Its steps, in the order of PyTorch's, whose dropout is the third one."""
-    root = query.shape[-1] ** -0.25
-    scores = (query * root) @ (key * root).transpose(-2, -1)
-    if is_causal:
-        scores = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -torch.inf)
-    if attn_mask is not None:
-        scores = scores + attn_mask
-    y: torch.Tensor = dropout(scores.softmax(-1), dropout_p, **options) @ value
-    return y
 
 
 @functools.cache

@@ -77,9 +77,12 @@ VEC_INLINE NUMBER OP_E(largest)(size_t n, const uint8_t *x, const uint8_t *add, 
     for (unsigned k = 1; k < VECTORS; k++)
         largest = OP_R(max)(top[k / OP_E(PARTS)][k % OP_E(PARTS)], largest);
     memcpy(lanes, &largest, sizeof lanes);
-    for (unsigned half = LANES / OP_E(PARTS) / 2; half != 0; half /= 2)
+    VEC_UNROLL
+    for (unsigned half = LANES / OP_E(PARTS) / 2; half != 0; half /= 2) {
+        VEC_UNROLL
         for (unsigned k = 0; k < half; k++)
             lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
+    }
     return lanes[0];
 }
 
@@ -123,9 +126,12 @@ VEC_INLINE NUMBER OP_E(sum_tree)(const OP_R(vec) *partial)
 {
     NUMBER sums[16];
     memcpy(sums, partial, sizeof sums);
-    for (unsigned half = 8; half != 0; half /= 2)
+    VEC_UNROLL
+    for (unsigned half = 8; half != 0; half /= 2) {
+        VEC_UNROLL
         for (unsigned k = 0; k < half; k++)
             sums[k] += sums[k + half];
+    }
     return sums[0];
 }
 

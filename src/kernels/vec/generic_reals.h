@@ -353,6 +353,20 @@ static inline vec_b16 load_times_bf16(const uint8_t *p, float factor)
     return elements_of_bf16(r);
 }
 
+/* ---- Places ---- */
+
+#ifndef transpose_lanes_f32
+VEC_INLINE void transpose_lanes_f32(vec_f32 *v)
+{
+    float from[LANES_b32][LANES_b32], to[LANES_b32][LANES_b32];
+    memcpy(from, v, sizeof from);
+    for (unsigned i = 0; i < LANES_b32; i++)
+        for (unsigned k = 0; k < LANES_b32; k++)
+            to[k][i] = from[i][k];
+    memcpy(v, to, sizeof to);
+}
+#endif
+
 /* ---- Words as numbers ---- */
 
 #ifndef word_pairs_f32

@@ -121,6 +121,8 @@
  *                                 likewise, with the positive quiet NaN without payload for every NaN
  * * in_order_f32(r), and of f64, f16, bf16
  *                                 reals in the order of elements: r[1] is what follows on r[0]
+ * * transpose_lanes_f32(v)        of LANES_b32 vectors, lane i of vector k and lane k of vector i change
+ *                                 places
  *   f64_of_f32(p)                 LANES_b64 numbers of type f32 as a vec_f64
  *   words_f32(p,flip), words_f64  LANES_b32 or LANES_b64 little-endian 32-bit words, each ^ flip, as numbers,
  *                                 rounded to nearest

@@ -9,7 +9,7 @@ typedef signed int int32_t; typedef long long int64_t;
 typedef unsigned char uint8_t; typedef unsigned short uint16_t; typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t; typedef unsigned long size_t;
 """
-HEADERS = ("", "_fused", "_variants", "_dropblock", "_dropconnect", "_interop")
+HEADERS = ("", "_attention", "_fused", "_variants", "_dropblock", "_dropconnect", "_interop")
 
 
 def declarations(folder):

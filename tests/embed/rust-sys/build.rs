@@ -19,7 +19,7 @@ fn main() {
     for line in list.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            ["part", _, source] => sources.push((source, Vec::new())),
+            ["part", _, source, ..] => sources.push((source, Vec::new())),
             ["cpu", name, source] if fits(name) => cpu = cpu.or(Some(source)),
             ["tier", "rvv", ..] => {} // needs Clang 19
             ["tier", name, machine, source, ref flags @ ..] if fits(machine) => {

@@ -1,0 +1,190 @@
+/* Checks of the kernels of attention. */
+#include <math.h>
+
+#include "kernels/kernel_checks.h"
+
+static float number(const uint8_t *p, size_t i)
+{
+    float f;
+    memcpy(&f, p + 4 * i, sizeof f);
+    return f;
+}
+
+static void fill_numbers(uint8_t *p, size_t n, uint64_t *state)
+{
+    for (size_t i = 0; i < n; i++)
+        put(REF_F32, p, i, (double)(int64_t)noise(state) * 0x1p-62);
+}
+
+void check_matmul(dropwise_matmul_fn *matmul, const char *name)
+{
+    static const size_t sizes[][3] = {{6, 1, 16},  {6, 3, 32},   {12, 64, 48}, {18, 65, 64},
+                                      {6, 64, 80}, {6, 128, 48}, {6, 17, 128}, {12, 5, 144}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int variant = 0; variant < 8; variant++) {
+            const size_t rows = sizes[s][0], depth = sizes[s][1], columns = sizes[s][2];
+            const bool adds = variant & 1, transposed = variant & 2, at_end = variant & 4;
+            const bool panels = at_end; /* y is blocks of 64 columns, or rows */
+            const size_t blocks = (columns + 63) / 64, y_width = panels ? 64 : columns;
+            dropwise_matmul m = {.rows = rows, .depth = depth, .columns = columns, .adds = adds};
+            uint64_t state = s + 1;
+            uint8_t *x = guard_place(&arenas[0], 4 * rows * depth, at_end, 4);
+            uint8_t *y = guard_place(&arenas[1], 4 * depth * (panels ? 64 * blocks : columns), at_end, 8);
+            uint8_t *c = guard_place(&arenas[2], 4 * rows * columns, at_end, 12);
+            fill_numbers(x, rows * depth, &state);
+            fill_numbers(y, depth * (panels ? 64 * blocks : columns), &state);
+            fill_numbers(c, rows * columns, &state);
+            m.x = x, m.y = y, m.c = c;
+            m.x_row = 4 * (transposed ? 1 : (ptrdiff_t)depth);
+            m.x_step = 4 * (transposed ? (ptrdiff_t)rows : 1);
+            m.y_row = (ptrdiff_t)(4 * y_width);
+            m.y_block = panels ? 4 * 64 * depth : 4 * 64;
+            m.c_row = 4 * columns;
+            static uint8_t expected[8 * LARGE_N];
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < columns; j++) {
+                    float sum = adds ? number(c, i * columns + j) : 0;
+                    for (size_t k = 0; k < depth; k++)
+                        sum = fmaf(number(x, transposed ? k * rows + i : i * depth + k),
+                                   number(y, panels ? (j / 64 * depth + k) * 64 + j % 64 : k * columns + j),
+                                   sum);
+                    memcpy(expected + 4 * (i * columns + j), &sum, sizeof sum);
+                }
+            guard_readonly(&arenas[0], true);
+            guard_readonly(&arenas[1], true);
+            matmul(&m);
+            guard_readonly(&arenas[0], false);
+            guard_readonly(&arenas[1], false);
+            assert_same_bytes(c, expected, 4 * rows * columns, "%s: %zu x %zu x %zu, variant %d", name, rows,
+                              depth, columns, variant);
+            assert_all_intact();
+        }
+}
+
+void check_transpose(dropwise_transpose_fn *transpose, const char *name)
+{
+    static const size_t sizes[][2] = {{64, 16}, {1, 1}, {63, 17}, {30, 40}, {7, 60}, {16, 48}, {33, 5}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int at_end = 0; at_end < 2; at_end++) {
+            const size_t rows = sizes[s][0], columns = sizes[s][1], padded = (columns + 15) / 16 * 16;
+            const size_t gap = at_end ? 3 : 0;
+            uint8_t *x = guard_place(&arenas[0], (rows - 1) * (4 * columns + gap) + 4 * columns, at_end, 1);
+            uint8_t *y = guard_place(&arenas[1], 4 * 64 * padded, at_end, 2);
+            fill_noise(x, (rows - 1) * (4 * columns + gap) + 4 * columns, s);
+            guard_readonly(&arenas[0], true);
+            transpose(rows, columns, x, (ptrdiff_t)(4 * columns + gap), y);
+            guard_readonly(&arenas[0], false);
+            for (size_t j = 0; j < columns; j++)
+                for (size_t i = 0; i < 64; i++) {
+                    static const uint8_t zero[4];
+                    const uint8_t *from = i < rows ? x + i * (4 * columns + gap) + 4 * j : zero;
+                    assert_same_bytes(y + 4 * (64 * j + i), from, 4, "%s: %zu x %zu, %zu, %zu", name, rows,
+                                      columns, i, j);
+                }
+            assert_all_intact();
+        }
+}
+
+enum { TILE_ROWS = 3 };
+
+/* Rows of scores with a gap, their bits, and what goes with rows, between guard pages. */
+typedef struct tile_case {
+    dropwise_attention_rows rows;
+    uint8_t *bits;
+    float of_rows[3][TILE_ROWS];
+} tile_case;
+
+static tile_case tile_setup(size_t n, int variant)
+{
+    tile_case c = {.rows = {.rows = TILE_ROWS, .n = n, .factor = 0.7f, .step = 4 * n + 8}};
+    const size_t bytes = (TILE_ROWS - 1) * c.rows.step + 4 * n, of_bits = (n + 7) / 8;
+    uint64_t state = n + 1;
+    c.rows.x = guard_place(&arenas[0], bytes, variant & 1, 4);
+    c.rows.d = guard_place(&arenas[1], bytes, variant & 1, 8);
+    c.bits = guard_place(&second, (TILE_ROWS - 1) * (of_bits + 1) + of_bits, variant & 1, 3);
+    fill_noise(c.bits, (TILE_ROWS - 1) * (of_bits + 1) + of_bits, n);
+    c.rows.bits = variant & 2 ? c.bits : NULL;
+    c.rows.bits_step = of_bits + 1;
+    for (size_t r = 0; r < TILE_ROWS; r++) {
+        fill_numbers(c.rows.x + r * c.rows.step, n, &state);
+        fill_numbers(c.rows.d + r * c.rows.step, n, &state);
+        if (n > 9)
+            put(REF_F32, c.rows.x + r * c.rows.step, 7, -(double)INFINITY);
+    }
+    return c;
+}
+
+static bool keeps(const tile_case *c, size_t r, size_t i)
+{
+    return c->rows.bits == NULL || (c->bits[r * c->rows.bits_step + i / 8] >> i % 8 & 1) != 0;
+}
+
+static void assert_close(const char *name, size_t n, double actual, double expected, double size)
+{
+    if (!(fabs(actual - expected) <= 0x1p-21 * (fabs(expected) + size)))
+        fail_msg("%s: n %zu: %.9g, expected %.9g", name, n, actual, expected);
+}
+
+void check_attention(dropwise_attention_fn *attention, const char *name)
+{
+    static uint8_t scores[8 * LARGE_N];
+    for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 23)
+        for (int variant = 0; variant < 8; variant++) {
+            tile_case c = tile_setup(n, variant);
+            c.rows.first = (variant & 4) != 0;
+            c.rows.top = c.of_rows[0], c.rows.sum = c.of_rows[1], c.rows.shrink = c.of_rows[2];
+            static const float before[TILE_ROWS] = {-3, 0.25f, 9};
+            for (size_t r = 0; r < TILE_ROWS; r++) {
+                c.of_rows[0][r] = c.rows.first ? NAN : before[r];
+                c.of_rows[1][r] = c.rows.first ? NAN : 2;
+            }
+            memcpy(scores, c.rows.x, (TILE_ROWS - 1) * c.rows.step + 4 * n);
+            attention(&c.rows);
+            for (size_t r = 0; r < TILE_ROWS; r++) {
+                const uint8_t *from = scores + r * c.rows.step;
+                float top = c.rows.first ? -INFINITY : before[r];
+                for (size_t i = 0; i < n; i++)
+                    top = fmaxf(top, number(from, i) * 0.7f);
+                assert_true(c.rows.top[r] == top);
+                const bool none = isinf(top);
+                const double shrink = c.rows.first ? 1 : exp2((double)before[r] - (double)top);
+                double sum = c.rows.first ? 0 : 2 * shrink;
+                for (size_t i = 0; i < n; i++) {
+                    const double e = none ? 0 : exp2((double)number(from, i) * (double)0.7f - (double)top);
+                    assert_close(name, n, (double)number(c.rows.x + r * c.rows.step, i),
+                                 keeps(&c, r, i) ? e : 0, 0x1p-100);
+                    sum += e;
+                }
+                assert_close(name, n, (double)c.rows.shrink[r], shrink, 0);
+                assert_close(name, n, (double)c.rows.sum[r], sum, 0);
+            }
+            assert_all_intact();
+        }
+}
+
+void check_attention_grad(dropwise_attention_grad_fn *grad, const char *name)
+{
+    static uint8_t scores[8 * LARGE_N], d[8 * LARGE_N];
+    for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 23)
+        for (int variant = 0; variant < 4; variant++) {
+            tile_case c = tile_setup(n, variant);
+            static const float lse[TILE_ROWS] = {1.5f, 3, INFINITY}, delta[TILE_ROWS] = {0.5f, -2, 0};
+            c.rows.lse = lse, c.rows.delta = delta;
+            c.rows.kept = 1.25f, c.rows.kept_factor = 0.5f;
+            const size_t bytes = (TILE_ROWS - 1) * c.rows.step + 4 * n;
+            memcpy(scores, c.rows.x, bytes);
+            memcpy(d, c.rows.d, bytes);
+            grad(&c.rows);
+            for (size_t r = 0; r < TILE_ROWS; r++)
+                for (size_t i = 0; i < n; i++) {
+                    const size_t at = r * c.rows.step;
+                    const double logit = (double)number(scores + at, i) * (double)0.7f;
+                    const double p = exp2(logit - (double)lse[r]), s = keeps(&c, r, i);
+                    const double of_d = s * (double)number(d + at, i) * 0.5;
+                    assert_close(name, n, (double)number(c.rows.x + at, i), s * p * 1.25, 0x1p-100);
+                    assert_close(name, n, (double)number(c.rows.d + at, i), p * (of_d - (double)delta[r]),
+                                 p * (fabs(of_d) + fabs((double)delta[r])));
+                }
+            assert_all_intact();
+        }
+}
