@@ -6,6 +6,7 @@ A check is a function of the rank. What it raises is reported.
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import traceback
 import warnings
@@ -231,6 +232,40 @@ def local_tensors_with_a_mesh_and_placements(rank):
         local = distribute_tensor(even, mesh, placements).to_local()
         y = distributed.dropout(local, 0.3, mesh=mesh, placements=placements, seed=SEED)
         assert torch.equal(DTensor.from_local(y, mesh, placements).full_tensor(), whole(even)), placements
+
+
+@check
+def channels_and_alpha_dropout_of_dtensors(rank):
+    maps = torch.randn(6, 9, 4, 4, generator=torch.Generator().manual_seed(1))
+    for mesh, placements in meshes():
+        for name in ("dropout2d", "alpha_dropout", "feature_alpha_dropout"):
+            function = getattr(dropwise.torch, name)
+            y = function(distribute_tensor(maps, mesh, placements), 0.3, True, seed=SEED, step=2)
+            assert torch.equal(y.full_tensor(), function(maps, 0.3, True, seed=SEED, step=2)), (
+                name,
+                placements,
+            )
+
+
+@check
+def patched_functions_take_dtensors(rank):
+    mesh = init_device_mesh("cpu", (4,))
+    torch.manual_seed(5)
+    expected = dropwise.torch.dropout(X)
+    with patched():
+        torch.manual_seed(5)
+        assert torch.equal(F.dropout(distribute_tensor(X, mesh, [Shard(0)])).full_tensor(), expected)
+
+
+@check
+def compiled_functions_take_dtensors(rank):
+    mesh = init_device_mesh("cpu", (4,))
+    for options in ({"seed": SEED, "stream": 1}, {}):
+        function = torch.compile(functools.partial(dropwise.torch.dropout, **options), backend="aot_eager")
+        torch.manual_seed(5)
+        expected = dropwise.torch.dropout(X, **options)
+        torch.manual_seed(5)
+        assert torch.equal(function(distribute_tensor(X, mesh, [Shard(0)])).full_tensor(), expected)
 
 
 @check
