@@ -239,6 +239,7 @@ def draw(path, results):
             bars = axis.bar(range(len(runs)), values, color=[colors[run] for run in runs])
             axis.bar_label(bars, fmt="%.1f", fontsize=8)
             axis.set(title=title)
+            axis.margins(y=0.1)
             axis.set_xticks(range(len(runs)), [run.replace(", ", ",\n") for run in runs], fontsize=8)
     figure.savefig(path, dpi=100)
 
@@ -254,6 +255,7 @@ def main():
     results = {}
     for task in (TASKS[name]() for name in options.tasks):
         runs = results[task.name] = {}
+        train(task, RUNS["PyTorch's"], f"{task.name}, to warm up", 2)
         for run, change in RUNS.items():
             runs[run] = train(task, change, f"{task.name}, {run}", options.steps or task.steps)
         if ranks()[0] == 0:

@@ -10,7 +10,7 @@ from conftest import ROOT, needs
 
 import dropwise
 
-PAGES = ["README.md", "docs/python.md", "docs/distributed.md"]
+PAGES = ["README.md", "docs/python.md", "docs/distributed.md", "docs/torch.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
