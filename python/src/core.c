@@ -161,6 +161,9 @@ static PyMethodDef methods[] = {
     {"xla_handler", xla_handler, METH_NOARGS, NULL},
     {"torch_functions", torch_functions_wanted, METH_NOARGS, NULL},
     {"torch_register", torch_register, METH_O, NULL},
+    {"torch_set_exchange", torch_set_exchange, METH_O, NULL},
+    {"torch_fill", (PyCFunction)(void (*)(void))torch_fill, METH_FASTCALL, NULL},
+    {"torch_fill_own", (PyCFunction)(void (*)(void))torch_fill_own, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

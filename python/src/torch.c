@@ -230,7 +230,6 @@ typedef struct view_operator {
     const char *name, *operation;
     uint32_t scaling; /* of the mask; 0: inverted                                         */
     bool has_out;     /* the output is the last argument, and there is no result          */
-    bool draws_seed;  /* the seed is no argument, but is drawn, and is the second result  */
     bool is_short;    /* has neither share nor part                                       */
 } view_operator;
 
@@ -258,16 +257,11 @@ static torch_tensor *draw_seed(operator_call *o)
 
 static void take_mask(operator_call *o, const view_operator *row, mask_arguments *m)
 {
-    if (row->draws_seed) {
-        torch_tensor *seed = draw_seed(o);
-        m->seed = seed != NULL ? look_at(o, seed, false) : (tensor){.handle = NULL};
-    } else {
-        m->seed = take_tensor(o, false);
-        int32_t dtype = 0;
-        if (torch.get_dtype(m->seed.handle, &dtype) != 0 || dtype != torch.dtype_i64() || m->seed.rank < 1 ||
-            m->seed.size[m->seed.rank - 1] != 1)
-            complain(o, "the seed must be int64, and its last dimension 1");
-    }
+    m->seed = take_tensor(o, false);
+    int32_t dtype = 0;
+    if (torch.get_dtype(m->seed.handle, &dtype) != 0 || dtype != torch.dtype_i64() || m->seed.rank < 1 ||
+        m->seed.size[m->seed.rank - 1] != 1)
+        complain(o, "the seed must be int64, and its last dimension 1");
     m->stream = take_integer(o);
     m->p = take_number(o);
     m->share = row->is_short ? 0 : take_integer(o);
@@ -540,15 +534,12 @@ static void run_view(const view_operator *row, torch_value *stack)
     for (int i = 0; i < MAX_OPERANDS && !row->has_out; i++)
         if (op->operands[i].role == OUT || op->operands[i].role == OUT_OR_NONE)
             results[n_results++] = r.of[i].handle;
-    if (row->draws_seed)
-        results[n_results++] = r.m.seed.handle;
     finish(&r.o, stack, n_results, results);
 }
 
 enum {
     DROPOUT,
     DROPOUT_OUT,
-    DROPOUT_FRESH,
     DROPOUT_PLAIN,
     KEPT,
     ALPHA,
@@ -569,7 +560,6 @@ enum {
 static const view_operator view_operators[VIEW_OPERATORS] = {
     [DROPOUT] = {"dropout_v1", "forward"},
     [DROPOUT_OUT] = {"dropout_out_v1", "forward", .has_out = true},
-    [DROPOUT_FRESH] = {"dropout_fresh_v1", "forward", .draws_seed = true, .is_short = true},
     [DROPOUT_PLAIN] = {"dropout_plain_v1", "forward", .is_short = true},
     [KEPT] = {"kept_v1", "forward", DROPWISE_SCALING_STANDARD},
     [ALPHA] = {"alpha_v1", "alpha_forward"},
@@ -597,7 +587,6 @@ static const view_operator view_operators[VIEW_OPERATORS] = {
 
 KERNEL(dropout, DROPOUT)
 KERNEL(dropout_out, DROPOUT_OUT)
-KERNEL(dropout_fresh, DROPOUT_FRESH)
 KERNEL(dropout_plain, DROPOUT_PLAIN)
 KERNEL(kept, KEPT)
 KERNEL(alpha, ALPHA)
@@ -616,7 +605,6 @@ KERNEL(blocks, BLOCKS)
 static torch_kernel *const view_kernels[VIEW_OPERATORS] = {
     [DROPOUT] = dropout,
     [DROPOUT_OUT] = dropout_out,
-    [DROPOUT_FRESH] = dropout_fresh,
     [DROPOUT_PLAIN] = dropout_plain,
     [KEPT] = kept,
     [ALPHA] = alpha,
@@ -1080,6 +1068,164 @@ static void torch_bernoulli(torch_value *stack, uint64_t n_arguments, uint64_t n
             check_status(&o, dropwise_mt19937_to_torch(&engine, state.data, DROPWISE_TORCH_STATE_BYTES));
     }
     finish(&o, stack, 0, NULL);
+}
+
+/* ---- Small calls: from Python objects, past PyTorch's dispatcher ---- */
+
+enum { RELEASE_GIL_FROM = 1 << 14 };
+
+/* NULL: this PyTorch has none. */
+static const dlpack_exchange *exchange;
+
+/* Where seeds are drawn, while the GIL lets one thread in at a time; else NULL. */
+static torch_tensor *kept_seed;
+
+PyObject *torch_set_exchange(PyObject *module, PyObject *capsule)
+{
+    (void)module;
+    const dlpack_exchange *found = PyCapsule_GetPointer(capsule, "dlpack_exchange_api");
+    if (found == NULL)
+        return NULL;
+    exchange = found->major == DLPACK_MAJOR ? found : NULL;
+#ifndef Py_GIL_DISABLED
+    static const int64_t one = 1;
+    if (kept_seed == NULL)
+        torch.empty_strided(1, &one, &one, torch.dtype_i64(), torch.device_cpu(), 0, &kept_seed);
+#endif
+    return PyBool_FromLong(exchange != NULL);
+}
+
+static dropwise_dtype dtype_of_dlpack(const dlpack_tensor *t)
+{
+    if (t->dtype_lanes != 1 || t->device_type != DLPACK_CPU)
+        return 0;
+    switch (t->dtype_code << 8 | t->dtype_bits) {
+    case DLPACK_FLOAT << 8 | 32:
+        return DROPWISE_F32;
+    case DLPACK_FLOAT << 8 | 64:
+        return DROPWISE_F64;
+    case DLPACK_FLOAT << 8 | 16:
+        return DROPWISE_F16;
+    case DLPACK_BFLOAT << 8 | 16:
+        return DROPWISE_BF16;
+    default:
+        return 0;
+    }
+}
+
+/* The view of both tensors; false if it is none that this is for. */
+static bool look_at_both(PyObject *const *objects, call *c)
+{
+    dlpack_tensor x, y;
+    if (exchange == NULL || exchange->look_at(objects[0], &x) != 0 || exchange->look_at(objects[1], &y) != 0)
+        return false;
+    c->dtype = dtype_of_dlpack(&x);
+    if (c->dtype == 0 || dtype_of_dlpack(&y) != c->dtype || x.rank != y.rank || x.rank > MAX_TORCH_RANK ||
+        (x.rank > 0 && memcmp(x.size, y.size, (size_t)x.rank * sizeof *x.size) != 0))
+        return false;
+    c->at[0] = (char *)x.data + x.byte_offset;
+    c->at[1] = (char *)y.data + y.byte_offset;
+    const layout l = {.rank = x.rank, .size = x.size, .x = x.stride, .y = y.stride};
+    return make_view(&l, &c->view) == NULL && count_elements(&c->view) > 0;
+}
+
+/* The number that seed_v1 would draw. */
+static bool draw_number(long long *number)
+{
+    static const int64_t one = 1;
+    torch_tensor *to = kept_seed;
+    const void *data;
+    if (to == NULL && torch.empty_strided(1, &one, &one, torch.dtype_i64(), torch.device_cpu(), 0, &to) != 0)
+        return false;
+    int64_t drawn = 0;
+    const bool is_drawn =
+        torch.randint_into(to, INT64_MIN, INT64_MAX, &one, 1) == 0 && torch.get_const_data(to, &data) == 0;
+    if (is_drawn)
+        memcpy(&drawn, data, sizeof drawn);
+    if (to != kept_seed)
+        torch.delete_tensor(to);
+    *number = drawn;
+    return is_drawn;
+}
+
+/* torch_fill(x, y, seed, stream, p): a seed of None is drawn. The seed; None if the operators have to do it. */
+PyObject *torch_fill(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    (void)module;
+    enum { X, Y, SEED, STREAM, PROBABILITY, ARGUMENTS };
+    static const operation *op;
+    if (op == NULL)
+        op = find_operation("forward");
+    call c = {.operation = op, .is_dense = true};
+    if (n_args != ARGUMENTS)
+        return PyErr_Format(PyExc_TypeError, "torch_fill: wrong number of arguments");
+    if (!look_at_both(args, &c)) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    const double p = PyFloat_AsDouble(args[PROBABILITY]);
+    const long long stream = PyLong_AsLongLong(args[STREAM]);
+    long long seed = 0;
+    if (args[SEED] != Py_None) {
+        seed = PyLong_AsLongLong(args[SEED]);
+    } else {
+        if (!draw_number(&seed))
+            return PyErr_Format(PyExc_RuntimeError, "dropwise.torch: no seed could be drawn");
+    }
+    if (PyErr_Occurred())
+        return NULL;
+    dropwise_status status = dropwise_mask_init(&c.mask, p, (uint64_t)seed, (uint64_t)stream);
+    if (status == DROPWISE_OK && count_elements(&c.view) >= RELEASE_GIL_FROM) {
+        PyThreadState *state = PyEval_SaveThread();
+        status = run_on_threads(&c);
+        PyEval_RestoreThread(state);
+    } else if (status == DROPWISE_OK) {
+        status = c.operation->run(&c);
+    }
+    return status == DROPWISE_OK ? PyLong_FromLongLong(seed) : raise_status(status, c.operation);
+}
+
+/* torch_fill_own(x, y, bits, state, p): dropout by PyTorch's masks; bits may be None. False: not for this. */
+PyObject *torch_fill_own(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    (void)module;
+    enum { X, Y, BITS, STATE, PROBABILITY, ARGUMENTS };
+    call c = {.operation = NULL};
+    dlpack_tensor bits = {.data = NULL}, state;
+    if (n_args != ARGUMENTS)
+        return PyErr_Format(PyExc_TypeError, "torch_fill_own: wrong number of arguments");
+    const double p = PyFloat_AsDouble(args[PROBABILITY]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (!look_at_both(args, &c) || exchange->look_at(args[STATE], &state) != 0 ||
+        (args[BITS] != Py_None && exchange->look_at(args[BITS], &bits) != 0)) {
+        PyErr_Clear();
+        Py_RETURN_FALSE;
+    }
+    /* Elements are drawn in the order of memory. */
+    const dropwise_view *v = &c.view;
+    int64_t dense[DROPWISE_MAX_RANK], size[DROPWISE_MAX_RANK];
+    for (uint32_t d = 0; d < v->rank; d++)
+        size[d] = (int64_t)v->size[d];
+    dense_strides((int)v->rank, size, v->y_stride, dense);
+    const uint64_t n = count_elements(v);
+    if (!are_same_strides((int)v->rank, size, v->x_stride, v->y_stride) ||
+        !are_same_strides((int)v->rank, size, dense, v->y_stride) || state.rank != 1 ||
+        state.size[0] != DROPWISE_TORCH_STATE_BYTES ||
+        (bits.data != NULL && (bits.rank != 1 || (uint64_t)bits.size[0] != (n + 7) / 8)))
+        Py_RETURN_FALSE;
+    dropwise_mt19937 engine;
+    dropwise_status status = dropwise_mt19937_from_torch(&engine, state.data, DROPWISE_TORCH_STATE_BYTES);
+    PyThreadState *thread = n >= RELEASE_GIL_FROM ? PyEval_SaveThread() : NULL;
+    if (status == DROPWISE_OK)
+        status = dropwise_torch_cpu_forward(&engine, c.dtype, p, (size_t)n, c.at[0], c.at[1], bits.data);
+    if (thread != NULL)
+        PyEval_RestoreThread(thread);
+    if (status == DROPWISE_OK)
+        status = dropwise_mt19937_to_torch(&engine, state.data, DROPWISE_TORCH_STATE_BYTES);
+    if (status != DROPWISE_OK)
+        return raise_status(status, NULL);
+    Py_RETURN_TRUE;
 }
 
 /* ---- Registration ---- */

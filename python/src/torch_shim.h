@@ -50,6 +50,8 @@ typedef struct torch_functions {
     torch_error (*randint)(int64_t low, int64_t high, const int64_t *size, int64_t rank, int32_t *dtype,
                            int32_t *layout, int32_t *device, int32_t device_index, int32_t *pin_memory,
                            torch_tensor **result);
+    torch_error (*randint_into)(torch_tensor *to, int64_t low, int64_t high, const int64_t *size,
+                                int64_t rank);
     torch_error (*begin_library)(const char *name, const char *key, const char *file, uint32_t line,
                                  torch_library **result);
     torch_error (*implement)(torch_library *library, const char *name, torch_kernel *kernel,
@@ -92,6 +94,7 @@ static const char *const torch_function_names[] = {
     "torch_delete_list",
 
     "aoti_torch_cpu_randint_low",
+    "aoti_torch_cpu_randint_low_out",
     "aoti_torch_library_init_impl",
     "torch_library_impl",
 
@@ -109,5 +112,30 @@ static const char *const torch_function_names[] = {
 
     "torch_delete_stable_ivalue",
 };
+
+/*
+ * What PyTorch gives besides to those who hold a tensor as a Python object: how it lies in memory, without
+ * a call through its dispatcher. It is DLPack's exchange interface, version 1, of which the capsule
+ * torch.Tensor.__dlpack_c_exchange_api__ has the address.
+ */
+enum { DLPACK_MAJOR = 1, DLPACK_CPU = 1, DLPACK_FLOAT = 2, DLPACK_BFLOAT = 4 };
+
+typedef struct dlpack_tensor {
+    void *data;
+    int32_t device_type, device_id;
+    int32_t rank;
+    uint8_t dtype_code, dtype_bits;
+    uint16_t dtype_lanes;
+    int64_t *size, *stride;
+    uint64_t byte_offset;
+} dlpack_tensor;
+
+typedef struct dlpack_exchange {
+    uint32_t major, minor;
+    struct dlpack_exchange *older;
+    void *of_others[3]; /* allocation, and tensors that are owned, from Python and to it */
+    int (*look_at)(void *object, dlpack_tensor *result); /* 0, or an exception was raised */
+    void *stream;
+} dlpack_exchange;
 
 #endif

@@ -276,21 +276,20 @@ def test_no_gradient_is_of_another_mask(place, reentrant, body):
     assert count_wrong(*PLACES[place], BODIES[body], reentrant) == 0
 
 
+@pytest.mark.parametrize("body", ["dropout", "twice"])
 @pytest.mark.parametrize("reentrant", [False, True])
 @pytest.mark.parametrize("place", PLACES)
-def test_without_the_random_state(place, reentrant):
-    """An error, or what PyTorch does: it draws another mask, and says nothing."""
+def test_without_the_random_state(place, reentrant, body):
+    """An error, or no gradient is wrong; but after the `with` what PyTorch does, which draws another mask."""
     forward, backward = PLACES[place]
-    text = "nothing says whether the forward"
     try:
-        wrong = count_wrong(forward, backward, BODIES["dropout"], reentrant, preserve=False)
+        wrong = count_wrong(forward, backward, BODIES[body], reentrant, preserve=False)
     except CheckpointError:
         assert not reentrant
     except RuntimeError as error:
-        assert text in str(error)
+        assert "nothing says whether the forward" in str(error)
     else:
-        assert place in ("backward after it", "nowhere") or "PyTorch's" in place
-        assert 400 < wrong < 600
+        assert wrong == 0 or place in ("backward after it", "nowhere") or "PyTorch's" in place
 
 
 def test_attention_in_a_checkpoint():

@@ -8,18 +8,57 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import _operators
+from . import _load, _operators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MASKS = ("dropwise", "torch")
 ELSEWHERE = ("torch", "error")
-_DTYPES = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
+DTYPES = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
 
 #: Steps are counted above streams, of which so many have a number.
 _STREAMS = 2**32
 _STEPS = 2**31
+
+
+#: Whether tensors can be read without a call through the dispatcher, which costs more than a small dropout.
+HAS_EXCHANGE = _load.register_exchange()
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+_is_functorch_active = torch._C._are_functorch_transforms_active
+_count_modes = torch._C._len_torch_dispatch_stack
+_tracing_state = torch._C._get_tracing_state
+_is_compiling = torch.compiler.is_compiling
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether nobody but eager mode has to know of a call, which then need not go through the dispatcher."""
+    return (
+        HAS_EXCHANGE
+        and type(x) in _PLAIN
+        and not _is_compiling()
+        and not _is_functorch_active()
+        and _count_modes() == 0
+        and forward_ad._current_level < 0
+        and _tracing_state() is None
+        and not x.is_neg()
+    )
+
+
+class NotPlainError(Exception):
+    """A tensor that only the operators know what to do with."""
+
+
+def direct_apply(function: Any) -> Any:
+    """An autograd.Function's apply, for plain tensors, with less around it.
+
+    It is PyTorch's own, without what its wrapper in Python does for functorch. In the backward pass another
+    wrapper looks for the method each time, in whose place this puts the method itself.
+    """
+    if hasattr(function, "_backward_cls"):
+        function._backward_cls.apply = function.backward
+    return super(torch.autograd.Function, function).apply
 
 
 def is_transformed() -> bool:
@@ -50,7 +89,7 @@ def is_ours(input: Tensor, elsewhere: str, name: str = "input") -> bool:
     """Whether a tensor is one for the operators; false if PyTorch's own function is to be called instead."""
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}: must be a torch.Tensor, not {type(input).__name__}")
-    if input.dtype not in _DTYPES:
+    if input.dtype not in DTYPES:
         raise TypeError(f"{name}: is of {input.dtype}; dropout takes float32, float64, float16 and bfloat16")
     if input.layout not in (torch.strided, torch.jagged):
         raise TypeError(f"{name}: is of {input.layout}; dropout takes dense tensors")

@@ -54,3 +54,9 @@ def register() -> None:
         ) from error
     found = addresses(library, torch.__version__)
     _core.torch_register(struct.pack(f"{len(found)}Q", *found))
+
+
+def register_exchange() -> bool:
+    """Lets the C module read tensors past the dispatcher, if this PyTorch can be asked so."""
+    capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
+    return capsule is not None and _core.torch_set_exchange(capsule)

@@ -54,7 +54,6 @@ _SCHEMAS = {
     "connect_backward_v1": f"(Tensor dy, Tensor x, Tensor w, {_MASK}) -> (Tensor, Tensor)",
     # Of eager mode, without gradients: what functions call that know that none is wanted, or have their own.
     "dropout_plain_v1": "(Tensor x, Tensor seed, SymInt stream, float p) -> Tensor",
-    "dropout_fresh_v1": "(Tensor x, SymInt stream, float p) -> (Tensor y, Tensor seed)",
     "dropout_out_v1": f"(Tensor x, {_MASK}, Tensor(a!) out) -> ()",
     # A seed of PyTorch's generator. `site` tells calls apart, see `call_site`.
     "seed_v1": "(int site, *, Device device) -> Tensor",
@@ -68,10 +67,10 @@ _SCHEMAS = {
 }
 
 #: What draws from a generator must be neither left out nor done twice nor merged with another.
-_SEEDED = {"seed_v1", "dropout_fresh_v1", "torch_default_dropout_v1", "torch_default_bernoulli_v1"}
+_SEEDED = {"seed_v1", "torch_default_dropout_v1", "torch_default_bernoulli_v1"}
 #: What takes a tensor's strides as they are: results have strides that follow from them.
 _STRIDES = getattr(torch.Tag, "needs_exact_strides", torch.Tag.needs_fixed_stride_order)
-_PLAIN = {"dropout_plain_v1", "dropout_fresh_v1", "dropout_out_v1", "seed_v1"}
+_PLAIN = {"dropout_plain_v1", "dropout_out_v1", "seed_v1", "torch_dropout_v1"}
 
 library = torch.library.Library("dropwise", "DEF")
 for _name, _schema in _SCHEMAS.items():
@@ -103,7 +102,6 @@ attention_backward = _OPS.attention_backward_v1.default
 connect = _OPS.connect_v1.default
 connect_backward = _OPS.connect_backward_v1.default
 dropout_plain = _OPS.dropout_plain_v1.default
-dropout_fresh = _OPS.dropout_fresh_v1.default
 dropout_out = _OPS.dropout_out_v1.default
 _seed = _OPS.seed_v1.default
 torch_dropout = _OPS.torch_dropout_v1.default
@@ -172,11 +170,6 @@ for _name in (
 ):
     _fake(_name)(_like_first)
 _fake("dropout_plain_v1")(_like_first)
-
-
-@_fake("dropout_fresh_v1")
-def _(x: Tensor, stream: Any, p: float) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(x), torch.empty(1, dtype=torch.int64)
 
 
 @_fake("dropout_out_v1")

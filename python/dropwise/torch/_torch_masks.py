@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from .. import _core
 from . import _operators
-from ._arguments import check_generator
+from ._arguments import NotPlainError, check_generator, direct_apply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,19 +73,61 @@ def check_once() -> None:
 # ---- Dropout of elements ----
 
 
+def _save_bits(ctx: Any, p: float, y: Tensor, bits: Tensor) -> None:
+    ctx.p, ctx.strides = p, y.stride()
+    ctx.save_for_backward(bits)
+
+
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
         y: Tensor
         y, bits = _draw(lambda state: _operators.torch_dropout(x, p, state), generator)
-        ctx.p, ctx.strides = p, y.stride()
-        ctx.save_for_backward(bits)
+        _save_bits(ctx, p, y, bits)
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         (bits,) = ctx.saved_tensors
         return _operators.torch_apply(dy, bits, ctx.p, ctx.strides), None, None
+
+
+def _fill_own(x: Tensor, p: float, bits: Tensor | None) -> Tensor:
+    """Dropout of a plain tensor by PyTorch's default generator."""
+    if not _is_checked:
+        check_once()
+    y, source = torch.empty_like(x), torch.default_generator
+    with _lock:
+        state = source.get_state()
+        if not _core.torch_fill_own(x, y, bits, state, p):
+            raise NotPlainError
+        source.set_state(state)
+    return y
+
+
+class _Eager(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        bits = torch.empty((x.numel() + 7) // 8, dtype=torch.uint8)
+        y = _fill_own(x, p, bits)
+        _save_bits(ctx, p, y, bits)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        (bits,) = ctx.saved_tensors
+        return _operators.torch_apply(dy, bits, ctx.p, ctx.strides), None
+
+
+_eager = direct_apply(_Eager)
+
+
+def eager(input: Tensor, p: float) -> Tensor:
+    """What `dropout` does with a plain tensor and the default generator, past the dispatcher."""
+    if input.requires_grad and torch.is_grad_enabled():
+        result: Tensor = _eager(input, p)
+        return result
+    return _fill_own(input, p, None)
 
 
 def _times_zero(input: Tensor, inplace: bool) -> Tensor:

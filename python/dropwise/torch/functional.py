@@ -14,12 +14,15 @@ from .. import _core
 from . import _operators, _torch_masks
 from ._arguments import (
     MASKS,
+    NotPlainError,
     check_choice,
     check_like,
     check_p,
     dimension_bits,
+    direct_apply,
     is_distributed,
     is_ours,
+    is_plain,
     is_transformed,
     seed_tensor,
     stream_number,
@@ -71,6 +74,11 @@ def _has_memory(x: Tensor) -> bool:
     return x.device.type == "cpu" and _is_eager() and not is_distributed(x)
 
 
+def _is_recorded() -> bool:
+    """Whether a compiler, a mode, a transformation or forward mode has to see which operator is called."""
+    return torch.compiler.is_compiling() or is_transformed() or torch._C._len_torch_dispatch_stack() > 0
+
+
 def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *rest: Any) -> Tensor:
     """An operator that is linear in x, by a new mask."""
     if is_distributed(x):
@@ -79,8 +87,11 @@ def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *res
         parts: Tensor = distributed.draw(operator, x, p, share, options, *rest)
         return parts
     seed, stream = _seed_and_stream(options)
-    if _is_eager():
-        result: Tensor = operator(x, seed, stream, p, share, None, *rest)
+    needs_gradient = x.requires_grad and torch.is_grad_enabled()
+    if operator is _operators.dropout and share == 0 and not needs_gradient and not _is_recorded():
+        result: Tensor = _operators.dropout_plain(x, seed, stream, p)
+    elif _is_eager():
+        result = operator(x, seed, stream, p, share, None, *rest)
     else:
         result = _operators.Linear.apply(x, seed, operator, stream, p, share, None, *rest)
     return result
@@ -122,23 +133,35 @@ def _nested(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
 # ---- Dropout of elements ----
 
 
+_fill = _core.torch_fill
+_is_grad_enabled = torch.is_grad_enabled
+_empty_like = torch.empty_like
+
+
 class _Eager(torch.autograd.Function):
-    """Dropout with a seed that is drawn for it, or in place: in eager mode, with less around it."""
+    """Dropout of a plain tensor: the seed, a number, is all that is kept."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, stream: int, p: float) -> Tensor:
-        y: Tensor
-        y, seed = _operators.dropout_fresh(x, stream, p)
-        ctx.save_for_backward(seed)
-        ctx.stream, ctx.p = stream, p
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        y = _empty_like(x)
+        seed = _fill(x, y, None, 0, p)
+        if seed is None:
+            raise NotPlainError
+        ctx.mask = seed, 0, p
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
-        (seed,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return _operators.dropout(dy, seed, ctx.stream, ctx.p, 0, None), None, None
-        return _operators.dropout_plain(dy, seed, ctx.stream, ctx.p), None, None
+        # Gradients of transformations have no memory of their own, which _fill sees.
+        if type(dy) is Tensor and not _is_grad_enabled() and not dy.is_neg():
+            dx = _empty_like(dy)
+            if _fill(dy, dx, *ctx.mask) is not None:
+                return dx, None
+        seed, stream, p = ctx.mask
+        return _operators.dropout(dy, torch.full((1,), seed), stream, p, 0, None), None
+
+
+_eager = direct_apply(_Eager)
 
 
 class _InPlace(torch.autograd.Function):
@@ -220,21 +243,22 @@ def dropout(
             dropout, (input,), input, p, training, inplace, masks=masks, out=out, **options
         )
         return result
-    check_p(p)
-    if masks == "dropwise" and not options and not inplace and out is None and training:
-        # What training calls most, with as little around it as can be. Where calls are recorded or faked, the
-        # seed is drawn by an operator of its own.
-        if is_ours(input, "torch") and not (
-            input.is_nested or is_distributed(input) or torch.compiler.is_compiling()
-        ):
-            if p == 0 or input.numel() == 0:
-                return input
-            if not is_transformed() and torch._C._len_torch_dispatch_stack() == 0:
-                if torch.is_grad_enabled() and input.requires_grad:
-                    result = _Eager.apply(input, 0, p)
-                else:
-                    result = _operators.dropout_fresh(input, 0, p)[0]
+    is_usual = training and not (options or inplace or out is not None)
+    if is_usual and type(p) is float and 0.0 < p < 1.0 and is_plain(input):
+        # What training calls most, with as little around it as can be. _fill refuses what it is not for.
+        try:
+            if masks == "torch":
+                return _torch_masks.eager(input, p)
+            if masks == "dropwise" and input.requires_grad:
+                result = _eager(input, p)
                 return result
+            if masks == "dropwise":
+                result = _empty_like(input)
+                if _fill(input, result, None, 0, p) is not None:
+                    return result
+        except NotPlainError:
+            pass
+    check_p(p)
     return _dropout(input, p, training, inplace, masks, out, options)
 
 
