@@ -1,7 +1,7 @@
 /*
- * What is called of PyTorch: its stable C interface, as libtorch_cpu has it from 2.10 on. Declared here, since
- * its headers are C++, and so that one module does for all versions: the functions are looked up by name when
- * dropwise.torch is imported (dropwise/torch/_load.py).
+ * What is called of PyTorch: its stable C interface, as libtorch_cpu has it from 2.10 on. It is declared here
+ * since PyTorch's headers are C++, and so that one module does for all versions: the functions are looked up
+ * by name when dropwise.torch is imported (dropwise/torch/_load.py).
  */
 #ifndef TORCH_SHIM_H
 #define TORCH_SHIM_H
@@ -26,13 +26,12 @@ typedef uint64_t torch_value;
 typedef int32_t torch_error; /* 0: none */
 typedef void torch_kernel(torch_value *stack, uint64_t n_arguments, uint64_t n_results);
 
-/* In the order of torch_function_names. */
+/* In the order of the names in torch.c. */
 typedef struct torch_functions {
     /* Throws an exception of C++ with this text where ok is false; it passes through frames of C. */
     void (*check)(bool ok, const char *function, const char *file, uint32_t line, const char *text);
 
     torch_error (*delete_tensor)(torch_tensor *tensor);
-    torch_error (*new_tensor_handle)(torch_tensor *tensor, torch_tensor **result);
     torch_error (*empty_strided)(int64_t rank, const int64_t *sizes, const int64_t *strides, int32_t dtype,
                                  int32_t device, int32_t device_index, torch_tensor **result);
     torch_error (*copy)(torch_tensor *to, torch_tensor *from, int32_t non_blocking);
@@ -74,44 +73,6 @@ typedef struct torch_functions {
 } torch_functions;
 
 enum { TORCH_FUNCTIONS = sizeof(torch_functions) / sizeof(void (*)(void)) };
-
-static const char *const torch_function_names[] = {
-    "aoti_torch_check",
-
-    "aoti_torch_delete_tensor_object",
-    "aoti_torch_new_tensor_handle",
-    "aoti_torch_empty_strided",
-    "aoti_torch_copy_",
-    "aoti_torch_get_dim",
-    "aoti_torch_get_sizes",
-    "aoti_torch_get_strides",
-    "aoti_torch_get_dtype",
-    "torch_get_const_data_ptr",
-    "torch_get_mutable_data_ptr",
-
-    "torch_list_size",
-    "torch_list_get_item",
-    "torch_delete_list",
-
-    "aoti_torch_cpu_randint_low",
-    "aoti_torch_cpu_randint_low_out",
-    "aoti_torch_library_init_impl",
-    "torch_library_impl",
-
-    "torch_parallel_for",
-    "torch_get_num_threads",
-
-    "aoti_torch_device_type_cpu",
-    "aoti_torch_dtype_float64",
-    "aoti_torch_dtype_float32",
-    "aoti_torch_dtype_float16",
-    "aoti_torch_dtype_bfloat16",
-    "aoti_torch_dtype_int64",
-    "aoti_torch_dtype_uint8",
-    "aoti_torch_dtype_bool",
-
-    "torch_delete_stable_ivalue",
-};
 
 /*
  * What PyTorch gives besides to those who hold a tensor as a Python object: how it lies in memory, without

@@ -1,7 +1,7 @@
 """The operators: what PyTorch is told of each, their gradients, and what vmap makes of them.
 
-Their kernels are in C (python/src/torch.c). Compiled graphs are kept on disk under the names of operators, so
-each name ends with a version: it gets a new number when its arguments mean something else.
+Their kernels are in C (python/src/torch_views.c and others). Compiled graphs are kept on disk under the names
+of operators, so each name ends with a version: it gets a new number when its arguments mean something else.
 
 All masks have the same arguments:
 
