@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -199,6 +201,26 @@ def test_threads_have_their_own():
             thread.join()
     plain = F.dropout(torch.ones(N, requires_grad=True), 0.5).grad_fn.name()
     assert results["plain"] == plain != results["patched"]
+
+
+def test_the_first_ones_of_a_process_may_be_on_many_threads():
+    code = """
+import sys, threading
+import torch, torch.nn.functional as F
+from dropwise.torch import patched
+sys.setswitchinterval(1e-6)
+begin, results = threading.Barrier(4), []
+def run():
+    begin.wait()
+    with patched():
+        y = F.dropout(torch.ones(1000, requires_grad=True))
+        results.append(y.grad_fn is not None and "Mul" not in y.grad_fn.name())
+threads = [threading.Thread(target=run) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert results == [True] * 4, results
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -183,10 +183,21 @@ def _attention(own: Any) -> Callable[..., Any]:
     return kernel
 
 
-@functools.cache
-def _reach() -> torch.library.Library:
+_lock = threading.Lock()
+_library: torch.library.Library | None = None
+
+
+def _reach() -> None:
     """Once for a process, and for good: a recomputation after the `with` needs it, too."""
-    library = torch.library.Library("aten", "IMPL")
+    global _library
+    with _lock:
+        if _library is None:
+            _library = torch.library.Library("aten", "IMPL")
+            _register(_library)
+            _wrap_random_state()
+
+
+def _register(library: torch.library.Library) -> None:
     aten = torch.ops.aten
     kernels: dict[Any, Callable[..., Any]] = {
         aten.scaled_dot_product_attention.default: _attention(aten.scaled_dot_product_attention.default)
@@ -204,6 +215,9 @@ def _reach() -> torch.library.Library:
         for key in ("AutogradCPU", "CPU"):
             library.impl(own, kernel, key)
 
+
+def _wrap_random_state() -> None:
+    """What holds goes with the states that are saved."""
     own_get, own_set = torch.random.get_rng_state, torch.random.set_rng_state
 
     @functools.wraps(own_get)
@@ -221,7 +235,6 @@ def _reach() -> torch.library.Library:
 
     for module in (torch, torch.random):
         module.get_rng_state, module.set_rng_state = get_rng_state, set_rng_state
-    return library
 
 
 # ---- What users call ----

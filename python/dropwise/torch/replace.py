@@ -314,7 +314,10 @@ def _why_not(module: nn.Module) -> str | None:
     if isinstance(module, nn.RNNBase) and module.dropout > 0 and module.num_layers > 1:
         return f"{kind} calls PyTorch's own dropout, from C++; patched() reaches it"
     for known in (*_DROPOUTS, nn.MultiheadAttention):
-        if isinstance(module, known) and getattr(module, "p", 1) > 0 and getattr(module, "dropout", 1) > 0:
+        if (
+            isinstance(module, known)
+            and getattr(module, "dropout" if known is nn.MultiheadAttention else "p") != 0
+        ):
             return f"{kind} is a subclass of nn.{known.__name__}, and may do something else"
     return f"{kind} calls functions; patched() reaches them" if _calls_functions(module) else None
 
