@@ -447,3 +447,47 @@ def test_subclasses():
     x = numbers(50).as_subclass(Mine)
     y = dw.dropout(x, 0.5, seed=1)
     assert type(y) is Mine and torch.equal(y.as_subclass(torch.Tensor), dw.dropout(numbers(50), 0.5, seed=1))
+
+
+# ---- The way past the dispatcher: eager mode with a seed of its own ----
+
+
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_derivatives_of_eager_calls(masks):
+    x = numbers(20, dtype=torch.float64).requires_grad_()
+    torch.manual_seed(3)
+    y = dw.dropout(x, 0.5, masks=masks)
+    scale = (y / x).detach()
+    (gradient,) = torch.autograd.grad((y**3).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.sum(), x)
+    assert torch.allclose(gradient, 3 * y**2 * scale) and torch.allclose(second, 6 * y * scale**2)
+    torch.manual_seed(3)
+    rows = torch.autograd.functional.jacobian(lambda x: dw.dropout(x, 0.5, masks=masks), x, vectorize=True)
+    assert torch.allclose(rows, torch.diag(scale))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_compiled_autograd(masks):
+    from torch._dynamo import compiled_autograd
+
+    gradients = []
+    for compiles in (False, True):
+        x = numbers(50).requires_grad_()
+        torch.manual_seed(3)
+        loss = dw.dropout(x.sin(), 0.5, masks=masks).square().sum()
+        if compiles:
+            with compiled_autograd._enable(torch.compile(backend="eager")):
+                loss.backward()
+        else:
+            loss.backward()
+        gradients.append(x.grad)
+    assert torch.allclose(*gradients)
+
+
+def test_traced_by_make_fx():
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    x = numbers(50)
+    graph = make_fx(lambda x: dw.dropout(x, 0.5))(x)
+    assert "dropwise.seed_v1" in graph.code and not torch.equal(graph(x), graph(x))

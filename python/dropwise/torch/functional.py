@@ -134,6 +134,7 @@ def _nested(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
 
 
 _fill = _core.torch_fill
+_is_compiling = torch.compiler.is_compiling
 _is_grad_enabled = torch.is_grad_enabled
 _empty_like = torch.empty_like
 
@@ -153,7 +154,7 @@ class _Eager(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         # Gradients of transformations have no memory of their own, which _fill sees.
-        if type(dy) is Tensor and not _is_grad_enabled() and not dy.is_neg():
+        if not _is_compiling() and type(dy) is Tensor and not _is_grad_enabled() and not dy.is_neg():
             dx = _empty_like(dy)
             if _fill(dy, dx, *ctx.mask) is not None:
                 return dx, None
