@@ -342,7 +342,8 @@ def test_weights_of_attention_are_dropped_by_our_mask(context):
 def fused_pair(kind, **options):
     """A layer whose dropout was replaced, the same fused, and what to call them with."""
     # No deepcopy: that of a decoder layer makes ReLU of an activation that is a module.
-    plain, fused = (LAYERS[kind](batch_first=True, **options) for _ in range(2))
+    options = {"batch_first": True, **options}
+    plain, fused = (LAYERS[kind](**options) for _ in range(2))
     fused.load_state_dict(plain.state_dict())
     replace_dropout(plain)
     report = replace_dropout(fused, fuse=True)
@@ -392,6 +393,25 @@ def test_fused_layers_take_the_same_arguments(kind):
         assert torch.equal(fused(*inputs), plain(*inputs))
     restore_dropout(fused)
     assert type(fused) is type(LAYERS[kind]())
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_first": False}, {"bias": False}, {"dtype": torch.float64}], ids=str
+)
+def test_other_fused_layers(options):
+    plain, fused, (x,) = fused_pair("encoder", **options)
+    assert are_close(plain, fused, (x.to(options.get("dtype", torch.float32)),))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_fused_layers_under_autocast(kind):
+    plain, fused, inputs = fused_pair(kind, activation="gelu")
+    results = []
+    for layer in (plain, fused):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16):
+            results.append(layer(*inputs))
+    assert results[0].dtype == results[1].dtype and torch.allclose(*results, atol=0.05)
 
 
 def test_fused_layers_call_hooks():

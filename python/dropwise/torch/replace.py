@@ -115,23 +115,65 @@ class _MultiheadAttention(nn.MultiheadAttention):
         return attended.transpose(0, 1) if is_swapped else attended, weights
 
 
-def _is_plain(module: Any) -> bool:
-    """Whether a call of its function is all that a call of this dropout does."""
-    return (
-        type(module) is Dropout
-        and not module.inplace
-        and not (
-            module._forward_hooks
-            or module._forward_pre_hooks
-            or module._backward_hooks
-            or module._backward_pre_hooks
-        )
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
     )
 
 
-def _attended(attention: nn.Module, x: torch.Tensor, of: torch.Tensor, **keywords: Any) -> torch.Tensor:
-    y: torch.Tensor = attention(x, of, of, need_weights=False, **keywords)[0]
-    return y
+def _is_plain(module: Any) -> bool:
+    """Whether a call of its function is all that a call of this dropout does."""
+    return type(module) is Dropout and not module.inplace and not _has_hooks(module)
+
+
+def _attended(
+    attention: Any,
+    x: torch.Tensor,
+    of: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    key_padding_mask: torch.Tensor | None,
+    is_causal: bool,
+) -> torch.Tensor:
+    """What attention makes, without its weights."""
+    is_usual = (
+        x is of
+        and x.dim() == 3
+        and not x.is_nested
+        and key_padding_mask is None
+        and is_causal == (attn_mask is not None)
+        and type(attention) is _MultiheadAttention
+        and attention.training
+        and attention.in_proj_weight is not None
+        and attention.bias_k is None
+        and not attention.add_zero_attn
+        and not _has_hooks(attention)
+    )
+    y: torch.Tensor
+    if not is_usual:
+        y, _ = attention(
+            x,
+            of,
+            of,
+            need_weights=False,
+            attn_mask=attn_mask,
+            key_padding_mask=key_padding_mask,
+            is_causal=is_causal,
+        )
+        return y
+    # PyTorch's steps, but that queries, keys and values stay where the product leaves them, and their gradients
+    # do.
+    packed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    packed = packed.unflatten(-1, (3, attention.num_heads, attention.head_dim))
+    order = (0, 2, 1, 3) if attention.batch_first else (1, 2, 0, 3)
+    back = (0, 2, 1, 3) if attention.batch_first else (2, 0, 1, 3)
+    query, key, value = (part.permute(order) for part in packed.unbind(2))
+    y = scaled_dot_product_attention(
+        query, key, value, None, attention.dropout, is_causal, **vars(attention)[_MARK][0]
+    )
+    return F.linear(y.permute(back).flatten(-2), attention.out_proj.weight, attention.out_proj.bias)
 
 
 class _Fused:
@@ -162,7 +204,8 @@ class _Fused:
         return y
 
     def _add(self, module: Any, x: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self._dropped(module, dropout_add, x, residual)
+        same = x.dtype == residual.dtype  # which autocast may have changed
+        y: torch.Tensor = self._dropped(module, dropout_add, x, residual) if same else residual + module(x)
         return y
 
 
@@ -176,13 +219,13 @@ class _TransformerEncoderLayer(_Fused, nn.TransformerEncoderLayer):
     ) -> torch.Tensor:
         if not self.training or not all(map(_is_plain, (self.dropout, self.dropout1, self.dropout2))):
             return super().forward(src, src_mask, src_key_padding_mask, is_causal)
-        masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "is_causal": is_causal}
+        masks = src_mask, src_key_padding_mask, is_causal
         x = src
         if self.norm_first:
             of = self.norm1(x)
-            x = self._add(self.dropout1, _attended(self.self_attn, of, of, **masks), x)
+            x = self._add(self.dropout1, _attended(self.self_attn, of, of, *masks), x)
             return self._add(self.dropout2, self._feed(self.norm2(x)), x)
-        x = self.norm1(self._add(self.dropout1, _attended(self.self_attn, x, x, **masks), x))
+        x = self.norm1(self._add(self.dropout1, _attended(self.self_attn, x, x, *masks), x))
         y: torch.Tensor = self.norm2(self._add(self.dropout2, self._feed(x), x))
         return y
 
@@ -211,20 +254,16 @@ class _TransformerDecoderLayer(_Fused, nn.TransformerDecoderLayer):
                 tgt_is_causal,
                 memory_is_causal,
             )
-        own = {"attn_mask": tgt_mask, "key_padding_mask": tgt_key_padding_mask, "is_causal": tgt_is_causal}
-        other = {
-            "attn_mask": memory_mask,
-            "key_padding_mask": memory_key_padding_mask,
-            "is_causal": memory_is_causal,
-        }
+        own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
+        other = memory_mask, memory_key_padding_mask, memory_is_causal
         x = tgt
         if self.norm_first:
             of = self.norm1(x)
-            x = self._add(self.dropout1, _attended(self.self_attn, of, of, **own), x)
-            x = self._add(self.dropout2, _attended(self.multihead_attn, self.norm2(x), memory, **other), x)
+            x = self._add(self.dropout1, _attended(self.self_attn, of, of, *own), x)
+            x = self._add(self.dropout2, _attended(self.multihead_attn, self.norm2(x), memory, *other), x)
             return self._add(self.dropout3, self._feed(self.norm3(x)), x)
-        x = self.norm1(self._add(self.dropout1, _attended(self.self_attn, x, x, **own), x))
-        x = self.norm2(self._add(self.dropout2, _attended(self.multihead_attn, x, memory, **other), x))
+        x = self.norm1(self._add(self.dropout1, _attended(self.self_attn, x, x, *own), x))
+        x = self.norm2(self._add(self.dropout2, _attended(self.multihead_attn, x, memory, *other), x))
         y: torch.Tensor = self.norm3(self._add(self.dropout3, self._feed(x), x))
         return y
 
