@@ -163,8 +163,7 @@ def _attended(
             is_causal=is_causal,
         )
         return y
-    # PyTorch's steps, but that queries, keys and values stay where the product leaves them, and their gradients
-    # do.
+    # PyTorch's steps, but that queries, keys and values stay where the product leaves them, as do gradients.
     packed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     packed = packed.unflatten(-1, (3, attention.num_heads, attention.head_dim))
     order = (0, 2, 1, 3) if attention.batch_first else (1, 2, 0, 3)
