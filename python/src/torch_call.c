@@ -155,7 +155,7 @@ void take_mask(operator_call *o, bool is_short, mask_arguments *m)
 /* ---- Results ---- */
 
 torch_tensor *make_tensor(operator_call *o, int rank, const int64_t *size, const int64_t *stride,
-                                 int32_t dtype)
+                          int32_t dtype)
 {
     torch_tensor *made = NULL;
     if (torch.empty_strided(rank, size, stride, dtype, torch.device_cpu(), 0, &made) != 0) {

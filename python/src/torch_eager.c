@@ -82,7 +82,7 @@ static bool draw_number(long long *number)
     return is_drawn;
 }
 
-/* torch_fill(x, y, seed, stream, p): a seed of None is drawn. The seed; None if this is not for the tensors. */
+/* torch_fill(x, y, seed, stream, p): a seed of None is drawn. The seed; None if this is not for them. */
 PyObject *torch_fill(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     (void)module;

@@ -13,7 +13,6 @@ typedef struct view_operator {
     bool is_short;    /* has neither share nor part                                       */
 } view_operator;
 
-
 static bool check_operand(operator_call *o, const tensor *t, const tensor *first, bool is_row)
 {
     if (t->handle == NULL)

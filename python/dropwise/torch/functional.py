@@ -65,8 +65,8 @@ def _check_elsewhere(options: Options) -> None:
 
 
 def _is_eager() -> bool:
-    """Whether operators may be called, rather than what has rules for functorch and forward mode."""
-    return torch.compiler.is_compiling() or not is_transformed()
+    """Whether operators may be called, rather than what functorch and forward mode take."""
+    return not is_transformed()
 
 
 def _has_memory(x: Tensor) -> bool:
@@ -77,6 +77,17 @@ def _has_memory(x: Tensor) -> bool:
 def _is_recorded() -> bool:
     """Whether a compiler, a mode, a transformation or forward mode has to see which operator is called."""
     return torch.compiler.is_compiling() or is_transformed() or torch._C._len_torch_dispatch_stack() > 0
+
+
+def _by_factors(operator: Any, x: Tensor, *mask: Any) -> Tensor:
+    """The same by PyTorch's own product, of compiled transformations, which take no rules of functions."""
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    like = torch.zeros_like(x, dtype=wide, requires_grad=False)
+    factor = _operators.derivative_of(operator)(like + 1, *mask)
+    y = torch.where(factor != 0, x.to(wide) * factor, like)
+    if operator is _operators.alpha:
+        y = y + operator(like, *mask)
+    return y.to(x.dtype)
 
 
 def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *rest: Any) -> Tensor:
@@ -90,8 +101,10 @@ def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *res
     needs_gradient = x.requires_grad and torch.is_grad_enabled()
     if operator is _operators.dropout and share == 0 and not needs_gradient and not _is_recorded():
         result: Tensor = _operators.dropout_plain(x, seed, stream, p)
-    elif _is_eager():
+    elif _is_eager() or operator is _operators.uniform:  # which has no derivative
         result = operator(x, seed, stream, p, share, None, *rest)
+    elif torch.compiler.is_compiling():
+        result = _by_factors(operator, x, seed, stream, p, share, None, *rest)
     else:
         result = _operators.Linear.apply(x, seed, operator, stream, p, share, None, *rest)
     return result
