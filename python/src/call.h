@@ -99,11 +99,28 @@ typedef struct call {
 extern const operation operations[];
 extern const int n_operations;
 
+/* That of this name. */
+const operation *find_operation(const char *name);
+
 /* Bytes of an element of an operand. */
 uint64_t element_bytes(dropwise_dtype dtype, operand_elements elements);
 
 /* Elements of the call's view. */
 uint64_t count_elements(const dropwise_view *view);
+
+/* Parts of a call along one dimension, which threads may run: all but the last are of this length. */
+typedef struct cuts {
+    uint32_t dimension;
+    uint64_t length, parts;
+} cuts;
+
+/*
+ * Cuts a call into as many parts as there are threads, of about so many elements at least; or says that it is
+ * better not cut.
+ */
+bool find_cuts(const call *c, uint64_t at_least, uint64_t threads, cuts *by);
+
+call cut_call(const call *c, const cuts *by, uint64_t k);
 
 /* Calls the function on so many threads at most, of which this one is the first. Without the GIL, or with. */
 dropwise_status run_call(const call *c, unsigned threads);

@@ -6,6 +6,7 @@
 #include "arrays.h"
 #include "jax.h"
 #include "structs.h"
+#include "torch.h"
 
 /* Calls on fewer elements are over before another thread would have run. */
 enum { RELEASE_GIL_FROM = 1 << 14 };
@@ -158,6 +159,11 @@ static PyMethodDef methods[] = {
     {"set_converter", set_converter, METH_O, NULL},
     {"info", info, METH_NOARGS, NULL},
     {"xla_handler", xla_handler, METH_NOARGS, NULL},
+    {"torch_functions", torch_functions_wanted, METH_NOARGS, NULL},
+    {"torch_register", torch_register, METH_O, NULL},
+    {"torch_set_exchange", torch_set_exchange, METH_O, NULL},
+    {"torch_fill", (PyCFunction)(void (*)(void))torch_fill, METH_FASTCALL, NULL},
+    {"torch_fill_own", (PyCFunction)(void (*)(void))torch_fill_own, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

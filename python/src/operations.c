@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* ---- dropwise.h ---- */
 
@@ -411,6 +412,14 @@ const operation operations[] = {
 };
 
 const int n_operations = sizeof operations / sizeof operations[0];
+
+const operation *find_operation(const char *name)
+{
+    for (int i = 0; i < n_operations; i++)
+        if (strcmp(operations[i].name, name) == 0)
+            return &operations[i];
+    return NULL;
+}
 
 uint64_t element_bytes(dropwise_dtype dtype, operand_elements elements)
 {

@@ -178,34 +178,48 @@ static bool is_separable(const call *c)
     return c->is_dense;
 }
 
+bool find_cuts(const call *c, uint64_t at_least, uint64_t threads, cuts *by)
+{
+    uint64_t parts = count_elements(&c->view) / at_least;
+    if (!c->operation->is_split || c->stored != NULL || parts < 2 || threads < 2 || !is_separable(c))
+        return false;
+    parts = parts < threads ? parts : threads;
+    by->dimension = dimension_to_cut(&c->view, parts);
+    const uint64_t size = c->view.size[by->dimension];
+    by->length = (size + parts - 1) / parts;
+    if (by->dimension + 1 == c->view.rank)
+        by->length = (by->length + CUT - 1) / CUT * CUT;
+    by->parts = (size + by->length - 1) / by->length;
+    return true;
+}
+
+call cut_call(const call *c, const cuts *by, uint64_t k)
+{
+    const uint64_t start = k * by->length, size = c->view.size[by->dimension];
+    call cut = *c;
+    restrict_call(&cut, by->dimension, start, k + 1 < by->parts ? by->length : size - start);
+    return cut;
+}
+
 dropwise_status run_call(const call *c, unsigned threads)
 {
-    uint64_t parts = count_elements(&c->view) / PART_AT_LEAST;
-    if (!c->operation->is_split || c->stored != NULL || parts < 2 || threads == 1 || !is_separable(c))
-        return c->operation->run(c);
-    if (threads == 0)
+    cuts by;
+    if (threads == 0 && count_elements(&c->view) >= 2 * PART_AT_LEAST)
         threads = affinity();
-    parts = parts < threads ? parts : threads;
-    parts = parts < MAX_THREADS ? parts : MAX_THREADS;
-    const uint32_t d = dimension_to_cut(&c->view, parts);
-    const uint64_t size = c->view.size[d];
-    uint64_t length = (size + parts - 1) / parts;
-    if (d + 1 == c->view.rank)
-        length = (length + CUT - 1) / CUT * CUT;
-    parts = (size + length - 1) / length;
+    if (!find_cuts(c, PART_AT_LEAST, threads < MAX_THREADS ? threads : MAX_THREADS, &by))
+        return c->operation->run(c);
 
     part part_of[MAX_THREADS];
     bool is_started[MAX_THREADS] = {false};
-    for (uint64_t k = 0; k < parts; k++) {
-        part_of[k].call = *c;
-        restrict_call(&part_of[k].call, d, k * length, k + 1 < parts ? length : size - k * length);
+    for (uint64_t k = 0; k < by.parts; k++) {
+        part_of[k].call = cut_call(c, &by, k);
         is_started[k] = k > 0 && start_part(&part_of[k]);
     }
     dropwise_status status = DROPWISE_OK;
-    for (uint64_t k = 0; k < parts; k++)
+    for (uint64_t k = 0; k < by.parts; k++)
         if (!is_started[k])
             part_of[k].status = c->operation->run(&part_of[k].call);
-    for (uint64_t k = 0; k < parts; k++) {
+    for (uint64_t k = 0; k < by.parts; k++) {
         if (is_started[k]) {
             PyThread_acquire_lock(part_of[k].done, WAIT_LOCK);
             PyThread_release_lock(part_of[k].done);

@@ -10,7 +10,7 @@ from conftest import ROOT, needs
 
 import dropwise
 
-PAGES = ["README.md", "docs/python.md", "docs/distributed.md"]
+PAGES = ["README.md", "docs/python.md", "docs/distributed.md", "docs/torch.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -21,7 +21,7 @@ def test_examples_of_pages(page, monkeypatch, tmp_path, capsys):
     assert blocks
     names = {}
     for block in blocks:
-        for module in set(re.findall(r"(?m)^(?:import|from) (jax|flax)\b", block)):
+        for module in set(re.findall(r"(?m)^(?:import|from) (jax|flax|torch)\b", block)):
             needs(module)
         for statement in re.split(r"\n(?=\S)", block):
             shown = re.match(r"(?s)print\(.*\) +# (.*)", statement)
@@ -30,7 +30,11 @@ def test_examples_of_pages(page, monkeypatch, tmp_path, capsys):
             assert shown is None or printed == shown[1].strip(), statement
 
 
-FOLDERS = [("", dropwise.__path__), (".jax", [f"{dropwise.__path__[0]}/jax"])]
+FOLDERS = [
+    ("", dropwise.__path__),
+    (".jax", [f"{dropwise.__path__[0]}/jax"]),
+    (".torch", [f"{dropwise.__path__[0]}/torch"]),
+]
 MODULES = [
     f"{folder}.{name}"
     for folder, path in FOLDERS
@@ -41,8 +45,8 @@ MODULES = [
 
 @pytest.mark.parametrize("name", ["", *MODULES])
 def test_examples_of_docstrings(name):
-    for module in ("jax", "flax"):
-        if name.startswith(".jax"):
+    for folder, module in ((".jax", "jax"), (".jax", "flax"), (".torch", "torch")):
+        if name.startswith(folder):
             needs(module)
     module = importlib.import_module("dropwise" + name)
     assert doctest.testmod(module).failed == 0
