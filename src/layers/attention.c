@@ -120,10 +120,13 @@ typedef struct matrix {
     ptrdiff_t row;
 } matrix;
 
-static matrix matrix_of(const void *p, const int64_t *stride, size_t bytes, uint64_t batch, uint64_t number)
+/* That of a batch and a head. The stride of a single row may be anything. */
+static matrix matrix_of(const void *p, const int64_t *stride, size_t bytes, uint64_t batch, uint64_t number,
+                        uint64_t rows)
 {
     const int64_t at = (int64_t)batch * stride[0] + (int64_t)number * stride[1];
-    return (matrix){(uint8_t *)(uintptr_t)p + at * (int64_t)bytes, (ptrdiff_t)(stride[2] * (int64_t)bytes)};
+    return (matrix){(uint8_t *)(uintptr_t)p + at * (int64_t)bytes,
+                    rows > 1 ? (ptrdiff_t)(stride[2] * (int64_t)bytes) : 0};
 }
 
 static uint8_t *row_of(matrix m, uint64_t i)
@@ -248,12 +251,12 @@ static dropwise_attention_rows tile_of(const call *c, head h, const query_strip 
     attention_masks masks = {
         .causal = a->causal != 0, .offset = c->offset + (int64_t)s->first - (int64_t)j, .add_type = c->type};
     if (a->add != NULL) {
-        const matrix m = matrix_of(a->add, a->add_stride, c->type.bytes, h.batch, h.query);
+        const matrix m = matrix_of(a->add, a->add_stride, c->type.bytes, h.batch, h.query, a->queries);
         masks.add = row_of(m, s->first) + j * c->type.bytes;
         masks.add_row = m.row;
     }
     if (a->allow != NULL) {
-        const matrix m = matrix_of(a->allow, a->allow_stride, 1, h.batch, h.query);
+        const matrix m = matrix_of(a->allow, a->allow_stride, 1, h.batch, h.query, a->queries);
         masks.allow = row_of(m, s->first) + j;
         masks.allow_row = m.row;
     }
@@ -307,13 +310,13 @@ static void forward(const call *c, const forward_tensors *t)
     for (uint64_t number = a->first_head; number < a->first_head + a->n_heads; number++) {
         const head h = head_of(a, number);
         if (number == a->first_head || h.query % (a->heads / a->kv_heads) == 0) {
-            pack_panels(c, matrix_of(t->k, a->k_stride, bytes, h.batch, h.key), (size_t)a->size, c->size,
-                        space(c, c->at.k_panels));
-            v = pack_rows(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key), 0, (size_t)a->keys,
+            pack_panels(c, matrix_of(t->k, a->k_stride, bytes, h.batch, h.key, a->keys), (size_t)a->size,
+                        c->size, space(c, c->at.k_panels));
+            v = pack_rows(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key, a->keys), 0, (size_t)a->keys,
                           (size_t)a->keys, (size_t)a->value_size, c->value_size, space(c, c->at.v));
         }
-        const matrix q = matrix_of(t->q, a->q_stride, bytes, h.batch, h.query);
-        const matrix out = matrix_of(t->out, a->out_stride, bytes, h.batch, h.query);
+        const matrix q = matrix_of(t->q, a->q_stride, bytes, h.batch, h.query, a->queries);
+        const matrix out = matrix_of(t->out, a->out_stride, bytes, h.batch, h.query, a->queries);
         for (uint64_t i = a->first_query; i < end;) {
             const query_strip s = strip_from(c, i, end);
             const matrix of_strip =
@@ -372,10 +375,10 @@ static void backward_head(const call *c, const backward_tensors *t, uint64_t num
     const dropwise_attention *a = c->a;
     const size_t bytes = c->type.bytes, value_size = (size_t)a->value_size;
     const head h = head_of(a, number);
-    const matrix q = matrix_of(t->q, a->q_stride, bytes, h.batch, h.query);
-    const matrix out = matrix_of(t->out, a->out_stride, bytes, h.batch, h.query);
-    const matrix dout = matrix_of(t->dout, a->dout_stride, bytes, h.batch, h.query);
-    const matrix dq = matrix_of(t->dq, a->dq_stride, bytes, h.batch, h.query);
+    const matrix q = matrix_of(t->q, a->q_stride, bytes, h.batch, h.query, a->queries);
+    const matrix out = matrix_of(t->out, a->out_stride, bytes, h.batch, h.query, a->queries);
+    const matrix dout = matrix_of(t->dout, a->dout_stride, bytes, h.batch, h.query, a->queries);
+    const matrix dq = matrix_of(t->dq, a->dq_stride, bytes, h.batch, h.query, a->queries);
     for (uint64_t i = 0; i < a->queries;) {
         const query_strip s = strip_from(c, i, a->queries);
         float delta[STRIP];
@@ -398,20 +401,20 @@ static void backward(const call *c, const backward_tensors *t)
     const uint64_t group = a->heads / a->kv_heads, key_rows = round_up(a->keys, DROPWISE_MATMUL_ROWS);
     for (uint64_t number = a->first_head; number < a->first_head + a->n_heads; number += group) {
         const head h = head_of(a, number);
-        const matrix k = matrix_of(t->k, a->k_stride, bytes, h.batch, h.key);
+        const matrix k = matrix_of(t->k, a->k_stride, bytes, h.batch, h.key, a->keys);
         pack_panels(c, k, size, c->size, space(c, c->at.k_panels));
-        pack_panels(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key), value_size, c->value_size,
-                    space(c, c->at.v_panels));
+        pack_panels(c, matrix_of(t->v, a->v_stride, bytes, h.batch, h.key, a->keys), value_size,
+                    c->value_size, space(c, c->at.v_panels));
         const matrix rows =
             pack_rows(c, k, 0, (size_t)a->keys, (size_t)a->keys, size, c->size, space(c, c->at.k));
         memset(space(c, c->at.dk), 0, (size_t)key_rows * c->size);
         memset(space(c, c->at.dv), 0, (size_t)key_rows * c->value_size);
         for (uint64_t of_group = 0; of_group < group; of_group++)
             backward_head(c, t, number + of_group, rows);
-        store_rows(c, c->at.dk, c->size, a->keys, size, matrix_of(t->dk, a->dk_stride, bytes, h.batch, h.key),
-                   0);
+        store_rows(c, c->at.dk, c->size, a->keys, size,
+                   matrix_of(t->dk, a->dk_stride, bytes, h.batch, h.key, a->keys), 0);
         store_rows(c, c->at.dv, c->value_size, a->keys, value_size,
-                   matrix_of(t->dv, a->dv_stride, bytes, h.batch, h.key), 0);
+                   matrix_of(t->dv, a->dv_stride, bytes, h.batch, h.key, a->keys), 0);
     }
 }
 

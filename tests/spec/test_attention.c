@@ -487,6 +487,19 @@ static void nan_stay_in_their_row_and_what_sees_nothing_is_zero(void **state)
     }
     free_tensors(&t);
 
+    /* Strides of what there is one of do not count. */
+    const attention_case one = {1, 1, 1, 1, 1, 4, 4, 0, false, 0, true, true, DENSE, REF_F32};
+    new_tensors(&t, &one);
+    t.tensor[ALLOW][0] = 1;
+    for (int i = 0; i < TENSORS; i++)
+        for (int d = 0; i != LSE && d < 3; d++)
+            ((int64_t *)(uintptr_t)stride_of(&t, i))[d] = INT64_MIN + d;
+    assert_int_equal(forward(&t), DROPWISE_OK);
+    assert_same_bytes(t.tensor[OUT], t.tensor[V], t.bytes[OUT], "one key");
+    assert_int_equal(backward(&t), DROPWISE_OK);
+    assert_same_bytes(t.tensor[DV], t.tensor[DOUT], t.bytes[DV], "one query");
+    free_tensors(&t);
+
     /* Nothing at all. */
     const attention_case none = {1, 1, 1, 5, 8, 4, 4, 0.5, false, 0, false, false, DENSE, REF_F32};
     new_tensors(&t, &none);
