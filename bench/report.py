@@ -277,8 +277,9 @@ def print_attention(run):
                 ratio, time = run.ratio(theirs, "dropwise"), run.time(theirs)
                 rows.append([f"{title}, {length:,} queries and keys", tier, per_element(time, 1e6),
                              1 / ratio if ratio else None, run.ratio(ours, "unmasked")])
-    table("Attention", "12 heads of size 64, f32: PyTorch's scaled-dot-product attention without dropout, with "
-          "the same instructions, and the time of ours with dropout, p = 0.1, over it and over ours without:",
+    table("Attention", "12 heads of size 64, f32: PyTorch's scaled-dot-product attention without dropout, "
+          "with the same instructions, and the time of ours with dropout, p = 0.1, over it and over ours "
+          "without:",
           ["", "tier", "PyTorch, ms", "ours to it", "dropout on to off"], rows)
 
 

@@ -86,8 +86,8 @@ typedef struct word_rows {
     unsigned skip;        /* elements before the row's own         */
 } word_rows;
 
-/* False: blocks are not the same distance apart, or their counters have several upper halves, or so many of the
- * words' blocks are nobody's that it is better to list the others. */
+/* False: blocks are not the same distance apart, or their counters have several upper halves, or so many of
+ * the words' blocks are nobody's that it is better to list the others. */
 static bool has_words(uint64_t first, int64_t stride, size_t rows, size_t n, word_rows *w)
 {
     if (stride <= 0 || stride % 16 != 0)

@@ -9,8 +9,8 @@
 #include "draw/stream.h"
 #include "draw/ties.h"
 
-/* Blocks of 16 elements that are drawn together, and bytes of bits that are asked for at a time; of rows of up
- * to STRIP_ROW elements. */
+/* Blocks of 16 elements that are drawn together, elements of a row, at most, and bytes of bits that are asked
+ * for at a time. */
 enum { STRIP_BLOCKS = 256, STRIP_ROW = 1024, STRIP_BYTES = 1024 };
 
 /* Bytes from the bits of one row to those of the next. */

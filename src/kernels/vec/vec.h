@@ -217,8 +217,8 @@ VEC_INLINE void copy_few(uint8_t *to, const uint8_t *from, size_t n)
 /* The numbers of lanes, in order. */
 static const uint32_t lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* How far the counter of a block is from that of block 0, where each four blocks follow each other, those of a
- * word of elements, and words are `step` apart. */
+/* How far the counter of a block is from that of block 0, where the four blocks of a word of 64 elements
+ * follow each other, and words are `step` apart. */
 VEC_INLINE uint32_t block_place(uint32_t block, uint32_t step)
 {
     return block / 4 * step + block % 4;
