@@ -58,10 +58,10 @@
  * numbers by Random123. For variants: plain (dropout of the same tensor) and, in f32, steps (the same in
  * usual steps: passes over memory with the functions of the C library; of DropBlock seeds as floats and the
  * largest of each block) or choice (y = keep ? x : before, from stored bits). For fused steps and attention:
- * unmasked (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For dropconnect:
- * copy (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by the library,
- * then a product), numpy (likewise, drawn as with NumPy). For small_caches: endless (the same as if they
- * were endless), ordinary and stream (y = s * x by these stores).
+ * unmasked (the call with p = 0) and, of residual, sum (residual + (x + bias), a plain loop). For
+ * dropconnect: copy (a masked copy of the weights, then a product), floats (a stored mask of floats, drawn by
+ * the library, then a product), numpy (likewise, drawn as with NumPy). For small_caches: endless (the same as
+ * if they were endless), ordinary and stream (y = s * x by these stores).
  */
 #include "peers.h"
 
