@@ -551,7 +551,7 @@ static dropwise_status begin(call *c, const dropwise_mask *mask, dropwise_dtype 
     c->draw = dropwise_draw_plan(c->kernels, mask);
     c->drops = mask->keep_threshold != DROPWISE_KEEP_ONE;
     c->offset = dropwise_attention_offset(a->causal_offset, a->queries, a->keys);
-    c->workspace = (uint8_t *)workspace + (64 - (uintptr_t)workspace % 64) % 64;
+    c->workspace = workspace == NULL ? NULL : (uint8_t *)workspace + (64 - (uintptr_t)workspace % 64) % 64;
     c->size = (size_t)round_up(a->size, 16) * sizeof(float);
     c->value_size = (size_t)round_up(a->value_size, 16) * sizeof(float);
     c->tile_row = ((size_t)round_up(a->keys < tile ? a->keys : tile, 16) + GAP) * sizeof(float);
