@@ -185,12 +185,26 @@ def test_fake_tensors_have_no_masks(monkeypatch):
     monkeypatch.setattr(_torch_masks, "_is_checked", False)
     before = torch.get_rng_state()
     with FakeTensorMode():
+        assert _torch_masks.compare()
         x = torch.ones(3, 4, 5)
         for function in (dw.dropout, dw.dropout1d, dw.alpha_dropout):
             y = function(x, 0.5, True, masks="torch")
             assert y.shape == x.shape and type(y) is type(x)
     y = dw.dropout(x, 0.5, masks="torch")
     assert type(y) is type(x) and torch.equal(before, torch.get_rng_state())
+
+
+def test_more_dimensions_than_the_library_has():
+    x = numbers(*[2] * 9).permute(*range(8, -1, -1)).requires_grad_()
+    function = lambda x: dw.alpha_dropout(x, 0.3, True, seed=5)  # noqa: E731
+    expected, y = function(x), torch.compile(function, fullgraph=True, backend="aot_eager")(x)
+    assert torch.equal(y, expected) and y.stride() == expected.stride()
+    assert torch.equal(torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x)[0])
+    batch = torch.stack([x, x * 2], 3)
+    mapped = torch.vmap(lambda x: dw.dropout(x, 0.3, seed=5), in_dims=3)(batch)
+    assert torch.equal(mapped, torch.stack([dw.dropout(y, 0.3, seed=5) for y in (x, x * 2)]))
+    _, tangent = torch.func.jvp(function, (x.detach(),), (torch.ones_like(x),))
+    assert torch.allclose(tangent, torch.autograd.grad(function(x).sum(), x)[0])
 
 
 def test_two_calls_are_two_masks():
