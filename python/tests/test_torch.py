@@ -201,6 +201,48 @@ def test_in_place_and_out(layout, masks):
     assert torch.equal(same_place, expected)
 
 
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+@pytest.mark.parametrize("way", ["in place", "in place, differentiated", "out"])
+def test_what_autograd_saved_is_not_changed_in_silence(way, masks):
+    w = torch.randn(5, requires_grad=True)
+    x = w * 1 if "differentiated" in way else torch.randn(5)
+    y = x * w
+    if way == "out":
+        dw.dropout(torch.randn(5), 0.5, masks=masks, out=x)
+    else:
+        dw.dropout(x, 0.5, inplace=True, masks=masks)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_in_place_in_inference_mode():
+    with torch.inference_mode():
+        x = torch.ones(50)
+        dw.dropout(x, 0.5, inplace=True, seed=1)
+        dw.dropout(torch.ones(50), 0.5, out=torch.empty(50))
+    assert same(x.clone(), by_library(torch.ones(50), 0.5, 1))
+
+
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_views_in_place(masks):
+    source = {"masks": masks} if masks == "torch" else {"seed": 3}
+    w = torch.ones(20, requires_grad=True)
+    for view in (w.view(4, 5), w[3:], w.view(4, 5).t()):
+        with pytest.raises(RuntimeError, match="leaf"):
+            dw.dropout(view, 0.5, inplace=True, **source)
+        assert (w == 1).all()
+    with pytest.raises(RuntimeError, match="multiple views"):
+        dw.dropout((w * 1).chunk(2)[0], 0.5, inplace=True, **source)
+    torch.manual_seed(2)
+    expected = dw.dropout(torch.ones(10), 0.5, **source)
+    whole = w * 1
+    torch.manual_seed(2)
+    dw.dropout(whole[10:], 0.5, inplace=True, **source)
+    assert torch.equal(whole, torch.cat([torch.ones(10), expected]))
+    whole.sum().backward()
+    assert torch.equal(w.grad, whole)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_do_not_matter(threads):
     before = torch.get_num_threads()
@@ -346,7 +388,83 @@ def test_the_check_finds_other_masks(monkeypatch):
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("name", ["dropout", "dropout1d", "alpha_dropout", "feature_alpha_dropout"])
+def test_torch_masks_take_no_seeds(name):
+    function, x, before = getattr(dw, name), torch.ones(3, 4, 5), torch.get_rng_state()
+    for option, value in (("seed", 0), ("seed", torch.tensor([3])), ("stream", 1), ("step", 2)):
+        with pytest.raises(ValueError, match=f"{option}: is for masks='dropwise'"):
+            function(x, 0.5, True, masks="torch", **{option: value})
+    for option, value in (("seed", None), ("stream", 0), ("step", 0)):
+        torch.set_rng_state(before)
+        y = function(x, 0.5, True, masks="torch", **{option: value})
+        torch.set_rng_state(before)
+        assert torch.equal(y, function(x, 0.5, True, masks="torch"))
+    with pytest.raises(TypeError, match="generator: is for tensors on the CPU"):
+        function(x.to("meta"), 0.5, True, masks="torch", generator=torch.Generator())
+
+
 # ---- Other tensors ----
+
+
+@pytest.mark.parametrize(
+    "name", ["dropout", "dropout1d", "alpha", "add", "gelu", "silu", "zoneout", "uniform"]
+)
+def test_more_dimensions_than_the_library_has(name):
+    """Of any strides, forward and backward, and laid out as PyTorch's."""
+    functions = {
+        "dropout": lambda x: dw.dropout(x, 0.3, seed=1),
+        "dropout1d": lambda x: dw.locked_dropout(x, 0.3, dim=(4, 5), seed=1),
+        "alpha": lambda x: dw.alpha_dropout(x, 0.3, True, seed=1),
+        "add": lambda x: dw.dropout_add(x, x.flip(0), None, 0.3, seed=1),
+        "gelu": lambda x: dw.gelu_dropout(x, 0.3, seed=1),
+        "silu": lambda x: dw.silu_dropout(x, 0.3, seed=1),
+        "zoneout": lambda x: dw.zoneout(x, x.flip(0), 0.3, seed=1),
+        "uniform": lambda x: dw.concrete_dropout(x, torch.tensor(0.3), seed=1),
+    }
+    function, order = functions[name], (3, 1, 4, 9, 5, 8, 2, 6, 0, 7)
+    x = torch.randn([2] * 10, generator=torch.Generator().manual_seed(1)).permute(order)
+    dy = torch.randn([2] * 10, generator=torch.Generator().manual_seed(2)).permute(order[::-1])
+    for source in (x, x.contiguous()):
+        results = []
+        for y, dz in ((source, dy), (x.contiguous(), dy.contiguous())):
+            leaf = y.detach().requires_grad_()
+            z = function(leaf)
+            results.append((z, *torch.autograd.grad(z, leaf, dz, retain_graph=True)))
+            for h in torch.autograd.grad(z, leaf, dz, create_graph=True):
+                assert torch.allclose(h, results[-1][1], rtol=1e-4, atol=1e-5)
+        assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(*results))
+        assert results[0][0].stride() == F.dropout(source).stride()
+
+
+def test_more_dimensions_in_place_and_out():
+    x = torch.randn([2] * 10).permute(3, 1, 4, 9, 5, 8, 2, 6, 0, 7)
+    expected = dw.dropout(x.contiguous(), 0.3, seed=1)
+    assert torch.equal(dw.dropout(x, 0.3, seed=1), expected)
+    for out in (torch.empty_like(x), torch.empty(x.shape)):
+        assert torch.equal(dw.dropout(x, 0.3, seed=1, out=out), expected)
+    leaf = x.detach().requires_grad_()
+    y = dw.dropout(leaf * 1, 0.3, inplace=True, seed=1)
+    y.backward(x.permute(*range(9, -1, -1)) * 0 + 1)
+    assert torch.equal(y, expected) and torch.equal(leaf.grad != 0, expected != 0)
+    torch.manual_seed(1)
+    y = dw.dropout(x, 0.3)
+    torch.manual_seed(1)
+    assert torch.equal(y, dw.dropout(x.contiguous(), 0.3))
+
+
+def test_another_default_device():
+    """PyTorch calls functions like ours without it, but not what they are made of."""
+    x = torch.ones(50, requires_grad=True)
+    expected, drawn = dw.dropout(x, 0.5, seed=3), dw.dropout(x, 0.5)
+    torch.set_default_device("meta")
+    try:
+        seeds = [_arguments.seed_tensor(3, None), _arguments.seed_tensor(None, torch.Generator("cpu"))]
+        y = torch.ops.dropwise.dropout_v1(x, seeds[0], 0, 0.5, 0, None)
+        (dx,) = torch.autograd.grad(drawn, x, x.detach(), create_graph=True)
+        assert all(seed.device.type == "cpu" for seed in seeds)
+    finally:
+        torch.set_default_device(None)
+    assert torch.equal(y, expected) and torch.equal(dx, drawn)
 
 
 def test_views_that_are_lazily_negated():
@@ -395,6 +513,34 @@ def test_nested_tensors(layout, masks):
     assert dw.dropout(x, 0.0) is x
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_nested_tensors_that_are_transposed(masks):
+    parts = [torch.ones(n, 4) for n in (3, 1, 5)]
+    x = torch.nested.nested_tensor(parts, layout=torch.jagged, requires_grad=True)
+    turned = x.transpose(1, 2)
+    y = dw.dropout(turned, 0.3, masks=masks)
+    assert [part.shape for part in y.unbind()] == [part.shape for part in turned.unbind()]
+    y.values().sum().backward()
+    assert torch.equal(x.grad.values(), y.transpose(1, 2).values())
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided], ids=str)
+def test_nested_tensors_of_other_functions(layout):
+    x = torch.nested.nested_tensor([torch.ones(3, 4), torch.ones(1, 4)], layout=layout)
+    y = dw.gelu_dropout(x, 0.3, seed=1)
+    assert torch.equal(torch.cat(list(y.unbind())), dw.dropout(F.gelu(torch.ones(4, 4)), 0.3, seed=1))
+    for function in (dw.dropout1d, dw.alpha_dropout, dw.drop_path, dw.drop_block, dw.locked_dropout):
+        with pytest.raises(TypeError, match="input: is nested, and this function takes dense tensors"):
+            function(x, training=True)
+    with pytest.raises(TypeError, match="input: is nested"):
+        dw.zoneout(x, x)
+    if layout == torch.jagged:
+        y = dw.dropout_add(x, x, None, 0.3, seed=1)
+        assert torch.equal(y.values(), 1 + dw.dropout(torch.ones(4, 4), 0.3, seed=1))
+
+
 # ---- Errors ----
 
 X = torch.ones(3, 4)
@@ -419,6 +565,17 @@ ERRORS = {
         TypeError,
         r"seed: must be one number of int64",
     ),
+    "seed without a value": (
+        lambda: dw.dropout(X, seed=torch.ones(1, dtype=torch.int64, device="meta")),
+        TypeError,
+        "seed: must be one number of int64 on the CPU, not .* on meta",
+    ),
+    "elsewhere": (
+        lambda: dw.dropout(X, elsewhere="bogus"),
+        ValueError,
+        "elsewhere: must be one of 'torch', 'error', not 'bogus'",
+    ),
+    "elsewhere of a module": (lambda: dw.Dropout(elsewhere="bogus"), ValueError, "elsewhere: must be one of"),
     "seeds": (lambda: dw.dropout(X, seed=torch.tensor([1, 2])), TypeError, "seed: must be one number"),
     "stream": (lambda: dw.dropout(X, seed=1, stream=2**32), ValueError, "stream: must be from 0 to"),
     "stream float": (lambda: dw.dropout(X, stream=0.5), TypeError, "stream: must be a whole number"),

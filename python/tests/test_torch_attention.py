@@ -103,6 +103,27 @@ def test_derivatives_of_both_orders():
         assert torch.allclose(a.double(), b, rtol=1e-3, atol=1e-3)
 
 
+def test_gradients_of_gradients_belong_to_arguments():
+    """Also where these are one tensor, or one is computed from another, or some need no gradient."""
+    x = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(2))
+    attention = functools.partial(dw.scaled_dot_product_attention, dropout_p=0.3, **SEED)
+    constant = x.flip(0)
+    functions = {
+        "one": lambda x: attention(x, x, x),
+        "computed": lambda x: attention(x, x * 2, x.sin()),
+        "query": lambda x: attention(x, constant, constant),
+        "key and value": lambda x: attention(constant, x, x + 1),
+        "value": lambda x: attention(constant, constant, x),
+    }
+    for name, function in functions.items():
+        gradients = []
+        for create_graph in (False, True):
+            leaf = x.clone().requires_grad_()
+            out = function(leaf).square().sum()
+            gradients += torch.autograd.grad(out, leaf, create_graph=create_graph)
+        assert torch.allclose(*gradients, rtol=1e-3, atol=1e-4), name
+
+
 def test_queries_without_keys_are_zero():
     q, k, v = tensors()
     out = dw.scaled_dot_product_attention(q, k, v, torch.zeros(7, 9, dtype=torch.bool), 0.3)
@@ -221,6 +242,26 @@ ERRORS = {
         lambda: dw.scaled_dot_product_attention(Q, K, V, torch.ones(7, 9).int(), 0.5),
         TypeError,
         "attn_mask: must be of bool",
+    ),
+    "list": (
+        lambda: dw.scaled_dot_product_attention(Q, K, V, [[1.0]], 0.5),
+        TypeError,
+        r"attn_mask: must be a torch\.Tensor, not list",
+    ),
+    "mask's shape": (
+        lambda: dw.scaled_dot_product_attention(Q, K, V, torch.ones(6, 9), 0.5),
+        ValueError,
+        r"attn_mask: must broadcast to \(2, 3, 7, 9\), not be of shape \(6, 9\)",
+    ),
+    "mask's dimensions": (
+        lambda: dw.scaled_dot_product_attention(Q[0], K[0], V[0], torch.ones(1, 3, 7, 9), 0.5),
+        ValueError,
+        r"attn_mask: must broadcast to \(3, 7, 9\)",
+    ),
+    "seed of torch": (
+        lambda: dw.scaled_dot_product_attention(Q, K, V, None, 0.5, masks="torch", seed=0),
+        ValueError,
+        "seed: is for masks='dropwise'",
     ),
     "both": (
         lambda: dw.scaled_dot_product_attention(Q, K, V, torch.ones(7, 9), 0.5, True),

@@ -40,6 +40,34 @@ def array(x):
     return x.detach().contiguous().numpy()
 
 
+# ---- Gradients that autograd has not, or that are infinite ----
+
+
+def test_a_softmax_without_gradients():
+    class NoGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, dy):
+            return None
+
+    x = numbers(3, 4).requires_grad_()
+    NoGradient.apply(dw.softmax_dropout(x, -1, 0.3, **SEED)).sum().backward()
+    assert x.grad is None or (x.grad == 0).all()
+
+
+def test_infinite_gradients_of_zoneout():
+    x, before = numbers(50).requires_grad_(), numbers(50).requires_grad_()
+    y = dw.zoneout(x, before, 0.3, **SEED)
+    dy = torch.full_like(y, float("inf"))
+    plain = torch.autograd.grad(y, (x, before), dy, retain_graph=True)
+    again = torch.autograd.grad(y, (x, before), dy, create_graph=True)
+    assert all(torch.equal(a, b) for a, b in zip(plain, again))
+    assert torch.isinf(sum(plain)).all() and not torch.isnan(sum(plain)).any()
+
+
 # ---- Values: those of the library's functions ----
 
 

@@ -24,9 +24,11 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def python(code):
+def python(code, *options):
     """What a fresh interpreter prints; it must end well, and print nothing else."""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    result = subprocess.run(
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0 and result.stderr == "", result.stderr
     return result.stdout
 
@@ -47,6 +49,29 @@ dropwise.torch.dropout(x, 0.5).sum().backward()
 kept = [dropwise.torch.dropout(x, 0.5, masks="torch") for _ in range(5)]
 """
     assert python(code) == ""
+
+
+def test_import_without_docstrings():
+    code = """
+import torch, dropwise.torch as dw
+print(dw.Dropout(0.5, seed=1)(torch.ones(3)).shape)
+"""
+    assert python(code, "-OO") == "torch.Size([3])\n"
+
+
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_the_first_use_of_pytorchs_masks_within_patched(masks):
+    """What is compared with must be PyTorch's own dropout, although `patched` is in its place."""
+    code = f"""
+import torch, dropwise.torch as dw
+x, state = torch.ones(50), torch.get_rng_state()
+expected = torch.nn.functional.dropout(x, 0.5)
+torch.set_rng_state(state)
+with dw.patched(masks={masks!r}):
+    y = dw.dropout(x, 0.5, masks="torch")
+print(torch.equal(y, expected))
+"""
+    assert python(code) == "True\n"
 
 
 @pytest.mark.parametrize("masks", ["dropwise", "torch"])

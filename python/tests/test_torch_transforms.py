@@ -13,6 +13,7 @@ from torch.autograd import forward_ad  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import dropwise.torch as dw  # noqa: E402
+from dropwise.torch import _torch_masks  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 
@@ -144,6 +145,66 @@ def test_inductor(masks):
         assert torch.allclose(da, db, rtol=1e-4, atol=1e-5)
     first, second = compiled(x), compiled(x)
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_make_fx(masks, monkeypatch):
+    """A graph draws and asks the generator as eager mode does, and making it leaves the generator alone."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    monkeypatch.setattr(_torch_masks, "_is_checked", False)
+
+    def function(x):
+        y = dw.alpha_dropout(dw.dropout(x, 0.5, masks=masks), 0.3, True, masks=masks)
+        return dw.dropout1d(y, 0.3, masks=masks)
+
+    x = numbers(3, 4, 5)
+    for mode in ("real", "fake", "symbolic"):
+        graph = make_fx(function, tracing_mode=mode)(x)
+        results = []
+        for f in (function, graph):
+            for seed in (1, 2):
+                torch.manual_seed(seed)
+                results.append(f(x))
+        assert torch.equal(results[0], results[2]) and torch.equal(results[1], results[3])
+
+
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_make_fx_of_a_gradient(masks):
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    x = torch.ones(50, requires_grad=True)
+    y, dy = dw.dropout(x, 0.5, masks=masks), numbers(50)
+    graph = make_fx(lambda dy: torch.autograd.grad(y, x, dy, retain_graph=True))(torch.ones(50))
+    assert torch.equal(graph(dy)[0], y.detach() * dy)
+
+
+def test_fake_tensors_have_no_masks(monkeypatch):
+    from torch._subclasses import FakeTensorMode
+
+    monkeypatch.setattr(_torch_masks, "_is_checked", False)
+    before = torch.get_rng_state()
+    with FakeTensorMode():
+        assert _torch_masks.compare()
+        x = torch.ones(3, 4, 5)
+        for function in (dw.dropout, dw.dropout1d, dw.alpha_dropout):
+            y = function(x, 0.5, True, masks="torch")
+            assert y.shape == x.shape and type(y) is type(x)
+    y = dw.dropout(x, 0.5, masks="torch")
+    assert type(y) is type(x) and torch.equal(before, torch.get_rng_state())
+
+
+def test_more_dimensions_than_the_library_has():
+    x = numbers(*[2] * 9).permute(*range(8, -1, -1)).requires_grad_()
+    function = lambda x: dw.alpha_dropout(x, 0.3, True, seed=5)  # noqa: E731
+    expected, y = function(x), torch.compile(function, fullgraph=True, backend="aot_eager")(x)
+    assert torch.equal(y, expected) and y.stride() == expected.stride()
+    assert torch.equal(torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x)[0])
+    batch = torch.stack([x, x * 2], 3)
+    mapped = torch.vmap(lambda x: dw.dropout(x, 0.3, seed=5), in_dims=3)(batch)
+    assert torch.equal(mapped, torch.stack([dw.dropout(y, 0.3, seed=5) for y in (x, x * 2)]))
+    _, tangent = torch.func.jvp(function, (x.detach(),), (torch.ones_like(x),))
+    assert torch.allclose(tangent, torch.autograd.grad(function(x).sum(), x)[0])
 
 
 def test_two_calls_are_two_masks():

@@ -85,7 +85,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{name}: must be one of {', '.join(map(repr, choices))}, not {value!r}")
 
 
-def is_ours(input: Tensor, elsewhere: str, name: str = "input") -> bool:
+def is_ours(input: Tensor, elsewhere: str, name: str = "input", may_be_nested: bool = False) -> bool:
     """Whether a tensor is one for the operators; false if PyTorch's own function is to be called instead."""
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}: must be a torch.Tensor, not {type(input).__name__}")
@@ -93,9 +93,10 @@ def is_ours(input: Tensor, elsewhere: str, name: str = "input") -> bool:
         raise TypeError(f"{name}: is of {input.dtype}; dropout takes float32, float64, float16 and bfloat16")
     if input.layout not in (torch.strided, torch.jagged):
         raise TypeError(f"{name}: is of {input.layout}; dropout takes dense tensors")
+    if input.is_nested and not may_be_nested:
+        raise TypeError(f"{name}: is nested, and this function takes dense tensors")
     if input.device.type in ("cpu", "meta"):
         return True
-    check_choice("elsewhere", elsewhere, ELSEWHERE)
     if elsewhere == "error":
         raise TypeError(f"{name}: is on {input.device}, and elsewhere='error' refuses what is not on the CPU")
     return False
@@ -141,18 +142,24 @@ def check_generator(generator: Any) -> None:
         )
 
 
-def seed_tensor(seed: int | Tensor | None, generator: torch.Generator | None) -> Tensor:
-    """The seed as int64[1]: given, or drawn from the generator, or from PyTorch's own."""
+def seed_tensor(
+    seed: int | Tensor | None, generator: torch.Generator | None, input: Tensor | None = None
+) -> Tensor:
+    """The seed as int64[1]: given, or drawn from the generator, or from PyTorch's own.
+
+    One without a value, on meta, is for an input on meta only.
+    """
     if seed is None:
         if generator is None:
             drawn: Tensor = _operators.seed()
             return drawn
         check_generator(generator)
-        return torch.randint(*_operators.SEEDS, (1,), generator=generator)
+        return torch.randint(*_operators.SEEDS, (1,), generator=generator, device="cpu")
     if generator is not None:
         raise ValueError("generator: has nothing to draw where seed is given")
     if isinstance(seed, Tensor):
-        if seed.dtype != torch.int64 or seed.numel() != 1 or seed.device.type not in ("cpu", "meta"):
+        devices = ("cpu", "meta") if input is not None and input.is_meta else ("cpu",)
+        if seed.dtype != torch.int64 or seed.numel() != 1 or seed.device.type not in devices:
             raise TypeError(
                 f"seed: must be one number of int64 on the CPU, not {seed.dtype} of shape "
                 f"{tuple(seed.shape)} on {seed.device}"
@@ -162,7 +169,7 @@ def seed_tensor(seed: int | Tensor | None, generator: torch.Generator | None) ->
         raise TypeError(f"seed: must be a whole number or a tensor of int64, not {type(seed).__name__}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed: must be from 0 to 2**64 - 1, not {seed}")
-    return torch.full((1,), seed if seed < 2**63 else seed - 2**64, dtype=torch.int64)
+    return torch.full((1,), seed if seed < 2**63 else seed - 2**64, dtype=torch.int64, device="cpu")
 
 
 def dimension_bits(dimensions: Sequence[int], rank: int, name: str) -> int:

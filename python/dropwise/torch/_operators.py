@@ -179,7 +179,7 @@ def _(x: Tensor, seed: Tensor, stream: Any, p: float, share: int, part: Any, out
 
 @_fake("seed_v1")
 def _(site: int, *, device: Any) -> Tensor:
-    return torch.empty(1, dtype=torch.int64)
+    return torch.empty(1, dtype=torch.int64, device=device)
 
 
 @_fake("zoneout_v1")
@@ -277,6 +277,22 @@ def _(like: Tensor, p: float, site: int) -> Tensor:
     return torch.empty_like(like)
 
 
+# ---- Many dimensions ----
+
+#: For so many dimensions that cannot be merged the kernels have loops; DROPWISE_MAX_RANK.
+_MAX_RANK = 8
+
+
+def has_many_dimensions(x: Tensor) -> bool:
+    """Whether it has to be copied to row-major, whose dimensions are one, before an operator takes it."""
+    return x.dim() > _MAX_RANK and sum(n != 1 for n in x.shape) > _MAX_RANK and not x.is_contiguous()
+
+
+def few_dimensions(x: Tensor) -> Tensor:
+    """A tensor that the operators take: itself, but for those of many dimensions."""
+    return x.contiguous() if has_many_dimensions(x) else x
+
+
 # ---- Gradients ----
 
 _ALPHA = {alpha: alpha_backward, alpha_backward: alpha_backward}
@@ -295,7 +311,8 @@ def _linear_context(ctx: Any, inputs: Any, output: Any) -> None:
 def _linear_backward(operator: Any) -> Callable[[Any, Tensor], Any]:
     def backward(ctx: Any, dy: Tensor) -> Any:
         (seed,) = ctx.saved_tensors
-        return derivative_of(operator)(dy, seed, *ctx.rest), None, *[None] * len(ctx.rest)
+        dx = derivative_of(operator)(few_dimensions(dy), seed, *ctx.rest)
+        return dx, None, *[None] * len(ctx.rest)
 
     return backward
 
@@ -327,9 +344,12 @@ _register(uniform, _no_gradient, _count_inputs)
 
 def _zoneout_backward(ctx: Any, dy: Tensor) -> Any:
     (seed,) = ctx.saved_tensors
+    dy = few_dimensions(dy)
     if torch.is_grad_enabled():
-        dh = kept(dy, seed, *ctx.rest)
-        return dh, dy - dh, None, *[None] * len(ctx.rest)
+        # Chosen and not subtracted: gradients may be infinite.
+        keep = kept(torch.ones_like(dy, requires_grad=False), seed, *ctx.rest) != 0
+        dh, dbefore = torch.where(keep, dy, 0), torch.where(keep, 0, dy)
+        return dh, dbefore, None, *[None] * len(ctx.rest)
     return *zoneout_backward(dy, seed, *ctx.rest), None, *[None] * len(ctx.rest)
 
 
@@ -349,7 +369,7 @@ def _residual_context(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _residual_backward(ctx: Any, dy: Tensor) -> Any:
     (seed,) = ctx.saved_tensors
-    dx = dropout(dy, seed, *ctx.rest)
+    dx = dropout(few_dimensions(dy), seed, *ctx.rest)
     dbias = dx.flatten(0, -2).sum(0) if ctx.has_bias and dx.dim() > 1 else dx if ctx.has_bias else None
     return dx, dbias, dy if ctx.has_residual else None, None, *[None] * len(ctx.rest)
 
@@ -377,6 +397,7 @@ def _activation_slope(dy: Tensor, x: Tensor, activation: int) -> Tensor:
 
 def _activation_backward(ctx: Any, dy: Tensor) -> Any:
     x, seed = ctx.saved_tensors
+    dy = few_dimensions(dy)
     if torch.is_grad_enabled():
         dx = _activation_slope(dropout(dy, seed, *ctx.rest), x, ctx.activation)
     else:
@@ -396,7 +417,9 @@ def _softmax_context(ctx: Any, inputs: Any, output: Any) -> None:
 def _softmax_backward(ctx: Any, dprobabilities: Tensor | None, dy: Tensor | None) -> Any:
     """Probabilities are a result, too, so that they can be differentiated again."""
     probabilities, seed = ctx.saved_tensors
-    if dprobabilities is None and dy is not None and not torch.is_grad_enabled():
+    if dprobabilities is None and dy is None:
+        dx = None
+    elif dprobabilities is None and not torch.is_grad_enabled():
         dx = softmax_backward(dy, probabilities, seed, *ctx.rest, ctx.scale, ctx.causal, ctx.causal_offset)
     else:
         both = [dprobabilities, None if dy is None else dropout(dy, seed, *ctx.rest)]
@@ -442,8 +465,14 @@ def _attention_backward(ctx: Any, dout: Tensor, _: Any) -> Any:
     q, k, v, add, allow, seed, out, lse = ctx.saved_tensors
     if torch.is_grad_enabled():
         drop = lambda probabilities: dropout(probabilities, seed, *ctx.rest)  # noqa: E731
+        # Aliases of q, k and v, each with the gradient of its own place: they may be one tensor, or be
+        # computed from each other.
+        needs = ctx.needs_input_grad[:3]
+        q, k, v = (x.view_as(x) if need else x for x, need in zip((q, k, v), needs))
         again = attention_by_steps(q, k, v, add, allow, ctx.scale, ctx.causal, drop)
-        gradients = list(torch.autograd.grad(again, (q, k, v), dout, create_graph=True))
+        wanted = [x for x, need in zip((q, k, v), needs) if need]
+        found = iter(torch.autograd.grad(again, wanted, dout, create_graph=True))
+        gradients = [next(found) if need else None for need in needs]
     else:
         dout = dout if dout.stride(-1) == 1 or dout.shape[-1] == 1 else dout.contiguous()
         arguments = (q, k, v, add, allow, seed, *ctx.rest, ctx.scale, ctx.causal)
@@ -532,7 +561,7 @@ for _operator in (*LINEAR, uniform):
 
 def _seed_of_vmap(site: int, *, device: Any) -> Tensor:
     """A seed for each of a batch, or for all, or an exception: PyTorch's own function decides."""
-    return torch.randint(*SEEDS, (1,))
+    return torch.randint(*SEEDS, (1,), device=_CPU)
 
 
 library.impl("seed_v1", _seed_of_vmap, "FuncTorchVmapMode")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import _core
 from . import _operators
@@ -44,14 +46,17 @@ def _draw(draw: Callable[[Tensor], Any], generator: torch.Generator | None) -> A
 
 def compare(n: int = 301) -> bool:
     """Whether this PyTorch, on this CPU, draws what is drawn here; the generator is left as it was."""
-    with torch.no_grad(), torch._C.DisableTorchFunction():
+    # What users put into the dispatcher's way, `patched` among it, must neither see nor answer this.
+    own, key = torch.ops.aten.dropout.default, torch._C.DispatchKey.CompositeImplicitAutograd
+    generator = torch.default_generator
+    with torch.no_grad(), torch._C.DisableTorchFunction(), _disable_current_modes():
         for dtype in (torch.float32, torch.bfloat16, torch.float64):
             for p in (0.1, 0.5):
-                x = torch.linspace(-3, 3, n, dtype=dtype)
-                before = torch.get_rng_state()
-                theirs = torch.ops.aten.dropout.default(x, p, True)
-                after = torch.get_rng_state()
-                torch.set_rng_state(before)
+                x = torch.linspace(-3, 3, n, dtype=dtype, device="cpu")
+                before = generator.get_state()
+                theirs = own._op_dk(key, x, p, True)
+                after = generator.get_state()
+                generator.set_state(before)
                 ours, _ = _operators.torch_dropout(x, p, before)
                 if not (torch.equal(ours, theirs) and torch.equal(before, after)):
                     return False
@@ -108,7 +113,7 @@ def _fill_own(x: Tensor, p: float, bits: Tensor | None) -> Tensor:
 class _Eager(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        bits = torch.empty((x.numel() + 7) // 8, dtype=torch.uint8)
+        bits = torch.empty((x.numel() + 7) // 8, dtype=torch.uint8, device="cpu")
         y = _fill_own(x, p, bits)
         _save_bits(ctx, p, y, bits)
         return y
@@ -130,6 +135,13 @@ def eager(input: Tensor, p: float) -> Tensor:
     return _fill_own(input, p, None)
 
 
+def _is_traced(x: Tensor) -> bool:
+    """Whether no generator's state can be read and written here, as a graph or a fake tensor is made."""
+    return (
+        torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0 or isinstance(x, FakeTensor)
+    )
+
+
 def _times_zero(input: Tensor, inplace: bool) -> Tensor:
     zero = torch.zeros((), dtype=input.dtype, device=input.device)
     return input.mul_(zero) if inplace else input * zero
@@ -141,7 +153,7 @@ def dropout(input: Tensor, p: float, inplace: bool, generator: torch.Generator |
         return _times_zero(input, inplace)
     if generator is not None:
         check_generator(generator)
-    if torch.compiler.is_compiling():
+    if generator is None and _is_traced(input):
         y: Tensor = _operators.torch_default_dropout(input, p, _operators.call_site())[0]
     elif torch.is_grad_enabled() and input.requires_grad:
         y = _Dropout.apply(input, p, generator)
@@ -157,7 +169,7 @@ def _bernoulli(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
     """Ones with the probability 1 - p, else zeros, laid out as torch.empty_like."""
     if generator is not None:
         check_generator(generator)
-    if torch.compiler.is_compiling():
+    if generator is None and _is_traced(like):
         noise: Tensor = _operators.torch_default_bernoulli(like, p, _operators.call_site())
         return noise
     noise = torch.empty_like(like)
@@ -222,7 +234,7 @@ def attention(
         q, k, v = q.float(), k.float(), v.float()
         mask = mask.float() if mask is not None and mask.dtype != torch.bool else mask
     if is_causal:
-        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).tril()
     if mask is not None and mask.dtype == torch.bool:
         mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, float("-inf"))
     q = q * root

@@ -13,6 +13,7 @@ from torch.overrides import handle_torch_function, has_torch_function, has_torch
 from .. import _core
 from . import _operators, _torch_masks
 from ._arguments import (
+    ELSEWHERE,
     MASKS,
     NotPlainError,
     check_choice,
@@ -48,11 +49,12 @@ def _check_options(options: Options) -> None:
     for name in options:
         if name not in _OPTIONS:
             raise TypeError(f"{name}: is no option; there are {', '.join(sorted(_OPTIONS))}")
+    check_choice("elsewhere", options.get("elsewhere", "torch"), ELSEWHERE)
 
 
-def _seed_and_stream(options: Options) -> tuple[Tensor, int]:
+def _seed_and_stream(input: Tensor, options: Options) -> tuple[Tensor, int]:
     stream = stream_number(options.get("stream", 0), options.get("step", 0))
-    return seed_tensor(options.get("seed"), options.get("generator")), stream
+    return seed_tensor(options.get("seed"), options.get("generator"), input), stream
 
 
 def _check_elsewhere(options: Options) -> None:
@@ -72,6 +74,21 @@ def _is_eager() -> bool:
 def _has_memory(x: Tensor) -> bool:
     """Whether this is the tensor that kernels get: on the CPU, and no part of another one."""
     return x.device.type == "cpu" and _is_eager() and not is_distributed(x)
+
+
+def _generator_of_torch(input: Tensor, options: Options) -> torch.Generator | None:
+    """The generator that masks="torch" has, which takes no other source."""
+    for name, value in (
+        ("seed", options.get("seed")),
+        ("stream", options.get("stream", 0) or None),
+        ("step", options.get("step", 0) or None),
+    ):
+        if value is not None:
+            raise ValueError(f"{name}: is for masks='dropwise'; PyTorch's masks come from its generator")
+    generator = options.get("generator")
+    if generator is not None and not _has_memory(input):
+        raise TypeError("generator: is for tensors on the CPU, outside of functorch's transformations")
+    return generator
 
 
 def _is_recorded() -> bool:
@@ -97,7 +114,10 @@ def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *res
 
         parts: Tensor = distributed.draw(operator, x, p, share, options, *rest)
         return parts
-    seed, stream = _seed_and_stream(options)
+    if _operators.has_many_dimensions(x):
+        y = _draw(operator, x.contiguous(), p, share, options, *rest)
+        return torch.empty_like(x).copy_(y) if _is_eager() else y
+    seed, stream = _seed_and_stream(x, options)
     needs_gradient = x.requires_grad and torch.is_grad_enabled()
     if operator is _operators.dropout and share == 0 and not needs_gradient and not _is_recorded():
         result: Tensor = _operators.dropout_plain(x, seed, stream, p)
@@ -131,10 +151,10 @@ def _check_inplace(input: Tensor) -> None:
 
 
 def _nested(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
-    """A function of the elements of a nested tensor: as of a dense one, one component after the other."""
+    """A function of the elements of a nested tensor, as of the dense one that its components make."""
     if input.layout == torch.jagged:
         result: Tensor = torch.nested.nested_tensor_from_jagged(
-            function(input.values()), input.offsets(), input.lengths()
+            function(input.values()), input.offsets(), input.lengths(), jagged_dim=input._ragged_idx
         )
         return result
     parts = input.unbind()
@@ -148,6 +168,7 @@ def _nested(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
 
 _fill = _core.torch_fill
 _is_compiling = torch.compiler.is_compiling
+_count_modes = torch._C._len_torch_dispatch_stack
 _is_grad_enabled = torch.is_grad_enabled
 _empty_like = torch.empty_like
 
@@ -167,12 +188,19 @@ class _Eager(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         # Gradients of transformations have no memory of their own, which _fill sees.
-        if not _is_compiling() and type(dy) is Tensor and not _is_grad_enabled() and not dy.is_neg():
+        if (
+            not _is_compiling()
+            and _count_modes() == 0
+            and type(dy) is Tensor
+            and not _is_grad_enabled()
+            and not dy.is_neg()
+        ):
             dx = _empty_like(dy)
             if _fill(dy, dx, *ctx.mask) is not None:
                 return dx, None
-        seed, stream, p = ctx.mask
-        return _operators.dropout(dy, torch.full((1,), seed), stream, p, 0, None), None
+        number, stream, p = ctx.mask
+        seed = torch.full((1,), number, dtype=torch.int64, device="cpu")
+        return _operators.dropout(_operators.few_dimensions(dy), seed, stream, p, 0, None), None
 
 
 _eager = direct_apply(_Eager)
@@ -190,7 +218,8 @@ class _InPlace(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         (seed,) = ctx.saved_tensors
-        return _operators.dropout(dy, seed, ctx.stream, ctx.p, 0, None), None, None, None
+        dx = _operators.dropout(_operators.few_dimensions(dy), seed, ctx.stream, ctx.p, 0, None)
+        return dx, None, None, None
 
 
 def dropout(
@@ -213,7 +242,8 @@ def dropout(
     input : Tensor
         float32, float64, float16 or bfloat16, of any shape and strides. Elements are numbered in row-major
         order, whatever the strides; the result's memory is ordered as that of PyTorch's function is. Nested
-        tensors are taken, too, and numbered one component after the other.
+        tensors are taken, too: jagged ones are numbered as their values() are, others one component after
+        the other.
     p : float
         Probability of being dropped, 0 to 1.
     training, inplace : bool
@@ -281,7 +311,7 @@ def _dropout(
 ) -> Tensor:
     _check_options(options)
     check_choice("masks", masks, MASKS)
-    ours = is_ours(input, options.get("elsewhere", "torch"))
+    ours = is_ours(input, options.get("elsewhere", "torch"), may_be_nested=True)
     if out is not None:
         _check_out(input, out)
         if inplace:
@@ -295,18 +325,11 @@ def _dropout(
             raise ValueError("inplace: is not for nested tensors")
         return _nested(lambda values: _dropout(values, p, True, False, masks, None, options), input)
     if masks == "torch":
-        for name in ("seed", "stream", "step"):
-            if options.get(name):
-                raise ValueError(f"{name}: is for masks='dropwise'; PyTorch's masks come from its generator")
-        generator = options.get("generator")
-        if not ours or not _has_memory(input):
-            if generator is not None:
-                raise TypeError(
-                    "generator: is for tensors on the CPU, outside of functorch's transformations"
-                )
-            result = F.dropout(input, p, True, inplace)
-        else:
+        generator = _generator_of_torch(input, options)
+        if _has_memory(input):
             result = _torch_masks.dropout(input, p, inplace, generator)
+        else:
+            result = F.dropout(input, p, True, inplace)
         return result if out is None else out.copy_(result)
     if not ours:
         _check_elsewhere(options)
@@ -315,13 +338,20 @@ def _dropout(
     target = input if inplace else out
     if target is None:
         return _draw(_operators.dropout, input, p, 0, options)
-    if torch.compiler.is_compiling() or not _has_memory(input):
+    is_differentiated = inplace and input.requires_grad and torch.is_grad_enabled()
+    if (
+        torch.compiler.is_compiling()
+        or not _has_memory(input)
+        or any(map(_operators.has_many_dimensions, (input, target)))
+        or (is_differentiated and input._is_view())  # which may be a leaf's: PyTorch asks before it writes
+    ):
         return target.copy_(_draw(_operators.dropout, input, p, 0, options))
-    seed, stream = _seed_and_stream(options)
-    if inplace and input.requires_grad and torch.is_grad_enabled():
+    seed, stream = _seed_and_stream(input, options)
+    if is_differentiated:
         result = _InPlace.apply(input, seed, stream, p)
         return result
     _operators.dropout_out(input.detach(), seed, stream, p, 0, None, target.detach())
+    torch.autograd.graph.increment_version(target)
     return target
 
 
@@ -370,7 +400,7 @@ def _channels(
     """dropout1d, dropout2d, dropout3d: one decision for each channel, of each sample."""
 
     def by_torch() -> Tensor:
-        generator = options.get("generator")
+        generator = _generator_of_torch(input, options)
         if not _has_memory(input):
             theirs: Tensor = getattr(F, name)(input, p, True, inplace)
             return theirs
@@ -505,9 +535,11 @@ def _alpha(
         return input
     if inplace:
         _check_inplace(input)
-    if masks == "torch" and ours and _has_memory(input):
-        by_channel = name == "feature_alpha_dropout"
-        return _torch_masks.alpha_dropout(input, p, inplace, by_channel, options.get("generator"))
+    if masks == "torch":
+        generator = _generator_of_torch(input, options)
+        if _has_memory(input):
+            by_channel = name == "feature_alpha_dropout"
+            return _torch_masks.alpha_dropout(input, p, inplace, by_channel, generator)
     if masks == "torch" or not ours:
         _check_elsewhere(options)
         theirs: Tensor = getattr(F, name)(input, p, True, inplace)
@@ -585,18 +617,21 @@ def feature_alpha_dropout(
 # ---- Fused steps ----
 
 
-def _begin(input: Tensor, p: float, options: Options, masks: str = "dropwise") -> bool:
+def _begin(
+    input: Tensor, p: float, options: Options, masks: str = "dropwise", may_be_nested: bool = False
+) -> bool:
     """Checks what all functions below have; whether the operators are for this tensor."""
     check_p(p)
     _check_options(options)
     check_choice("masks", masks, MASKS)
-    return is_ours(input, options.get("elsewhere", "torch"))
+    return is_ours(input, options.get("elsewhere", "torch"), may_be_nested=may_be_nested)
 
 
 def _is_fused(input: Tensor, ours: bool, masks: str, needs_math: bool = False) -> bool:
     """Whether one operator does it all; else PyTorch's own and dropout do it one after the other."""
     has_math = not needs_math or input.dtype != torch.float64 or _HAS_MATH
-    return ours and masks == "dropwise" and has_math and _is_eager() and not input.is_nested
+    is_one = _is_eager() and not input.is_nested and not _operators.has_many_dimensions(input)
+    return ours and masks == "dropwise" and has_math and is_one
 
 
 def dropout_add(
@@ -634,13 +669,13 @@ def dropout_add(
             dropout_add, (input, residual, bias), input, residual, bias, p, training, masks=masks, **options
         )
         return result
-    ours = _begin(input, p, options, masks)
+    ours = _begin(input, p, options, masks, may_be_nested=True)
     check_like(input, residual, "residual", input.shape)
     if bias is not None:
         check_like(input, bias, "bias", input.shape[-1:])
     drops = training and p != 0 and input.numel() > 0
     if drops and _is_fused(input, ours, masks):
-        seed, stream = _seed_and_stream(options)
+        seed, stream = _seed_and_stream(input, options)
         row = bias if bias is None else bias.contiguous()
         result = _operators.residual(input, row, residual, seed, stream, p, 0, None)
         return result
@@ -657,11 +692,11 @@ def _activation(
     masks: str,
     options: Options,
 ) -> Tensor:
-    ours = _begin(input, p, options, masks)
+    ours = _begin(input, p, options, masks, may_be_nested=True)
     if not training or p == 0 or input.numel() == 0:
         return function(input)
     if _is_fused(input, ours, masks, needs_math=True):
-        seed, stream = _seed_and_stream(options)
+        seed, stream = _seed_and_stream(input, options)
         result: Tensor = _operators.activation(input, None, seed, stream, p, 0, None, number)
         return result
     return _dropout(function(input), p, True, False, masks, None, options)
@@ -751,14 +786,14 @@ def softmax_dropout(
             softmax_dropout, (input,), input, dim, p, training, masks=masks, **options
         )
         return result
-    ours = _begin(input, p, options, masks)
+    ours = _begin(input, p, options, masks, may_be_nested=True)
     dimension_bits((dim,), input.dim(), "dim")
     if not training or p == 0 or input.numel() == 0:
         return F.softmax(input, dim)
     is_last = dim in (-1, input.dim() - 1)
     # Gradients of gradients are PyTorch's.
     if is_last and input.dim() <= 8 and _is_fused(input, ours, masks, needs_math=True):
-        seed, stream = _seed_and_stream(options)
+        seed, stream = _seed_and_stream(input, options)
         _, result = _operators.softmax(input, None, seed, stream, p, 0, None, 1.0, 0, 0)
         return result
     return _dropout(F.softmax(input, dim), p, True, False, masks, None, options)
@@ -841,7 +876,7 @@ def zoneout(
     if not training:
         return torch.lerp(input, before, p)
     if _is_fused(input, ours, "dropwise"):
-        seed, stream = _seed_and_stream(options)
+        seed, stream = _seed_and_stream(input, options)
         result = _operators.zoneout(input, before, seed, stream, p, 0, None)
         return result
     ones = torch.ones_like(input)
@@ -995,7 +1030,7 @@ def drop_connect_linear(
         return F.linear(input, weight, bias)
     x = input.reshape(-1, input.shape[-1]).contiguous()
     if _is_fused(input, ours, "dropwise"):
-        seed, stream = _seed_and_stream(options)
+        seed, stream = _seed_and_stream(input, options)
         row = bias if bias is None else bias.contiguous()
         y: Tensor = _operators.connect(x, weight.contiguous(), row, seed, stream, p, 0, None)
     else:
@@ -1119,7 +1154,7 @@ def scaled_dot_product_attention(
     _check_attention(query, key, value, attn_mask, dropout_p, is_causal, enable_gqa)
     _check_options(options)
     check_choice("masks", masks, MASKS)
-    ours = is_ours(query, options.get("elsewhere", "torch"), "query")
+    ours = is_ours(query, options.get("elsewhere", "torch"), "query", may_be_nested=True)
     if dropout_p == 0 or not ours or query.is_nested:
         if dropout_p != 0:
             _check_elsewhere(options)
@@ -1128,11 +1163,11 @@ def scaled_dot_product_attention(
         )
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if masks == "torch":
+        generator = _generator_of_torch(query, options)
         if query.device.type != "cpu" or not _is_eager() or factor < 0:
             return F.scaled_dot_product_attention(
                 query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
             )
-        generator = options.get("generator")
         return _torch_masks.attention(query, key, value, attn_mask, dropout_p, is_causal, factor, generator)
     is_bool = attn_mask is not None and attn_mask.dtype == torch.bool
     add, allow = (None, attn_mask) if is_bool else (attn_mask, None)
@@ -1147,7 +1182,7 @@ def scaled_dot_product_attention(
     if needs_steps:
         drop = lambda x: _dropout(x, dropout_p, True, False, masks, None, options)  # noqa: E731
         return _operators.attention_by_steps(query, key, value, add, allow, factor, int(is_causal), drop)
-    seed, stream = _seed_and_stream(options)
+    seed, stream = _seed_and_stream(query, options)
     q, k, v = (_with_rows(x if x.dim() == 4 else x.unsqueeze(0)) for x in (query, key, value))
     shape = (*q.shape[:3], k.shape[2])
     add, allow = (None if x is None else _with_rows(x.expand(shape)) for x in (add, allow))
@@ -1195,7 +1230,12 @@ def _check_attention(
             f"key: has {heads[1]} heads, and query {heads[0]}; with enable_gqa these are a multiple of those"
         )
     if attn_mask is not None:
+        if not isinstance(attn_mask, Tensor):
+            raise TypeError(f"attn_mask: must be a torch.Tensor, not {type(attn_mask).__name__}")
         if is_causal:
             raise ValueError("attn_mask: cannot be given where is_causal is True")
         if attn_mask.dtype not in (torch.bool, query.dtype):
             raise TypeError(f"attn_mask: must be of bool or {query.dtype}, not {attn_mask.dtype}")
+        shape, given = (*query.shape[:-1], key.shape[-2]), attn_mask.shape
+        if len(given) > len(shape) or any(m not in (1, n) for m, n in zip(reversed(given), reversed(shape))):
+            raise ValueError(f"attn_mask: must broadcast to {tuple(shape)}, not be of shape {tuple(given)}")

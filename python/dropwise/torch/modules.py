@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import functional
-from ._arguments import MASKS, check_choice, check_p
+from ._arguments import ELSEWHERE, MASKS, check_choice, check_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ class _Options:
         step: int = 0,
         elsewhere: str = "torch",
     ) -> None:
+        check_choice("elsewhere", elsewhere, ELSEWHERE)
         self.generator = generator
         self.seed = seed
         self.stream = stream
@@ -117,7 +118,7 @@ class _DropoutNd(_MaskModule):
 class Dropout(_DropoutNd, nn.Dropout):
     """torch.nn.Dropout by `dropwise.torch.dropout`."""
 
-    __doc__ += "\n\n" + (_DropoutNd.__doc__ or "")
+    __doc__ = (__doc__ or "") + "\n\n" + (_DropoutNd.__doc__ or "")
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout(
