@@ -59,4 +59,6 @@ def register() -> None:
 def register_exchange() -> bool:
     """Lets the C module read tensors past the dispatcher, if this PyTorch can be asked so."""
     capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
-    return capsule is not None and _core.torch_set_exchange(capsule)
+    # It makes a tensor that is written to later, whatever the mode is in which this is imported first.
+    with torch.inference_mode(False):
+        return capsule is not None and _core.torch_set_exchange(capsule)
