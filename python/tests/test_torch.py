@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -528,3 +530,40 @@ def test_other_versions_are_import_errors():
             _load.check_torch(version)
     with pytest.raises(ImportError, match=r"calls aoti_torch_check, which PyTorch 9\.9 does not have"):
         _load.addresses(object(), "9.9")
+
+
+def without(path):
+    """torch, of which one name is missing."""
+
+    class Without:
+        def __init__(self, of, path):
+            self.of, (self.name, *self.rest) = of, path
+
+        def __getattr__(self, name):
+            found = getattr(self.of, name)
+            if name != self.name:
+                return found
+            if not self.rest:
+                raise AttributeError(name)
+            return Without(found, self.rest)
+
+    return Without(torch, path.split("."))
+
+
+@pytest.mark.parametrize("name", _load.PRIVATE)
+def test_versions_without_a_private_name_are_import_errors(name):
+    _load.check_private(torch, torch.__version__)
+    with pytest.raises(
+        ImportError,
+        match=rf"dropwise {dropwise.__version__} calls torch\.{name}, which PyTorch 9\.9 does not",
+    ):
+        _load.check_private(without(name), "9.9")
+
+
+def test_private_names_are_checked_where_they_are_named():
+    """What the package's modules take of PyTorch by names with an underscore is in the one list."""
+    known = {name.split(".")[-1] for name in _load.PRIVATE} | {"_C", "_subclasses", "_functional_collectives"}
+    for path in pathlib.Path(dw.__file__).parent.glob("*.py"):
+        for found in re.findall(r"\b(?:torch|forward_ad|own)((?:\.\w+)+)", path.read_text()):
+            names = {name for name in found.split(".") if re.match("_[^_]", name)}
+            assert names <= known, (path.name, found)
