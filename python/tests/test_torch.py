@@ -562,7 +562,7 @@ def test_versions_without_a_private_name_are_import_errors(name):
 
 def test_private_names_are_checked_where_they_are_named():
     """What the package's modules take of PyTorch by names with an underscore is in the one list."""
-    known = {name.split(".")[-1] for name in _load.PRIVATE} | {"_C", "_subclasses", "_functional_collectives"}
+    known = {part for name in _load.PRIVATE for part in name.split(".")} | {"_functional_collectives"}
     for path in pathlib.Path(dw.__file__).parent.glob("*.py"):
         for found in re.findall(r"\b(?:torch|forward_ad|own)((?:\.\w+)+)", path.read_text()):
             names = {name for name in found.split(".") if re.match("_[^_]", name)}

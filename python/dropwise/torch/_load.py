@@ -35,6 +35,7 @@ PRIVATE = (
     "ops.aten._softmax_backward_data",
     "ops.aten.dropout.default._op_dk",
     "ops.aten.dropout.default.decompose",
+    "utils._python_dispatch._disable_current_modes",
 )
 
 
