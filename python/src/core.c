@@ -226,7 +226,7 @@ static int execute(PyObject *module)
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)execute},
 #ifdef Py_GIL_DISABLED
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* nothing is shared but caches of one byte each */
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* shared is what imports set, and caches of one byte each */
 #endif
     {0, NULL},
 };

@@ -55,7 +55,8 @@ static dropwise_status keep(const call *c)
 
 static dropwise_activation activation_of(const call *c)
 {
-    return (dropwise_activation)c->parameter.number;
+    const double number = c->parameter.number;
+    return number >= 0.0 && number <= INT32_MAX ? (dropwise_activation)number : 0; /* which is none */
 }
 
 static dropwise_status residual_forward(const call *c)

@@ -159,7 +159,7 @@ torch_tensor *make_tensor(operator_call *o, int rank, const int64_t *size, const
 {
     torch_tensor *made = NULL;
     if (torch.empty_strided(rank, size, stride, dtype, torch.device_cpu(), 0, &made) != 0) {
-        complain(o, "not enough memory");
+        complain(o, "a tensor could not be made");
         return NULL;
     }
     return own(o, made);
@@ -228,15 +228,20 @@ static void run_parts(int64_t begin, int64_t end, void *data)
     }
 }
 
-dropwise_status run_on_threads(const call *c)
+const char *const threads_failed = "PyTorch's threads did not run";
+
+bool run_on_threads(const call *c, dropwise_status *status)
 {
     uint32_t threads = 1;
     cuts by;
     if (count_elements(&c->view) < 2 * PART_AT_LEAST || torch.get_threads(&threads) != 0 ||
-        !find_cuts(c, PART_AT_LEAST, threads, &by))
-        return c->operation->run(c);
+        !find_cuts(c, PART_AT_LEAST, threads, &by)) {
+        *status = c->operation->run(c);
+        return true;
+    }
     work w = {.whole = c, .by = &by};
     atomic_init(&w.status, DROPWISE_OK);
-    torch.parallel_for(0, (int64_t)by.parts, 1, run_parts, &w);
-    return atomic_load(&w.status);
+    const bool is_run = torch.parallel_for(0, (int64_t)by.parts, 1, run_parts, &w) == 0;
+    *status = atomic_load(&w.status);
+    return is_run;
 }

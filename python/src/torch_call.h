@@ -78,7 +78,7 @@ void take_mask(operator_call *o, bool is_short, mask_arguments *m);
 
 /* ---- Results ---- */
 
-/* A new tensor; NULL if there is no memory. */
+/* A new tensor; NULL if PyTorch makes none. */
 torch_tensor *make_tensor(operator_call *o, int rank, const int64_t *size, const int64_t *stride,
                           int32_t dtype);
 
@@ -93,7 +93,10 @@ void finish(operator_call *o, torch_value *stack, int n_results, torch_tensor *c
 
 /* ---- Threads ---- */
 
-/* On PyTorch's threads; within a parallel region of its own this is the only one. */
-dropwise_status run_on_threads(const call *c);
+/* What is wrong if PyTorch's threads do not run: parts of the output may be unwritten then. */
+extern const char *const threads_failed;
+
+/* On PyTorch's threads, if they run; within a parallel region of its own this is the only one. */
+bool run_on_threads(const call *c, dropwise_status *status);
 
 #endif

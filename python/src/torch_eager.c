@@ -11,20 +11,30 @@ enum { RELEASE_GIL_FROM = 1 << 14 };
 /* NULL: this PyTorch has none. */
 static const dlpack_exchange *exchange;
 
+/* What is done with tensors. */
+static const operation *dropout;
+
 /* Where seeds are drawn, while the GIL lets one thread in at a time; else NULL. */
 static torch_tensor *kept_seed;
+
+static torch_tensor *make_seed(void)
+{
+    static const int64_t one = 1;
+    torch_tensor *made = NULL;
+    torch.empty_strided(1, &one, &one, torch.dtype_i64(), torch.device_cpu(), 0, &made);
+    return made;
+}
 
 PyObject *torch_set_exchange(PyObject *module, PyObject *capsule)
 {
     (void)module;
     const dlpack_exchange *found = PyCapsule_GetPointer(capsule, "dlpack_exchange_api");
-    if (found == NULL)
-        return NULL;
-    exchange = found->major == DLPACK_MAJOR ? found : NULL;
+    PyErr_Clear(); /* of what is no such capsule */
+    exchange = found != NULL && found->major == DLPACK_MAJOR && found->look_at != NULL ? found : NULL;
+    dropout = find_operation("forward");
 #ifndef Py_GIL_DISABLED
-    static const int64_t one = 1;
     if (kept_seed == NULL)
-        torch.empty_strided(1, &one, &one, torch.dtype_i64(), torch.device_cpu(), 0, &kept_seed);
+        kept_seed = make_seed();
 #endif
     return PyBool_FromLong(exchange != NULL);
 }
@@ -63,22 +73,27 @@ static bool look_at_both(PyObject *const *objects, call *c)
     return make_view(&l, &c->view) == NULL && count_elements(&c->view) > 0;
 }
 
+static bool draw_into(torch_tensor *to, long long *number)
+{
+    static const int64_t one = 1;
+    const void *data;
+    int64_t drawn;
+    if (torch.randint_into(to, INT64_MIN, INT64_MAX, &one, 1) != 0 || torch.get_const_data(to, &data) != 0)
+        return false;
+    memcpy(&drawn, data, sizeof drawn);
+    *number = drawn;
+    return true;
+}
+
 /* The number that seed_v1 would draw. */
 static bool draw_number(long long *number)
 {
-    static const int64_t one = 1;
-    torch_tensor *to = kept_seed;
-    const void *data;
-    if (to == NULL && torch.empty_strided(1, &one, &one, torch.dtype_i64(), torch.device_cpu(), 0, &to) != 0)
-        return false;
-    int64_t drawn = 0;
-    const bool is_drawn =
-        torch.randint_into(to, INT64_MIN, INT64_MAX, &one, 1) == 0 && torch.get_const_data(to, &data) == 0;
-    if (is_drawn)
-        memcpy(&drawn, data, sizeof drawn);
-    if (to != kept_seed)
-        torch.delete_tensor(to);
-    *number = drawn;
+    if (kept_seed != NULL)
+        return draw_into(kept_seed, number);
+    torch_tensor *made = make_seed();
+    const bool is_drawn = made != NULL && draw_into(made, number);
+    if (made != NULL)
+        torch.delete_tensor(made);
     return is_drawn;
 }
 
@@ -87,10 +102,7 @@ PyObject *torch_fill(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     (void)module;
     enum { X, Y, SEED, STREAM, PROBABILITY, ARGUMENTS };
-    static const operation *op;
-    if (op == NULL)
-        op = find_operation("forward");
-    call c = {.operation = op, .is_dense = true};
+    call c = {.operation = dropout, .is_dense = true};
     if (n_args != ARGUMENTS)
         return PyErr_Format(PyExc_TypeError, "torch_fill: wrong number of arguments");
     if (!look_at_both(args, &c)) {
@@ -109,13 +121,16 @@ PyObject *torch_fill(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (PyErr_Occurred())
         return NULL;
     dropwise_status status = dropwise_mask_init(&c.mask, p, (uint64_t)seed, (uint64_t)stream);
+    bool is_run = true;
     if (status == DROPWISE_OK && count_elements(&c.view) >= RELEASE_GIL_FROM) {
         PyThreadState *state = PyEval_SaveThread();
-        status = run_on_threads(&c);
+        is_run = run_on_threads(&c, &status);
         PyEval_RestoreThread(state);
     } else if (status == DROPWISE_OK) {
         status = c.operation->run(&c);
     }
+    if (!is_run)
+        return PyErr_Format(PyExc_RuntimeError, "dropwise.torch: %s", threads_failed);
     return status == DROPWISE_OK ? PyLong_FromLongLong(seed) : raise_status(status, c.operation);
 }
 

@@ -244,7 +244,8 @@ static void run_attention(attention_call *c, uint64_t together, bool backward)
     atomic_init(&c->status, DROPWISE_OK);
     if (c->o.fault != NULL || parts == 0)
         return;
-    torch.parallel_for(0, parts, 1, run_attention_parts, c);
+    if (torch.parallel_for(0, parts, 1, run_attention_parts, c) != 0)
+        complain(&c->o, threads_failed);
     const int status = atomic_load(&c->status);
     if (status < 0)
         complain(&c->o, "not enough memory");

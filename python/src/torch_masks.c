@@ -10,11 +10,19 @@ static void seed(torch_value *stack, uint64_t n_arguments, uint64_t n_results)
     finish(&o, stack, 1, &result);
 }
 
+/* Whether these are so many bytes, one after the other. */
+static bool is_bytes(const tensor *t, uint64_t n)
+{
+    int32_t dtype = 0;
+    return t->rank == 1 && (uint64_t)t->size[0] == n && (n <= 1 || t->stride[0] == 1) &&
+           torch.get_dtype(t->handle, &dtype) == 0 && dtype == torch.dtype_u8();
+}
+
 /* The generator's state, which is what torch.Generator.get_state returns. */
 static tensor take_state(operator_call *o, dropwise_mt19937 *engine)
 {
     const tensor state = take_tensor(o, true);
-    if (state.rank != 1 || state.size[0] != DROPWISE_TORCH_STATE_BYTES || state.stride[0] != 1)
+    if (!is_bytes(&state, DROPWISE_TORCH_STATE_BYTES))
         complain(o, "the state must be that of a generator on a CPU");
     else
         check_status(o, dropwise_mt19937_from_torch(engine, state.data, DROPWISE_TORCH_STATE_BYTES));
@@ -78,7 +86,7 @@ static void torch_apply(torch_value *stack, uint64_t n_arguments, uint64_t n_res
     if (o.fault == NULL && n == dy.rank)
         dense_strides(n, dy.size, stride, wanted);
     if (o.fault == NULL && ((n == dy.rank && dy.dtype != 0 && are_same_strides(n, dy.size, stride, wanted) &&
-                             bits.rank == 1 && (uint64_t)bits.size[0] == (numel(&dy) + 7) / 8) ||
+                             is_bytes(&bits, (numel(&dy) + 7) / 8)) ||
                             complain(&o, "bits and strides must be those of the forward pass"))) {
         const char *from;
         const tensor dx = make_like(&o, &dy, stride, &from);

@@ -169,6 +169,8 @@ static bool make_blocks(run *r)
     const uint64_t dimensions = c->parameter.block.size[0], size = c->parameter.block.size[1];
     uint64_t entries = 0;
     double gamma = 0.0;
+    if (dimensions > UINT32_MAX)
+        return complain(&r->o, "the tensor does not have the dimensions of blocks");
     if (!check_status(&r->o,
                       dropwise_dropblock_init(&c->parameter.block, &c->view, (uint32_t)dimensions, size)) ||
         count_elements(&c->view) == 0 ||
@@ -197,7 +199,6 @@ static bool make_call(run *r)
         if (op->operands[i].role == IN_ADD && t->handle != NULL) {
             if (t->rank - r->batch > DROPWISE_MAX_RANK)
                 return complain(&r->o, "the tensor has more than 8 dimensions");
-            c->parameter.softmax.add = t->data;
             memcpy(c->parameter.softmax.add_stride, t->stride + r->batch,
                    (size_t)(t->rank - r->batch) * sizeof *t->stride);
         }
@@ -242,10 +243,17 @@ static void run_batch(run *r)
                     offset[i] += k * r->of[i].stride[d];
         }
         memcpy(&c.mask.seed, r->m.seed.data + seed_at * (int64_t)sizeof c.mask.seed, sizeof c.mask.seed);
-        for (int i = 0; i < MAX_OPERANDS; i++)
+        for (int i = 0; i < MAX_OPERANDS; i++) {
             if (c.at[i] != NULL)
                 c.at[i] = r->c.at[i] + offset[i] * (int64_t)element_bytes(c.dtype, OF_TENSOR);
-        check_status(&r->o, run_on_threads(&c));
+            if (c.operation->operands[i].role == IN_ADD)
+                c.parameter.softmax.add = c.at[i];
+        }
+        dropwise_status status;
+        if (run_on_threads(&c, &status))
+            check_status(&r->o, status);
+        else
+            complain(&r->o, threads_failed);
     }
 }
 

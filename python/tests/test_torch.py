@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -650,14 +652,23 @@ def test_operators_refuse_what_functions_do_not_hand_them():
         lambda: ops.zoneout_v1(X, X[:2], seed, 0, 0.5, 0, None),
         lambda: ops.residual_v1(X, X[0, :2], X, seed, 0, 0.5, 0, None),
         lambda: ops.activation_v1(X, None, seed, 0, 0.5, 0, None, 99),
+        lambda: ops.activation_v1(X, None, seed, 0, 0.5, 0, None, 2**32 + 1),
+        lambda: ops.activation_v1(X, None, seed, 0, 0.5, 0, None, 2**62),
+        lambda: ops.activation_v1(X, None, seed, 0, 0.5, 0, None, -1),
         lambda: ops.softmax_v1(X, None, seed, 0, 0.5, 0, None, float("inf"), 0, 0),
         lambda: ops.blocks_v1(X, seed, 0, 0.5, 0, None, 1 << 5, 3),
+        lambda: ops.blocks_v1(X, seed, 0, 0.5, 0, None, 2**32 + 1, 1),
+        lambda: ops.blocks_v1(X, seed, 0, 0.5, 0, None, -1, 1),
         lambda: ops.connect_v1(X, X[:, :2], None, seed, 0, 0.5, 0, None),
         lambda: ops.connect_v1(X, X.t(), None, seed, 0, 0.5, 0, None),
         lambda: ops.torch_dropout_v1(X, 0.5, state[:100].clone()),
         lambda: ops.torch_dropout_v1(X, 0.5, torch.zeros_like(state)),
+        lambda: ops.torch_dropout_v1(X, 0.5, state.view(torch.int8)),
+        lambda: ops.torch_dropout_v1(X, 0.5, state.repeat_interleave(2)[::2]),
         lambda: ops.torch_apply_v1(X, torch.zeros(1, dtype=torch.uint8), 0.5, [4, 1]),
         lambda: ops.torch_apply_v1(X, torch.zeros(2, dtype=torch.uint8), 0.5, [4]),
+        lambda: ops.torch_apply_v1(X, torch.zeros(1, dtype=torch.uint8).expand(2), 0.5, [4, 1]),
+        lambda: ops.torch_apply_v1(X, torch.zeros(2, dtype=torch.int8), 0.5, [4, 1]),
         lambda: ops.torch_bernoulli_v1(X.int(), 0.5, state),
     ]
     for i, call in enumerate(calls):
@@ -676,3 +687,40 @@ def test_other_versions_are_import_errors():
             _load.check_torch(version)
     with pytest.raises(ImportError, match=r"calls aoti_torch_check, which PyTorch 9\.9 does not have"):
         _load.addresses(object(), "9.9")
+
+
+def without(path):
+    """torch, of which one name is missing."""
+
+    class Without:
+        def __init__(self, of, path):
+            self.of, (self.name, *self.rest) = of, path
+
+        def __getattr__(self, name):
+            found = getattr(self.of, name)
+            if name != self.name:
+                return found
+            if not self.rest:
+                raise AttributeError(name)
+            return Without(found, self.rest)
+
+    return Without(torch, path.split("."))
+
+
+@pytest.mark.parametrize("name", _load.PRIVATE)
+def test_versions_without_a_private_name_are_import_errors(name):
+    _load.check_private(torch, torch.__version__)
+    with pytest.raises(
+        ImportError,
+        match=rf"dropwise {dropwise.__version__} calls torch\.{name}, which PyTorch 9\.9 does not",
+    ):
+        _load.check_private(without(name), "9.9")
+
+
+def test_private_names_are_checked_where_they_are_named():
+    """What the package's modules take of PyTorch by names with an underscore is in the one list."""
+    known = {part for name in _load.PRIVATE for part in name.split(".")} | {"_functional_collectives"}
+    for path in pathlib.Path(dw.__file__).parent.glob("*.py"):
+        for found in re.findall(r"\b(?:torch|forward_ad|own)((?:\.\w+)+)", path.read_text()):
+            names = {name for name in found.split(".") if re.match("_[^_]", name)}
+            assert names <= known, (path.name, found)

@@ -218,6 +218,18 @@ def test_hessian_vector_products():
         assert torch.allclose(*products, rtol=1e-3, atol=1e-3)
 
 
+def test_softmax_of_a_batch_adds_to_each_its_own():
+    """By seeds of a batch, as vmap makes them: as each by itself."""
+    softmax, x = torch.ops.dropwise.softmax_v1, numbers(2, 3, 4, 5)
+    add = numbers(3, 2, 4, 5).transpose(0, 1)
+    seeds = torch.tensor([[3], [4], [5]])
+    for seed in (seeds.expand(2, 3, 1), torch.stack([seeds, seeds + 7])):
+        results = softmax(x, add, seed, 1, 0.3, 0, None, 0.5, 0, 0)
+        for i, k in itertools.product(range(2), range(3)):
+            alone = softmax(x[i, k], add[i, k], seed[i, k], 1, 0.3, 0, None, 0.5, 0, 0)
+            assert all(torch.equal(result[i, k], one) for result, one in zip(results, alone))
+
+
 # ---- Behaviour ----
 
 

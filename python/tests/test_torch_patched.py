@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import subprocess
 import sys
 import threading
@@ -146,6 +147,92 @@ def test_other_tensors_are_pytorchs_own():
         assert F.dropout(torch.ones(3, device="meta")).device.type == "meta"
         jagged = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged)
         assert F.dropout(jagged).is_nested
+
+
+@pytest.mark.parametrize("shape", [(50, 20), (2, 50, 4), (2, 50, 2, 2, 2, 3), (2, 50, 2, 1, 2, 1, 3)])
+@pytest.mark.parametrize("masks", ["dropwise", "torch"])
+def test_whole_features_of_any_number_of_dimensions(shape, masks):
+    x = torch.rand(shape).transpose(0, 1) + 1
+    own = drawn(lambda x: torch.feature_dropout(x, 0.3, True), x)
+    for function in (torch.feature_dropout, lambda x, *rest: torch.feature_dropout_(x.clone(), *rest)):
+        with patched(masks=masks):
+            y = drawn(lambda x: function(x, 0.3, True), x)  # noqa: B023
+        kept = (y != 0).flatten(2) if y.dim() > 2 else y[..., None] != 0
+        assert torch.equal(kept.any(-1), kept.all(-1)) and 0.5 < kept.float().mean() < 0.9
+        assert torch.equal(y, own) == (masks == "torch")
+        expected = x / (1 - torch.tensor(0.3)) * (y != 0)
+        assert torch.allclose(y, expected)
+
+
+@pytest.mark.parametrize("name", ["feature_dropout", "feature_alpha_dropout"])
+@pytest.mark.parametrize("shape", [(), (5,)])
+def test_features_of_too_few_dimensions_are_pytorchs_errors(name, shape):
+    with patched(), pytest.raises(RuntimeError, match="requires at least 2 dimensions"):
+        getattr(torch, name)(torch.ones(shape), 0.5, True)
+
+
+#: Shapes of queries, keys and values that PyTorch takes, and the function of ours does not.
+ATTENTION = {
+    "one head of keys": [(2, 3, 4, 8), (2, 1, 5, 8), (2, 1, 5, 8)],
+    "one head of values": [(2, 3, 4, 8), (2, 3, 5, 8), (2, 1, 5, 8)],
+    "one batch of keys": [(2, 3, 4, 8), (1, 3, 5, 8), (1, 3, 5, 8)],
+    "no heads of keys": [(3, 4, 8), (5, 8), (5, 8)],
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention_of_other_shapes(name):
+    """It is PyTorch's own, whose dropout of probabilities is ours."""
+    torch.manual_seed(0)
+    tensors = [torch.rand(shape) for shape in ATTENTION[name]]
+    attend = functools.partial(F.scaled_dot_product_attention, dropout_p=0.5)
+    own = drawn(attend, *tensors)
+    with patched(masks="torch"):
+        assert torch.equal(drawn(attend, *tensors), own)
+    with patched():
+        y = drawn(attend, *tensors)
+    assert y.shape == own.shape and not torch.equal(y, own)
+
+
+def test_errors_of_attention_are_pytorchs():
+    q, k = torch.rand(2, 3, 4, 8), torch.rand(2, 3, 5, 8)
+    for tensors, options in (
+        ((q, k[..., :7], k), {}),
+        ((q, k, k[:, :, :4]), {}),
+        ((q, k[:, :2], k[:, :2]), {}),
+        ((q, k[:, :2], k[:, :2]), {"enable_gqa": True}),
+        ((q, k, k), {"attn_mask": torch.ones(4, 5), "is_causal": True}),
+        ((q, k, k), {"attn_mask": torch.ones(4, 4)}),
+        ((q[:1], k[:1], k[:1]), {"attn_mask": torch.ones(2, 1, 4, 5)}),
+        ((q[0], k[0], k[0]), {"attn_mask": torch.ones(2, 1, 4, 5)}),
+        ((q, k, k), {"attn_mask": torch.ones(4, 5, dtype=torch.int32)}),
+        ((q, k.double(), k), {}),
+    ):
+        errors = []
+        for context in (contextlib.nullcontext(), patched()):
+            with context, pytest.raises(RuntimeError) as caught:
+                F.scaled_dot_product_attention(*tensors, dropout_p=0.5, **options)
+            errors.append(str(caught.value))
+        assert errors[0] == errors[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+def test_the_first_one_after_a_fork_in_which_another_thread_is_lost():
+    code = """
+import os, signal, sys, torch
+import dropwise.torch
+module = sys.modules["dropwise.torch.patched"]
+with module._lock:  # as a thread holds it that the child does not have
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        with dropwise.torch.patched():
+            torch.nn.functional.dropout(torch.ones(100))
+        os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert result.stdout.strip() == "0", result
 
 
 class Error(Exception):

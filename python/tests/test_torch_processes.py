@@ -182,6 +182,77 @@ def test_nothing_leaks():
     assert resident() - before < 2**19
 
 
+def test_an_import_in_inference_mode():
+    """The tensor in which seeds are drawn can be drawn into outside of it, too."""
+    code = """
+import torch
+with torch.inference_mode():
+    import dropwise.torch as dw
+    dw.dropout(torch.ones(64), 0.5)
+x = torch.ones(64, requires_grad=True)
+torch.manual_seed(1)
+y = dw.dropout(x, 0.5)
+torch.manual_seed(1)
+assert torch.equal(y, dw.dropout(x, 0.5, stream=0))
+y.sum().backward()
+"""
+    assert python(code) == ""
+
+
+def test_an_exchange_that_is_none():
+    """Where tensors cannot be read past the dispatcher, calls go through it."""
+    code = """
+import ctypes, torch
+new = ctypes.pythonapi.PyCapsule_New
+new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+import dropwise._core as core
+import dropwise.torch as dw
+x = torch.ones(64)
+torch.manual_seed(1)
+y = dw.dropout(x, 0.5)
+other, none, name = (ctypes.c_uint64 * 9)(9), (ctypes.c_uint64 * 9)(1), b"dlpack_exchange_api"
+for capsule in (new(none, name, None), new(other, name, None), new(none, b"another", None), "no capsule"):
+    assert core.torch_set_exchange(torch.Tensor.__dlpack_c_exchange_api__)
+    assert not core.torch_set_exchange(capsule)
+    torch.manual_seed(1)
+    assert torch.equal(dw.dropout(x, 0.5), y)
+"""
+    assert python(code) == ""
+
+
+def test_threads_that_do_not_run():
+    """PyTorch says so, and what they have not written is no result."""
+    code = """
+import ctypes, struct, torch
+import dropwise._core as core
+register, own_type = core.torch_register, ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_int64] * 5)
+fails = own_type(lambda *arguments: 1)
+
+def register_with_failure(addresses):
+    numbers = list(struct.unpack(f"{len(addresses) // 8}Q", addresses))
+    numbers[core.torch_functions().index("torch_parallel_for")] = ctypes.cast(fails, ctypes.c_void_p).value
+    register(struct.pack(f"{len(numbers)}Q", *numbers))
+
+core.torch_register = register_with_failure
+import dropwise.torch as dw
+torch.set_num_threads(2)
+x, heads = torch.ones(2**20), torch.ones(1, 2, 200, 8)
+for call in (
+    lambda: dw.dropout(x, 0.5),
+    lambda: dw.dropout(x, 0.5, seed=1),
+    lambda: dw.scaled_dot_product_attention(heads, heads, heads, dropout_p=0.5),
+):
+    try:
+        call()
+    except RuntimeError as error:
+        assert "PyTorch's threads did not run" in str(error), error
+    else:
+        raise AssertionError("no error")
+dw.dropout(x[:100], 0.5)
+"""
+    assert python(code) == ""
+
+
 # ---- A seeded run of training ----
 
 

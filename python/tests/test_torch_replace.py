@@ -211,6 +211,15 @@ def test_bad_arguments(arguments, options, error, text):
     assert type(arguments[0]) in (str, nn.Dropout)
 
 
+def test_an_attention_that_is_not_known_leaves_the_model_as_it_is(monkeypatch):
+    model = nn.Sequential(nn.Dropout(), nn.MultiheadAttention(8, 2, 0.4))
+    monkeypatch.setattr(F, "multi_head_attention_forward", lambda *arguments, **options: None)
+    with pytest.raises(NotImplementedError, match="nn.MultiheadAttention of PyTorch"):
+        replace_dropout(model, stream=12345)
+    assert [type(module) for module in model] == [nn.Dropout, nn.MultiheadAttention]
+    replace_dropout(nn.Sequential(nn.Dropout()), stream=12345)
+
+
 # ---- Attention and transformers ----
 
 

@@ -387,6 +387,7 @@ def what_cannot_be(rank):
     )
     refuses(ValueError, "placements: must be one for each", call, local, mesh=mesh, placements=[])
     refuses(ValueError, "placements: ", call, local, mesh=mesh, placements=[Shard(2)])
+    refuses(TypeError, "sead: is no option", call, local, mesh=mesh, placements=[Shard(0)], sead=42)
     refuses(ValueError, "mesh: must be given", call, local)
     refuses(ValueError, "placements: must be given", call, local, mesh=mesh)
     refuses(ValueError, "mesh: a DTensor has its own", call, distribute_tensor(local, mesh), mesh=mesh)

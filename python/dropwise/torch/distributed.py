@@ -210,6 +210,8 @@ def dropout(
     ValueError
         A placement is Partial, or of no dimension of the tensor; the shape is not that of a tensor of which
         this would be the part; mesh and placements are missing, or were given for a DTensor.
+    TypeError
+        An option is unknown.
 
     Examples
     --------
@@ -240,6 +242,7 @@ def dropout(
             f"input is {tuple(input.shape)}"
         )
     check_p(p)
+    functional._check_options(options)
     check_choice("masks", masks, MASKS)
     is_ours(input, "error")
     if masks == "torch":

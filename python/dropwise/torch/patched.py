@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,16 +18,10 @@ from torch._C import _current_graph_task_id as current_backward
 from torch._subclasses import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 
+from . import functional
 from ._arguments import MASKS, check_choice, is_distributed, stream_number
-from .functional import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-    scaled_dot_product_attention,
-)
+from ._torch_masks import dropout_of_channels
+from .functional import alpha_dropout, dropout, feature_alpha_dropout, scaled_dot_product_attention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,12 +132,12 @@ def _by_torch(own: Any, input: torch.Tensor, *arguments: Any, **options: Any) ->
     return own._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, input, *arguments, **options)
 
 
-def _dropout(own: Any, ours: Any, inplace: bool) -> Callable[..., Any]:
-    """For an operator of (input, p, train)."""
+def _dropout(own: Any, ours: Any, inplace: bool, least: int) -> Callable[..., Any]:
+    """For an operator of (input, p, train), and tensors that have so many dimensions at least."""
 
     def kernel(input: torch.Tensor, p: float, train: bool) -> Any:
         options = _options() if train and p > 0 else None
-        if options is None or not _is_ours(input):
+        if options is None or not _is_ours(input) or input.dim() < least:
             return _by_torch(own, input, p, train)
         with _holds(None):
             return ours(input, p, True, inplace, **options)
@@ -150,10 +145,39 @@ def _dropout(own: Any, ours: Any, inplace: bool) -> Callable[..., Any]:
     return kernel
 
 
-def _feature_dropout(input: torch.Tensor, p: float, train: bool, inplace: bool, **options: Any) -> Any:
-    """Of tensors (N, C, ...): whole feature maps."""
-    functions = {3: dropout1d, 4: dropout2d, 5: dropout3d}
-    return functions.get(input.dim(), dropout)(input, p, train, inplace, **options)
+def _feature_dropout(
+    input: torch.Tensor, p: float, train: bool, inplace: bool, *, masks: str, stream: int = 0
+) -> torch.Tensor:
+    """Of tensors (N, C, ...): whole feature maps, of any number of dimensions."""
+
+    def by_torch() -> torch.Tensor:
+        if functional._has_memory(input):
+            return dropout_of_channels(input, p, inplace, None)
+        return (torch.feature_dropout_ if inplace else torch.feature_dropout)(input, p, train)
+
+    maps = range(2, input.dim())
+    return functional._shared(by_torch, input, p, train, inplace, maps, masks, {"stream": stream})
+
+
+def _is_attention_ours(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    dropout_p: float,
+    is_causal: bool,
+    enable_gqa: bool,
+) -> bool:
+    """PyTorch's own takes more shapes and masks, and has exceptions of its own."""
+    if not all(map(_is_ours, (query, key, value))):
+        return False
+    try:
+        functional._check_attention(query, key, value, attn_mask, dropout_p, is_causal, enable_gqa)
+        if attn_mask is not None:
+            attn_mask.expand(*query.shape[:-1], key.shape[-2])
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return True
 
 
 def _attention(own: Any) -> Callable[..., Any]:
@@ -164,27 +188,32 @@ def _attention(own: Any) -> Callable[..., Any]:
         attn_mask: torch.Tensor | None = None,
         dropout_p: float = 0.0,
         is_causal: bool = False,
-        **keywords: Any,
+        *,
+        scale: float | None = None,
+        enable_gqa: bool = False,
     ) -> Any:
         options = _options() if dropout_p > 0 else None
-        # PyTorch's own, which takes more shapes and masks, calls dropout, which comes here, too.
-        if (
-            options is None
-            or not all(map(_is_ours, (query, key, value)))
-            or not query.shape[:-3] == key.shape[:-3] == value.shape[:-3]
-            or (attn_mask is not None and attn_mask.dtype not in (torch.bool, query.dtype))
-        ):
-            return _by_torch(own, query, key, value, attn_mask, dropout_p, is_causal, **keywords)
+        arguments = query, key, value, attn_mask, dropout_p, is_causal
+        if options is None or not _is_attention_ours(*arguments, enable_gqa):
+            # It calls dropout, which comes here, too.
+            return _by_torch(own, *arguments, scale=scale, enable_gqa=enable_gqa)
         with _holds(None):
-            return scaled_dot_product_attention(
-                query, key, value, attn_mask, dropout_p, is_causal, **keywords, **options
-            )
+            return scaled_dot_product_attention(*arguments, scale, enable_gqa, **options)
 
     return kernel
 
 
 _lock = threading.Lock()
 _library: torch.library.Library | None = None
+
+
+def _renew_lock() -> None:
+    """A child of a fork must not wait for a thread that it does not have."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _reach() -> None:
@@ -202,15 +231,15 @@ def _register(library: torch.library.Library) -> None:
     kernels: dict[Any, Callable[..., Any]] = {
         aten.scaled_dot_product_attention.default: _attention(aten.scaled_dot_product_attention.default)
     }
-    for name, ours in {
-        "dropout": dropout,
-        "feature_dropout": _feature_dropout,
-        "alpha_dropout": alpha_dropout,
-        "feature_alpha_dropout": feature_alpha_dropout,
-    }.items():
+    for name, ours, least in (
+        ("dropout", dropout, 0),
+        ("feature_dropout", _feature_dropout, 2),
+        ("alpha_dropout", alpha_dropout, 0),
+        ("feature_alpha_dropout", feature_alpha_dropout, 2),
+    ):
         for suffix, inplace in (("", False), ("_", True)):
             own = getattr(aten, name + suffix).default
-            kernels[own] = _dropout(own, ours, inplace)
+            kernels[own] = _dropout(own, ours, inplace, least)
     for own, kernel in kernels.items():
         for key in ("AutogradCPU", "CPU"):
             library.impl(own, kernel, key)

@@ -446,6 +446,8 @@ def replace_dropout(
     ValueError
         masks is unknown; stream is out of range; fuse with masks="torch"; the model's dropout was
         replaced with other options.
+    NotImplementedError
+        The model has an nn.MultiheadAttention, and that of this PyTorch is not known. Nothing is changed.
 
     Warns
     -----
@@ -470,6 +472,8 @@ def replace_dropout(
         if vars(module).get(_MARK, (options,))[0] != options:
             name = found[module][0] or "model"
             raise ValueError(f"{name}: was replaced with other options; restore_dropout(model) comes before")
+    if any(type(module) is nn.MultiheadAttention for module in found):
+        _attention(masks, stream)  # of which nothing is changed where it raises
     for module, names in found.items():
         kind = type(module)
         if kind in _DROPOUTS:
