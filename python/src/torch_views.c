@@ -257,14 +257,30 @@ static void run_batch(run *r)
     }
 }
 
+/* Tensors that are made here are dense; those that are given may be. */
+static bool has_dense_outputs(const run *r)
+{
+    for (int i = 0; i < MAX_OPERANDS && r->row->has_out; i++) {
+        const tensor *t = &r->of[i];
+        int64_t dense[MAX_TORCH_RANK];
+        if (r->c.operation->operands[i].role != OUT)
+            continue;
+        dense_strides(t->rank, t->size, t->stride, dense);
+        if (!are_same_strides(t->rank, t->size, dense, t->stride))
+            return false;
+    }
+    return true;
+}
+
 static void run_view(const view_operator *row, torch_value *stack)
 {
     const operation *op = find_operation(row->operation);
     run r = {.o = {.name = row->name, .stack = stack}, .row = row, .c = {.operation = op}};
-    r.c.is_dense = !row->has_out;
     take_arguments(&r);
-    if (check_arguments(&r) && lay_out(&r) && make_call(&r) && count_elements(&r.c.view) > 0)
+    if (check_arguments(&r) && lay_out(&r) && make_call(&r) && count_elements(&r.c.view) > 0) {
+        r.c.is_dense = has_dense_outputs(&r);
         run_batch(&r);
+    }
     free(r.bits);
 
     torch_tensor *results[MAX_OPERANDS + 1];

@@ -240,6 +240,8 @@ x, heads = torch.ones(2**20), torch.ones(1, 2, 200, 8)
 for call in (
     lambda: dw.dropout(x, 0.5),
     lambda: dw.dropout(x, 0.5, seed=1),
+    lambda: dw.dropout(x, 0.5, out=torch.empty_like(x)),
+    lambda: dw.dropout(x, 0.5, inplace=True),
     lambda: dw.scaled_dot_product_attention(heads, heads, heads, dropout_p=0.5),
 ):
     try:
