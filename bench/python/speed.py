@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import numpy as np
+from turns import least
 
 import dropwise
 
@@ -32,18 +32,6 @@ void many(const dropwise_mask *mask, size_t n, const float *x, float *y, int cal
         dropwise_forward_f32(mask, 0, n, x, y, NULL);
 }
 """
-
-
-def least(rounds, calls, *functions):
-    """The least time of each function, in turns."""
-    times = [float("inf")] * len(functions)
-    for _ in range(rounds):
-        for i, function in enumerate(functions):
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            times[i] = min(times[i], (time.perf_counter() - start) / calls)
-    return times
 
 
 def c_loop(library):

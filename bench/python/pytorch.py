@@ -1,39 +1,24 @@
 #!/usr/bin/env python3
 """Speed of dropwise.torch beside PyTorch's own dropout: a table. On one thread, but for one row.
 
-usage: bench/python/torch.py [quick]    quick: without what is compiled, and without the transformer
+usage: bench/python/pytorch.py [quick]    quick: without what is compiled, and without the transformer
 
 Times are the least of several rounds in which all take turns.
 """
 
 import os
-import pathlib
 import sys
-import time
 
-# This file is called as a package is that it imports.
-sys.path.remove(str(pathlib.Path(__file__).resolve().parent))
 import torch
 import torch.nn.functional as F
 from torch import nn
+from turns import least
 
 import dropwise
 import dropwise.torch as dw
 
 TIER = dropwise._core.info()["tier"]
 SIZES = ((1 << 16, "64 Ki"), (1 << 20, "1 Mi"))
-
-
-def least(rounds, calls, *functions):
-    """The least time of each function, in turns."""
-    times = [float("inf")] * len(functions)
-    for _ in range(rounds):
-        for i, function in enumerate(functions):
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            times[i] = min(times[i], (time.perf_counter() - start) / calls)
-    return times
 
 
 def by_tier(avx2, avx512):

@@ -1,0 +1,15 @@
+"""How times are taken: of all that is compared in turns, in one process."""
+
+import time
+
+
+def least(rounds, calls, *functions):
+    """The least time of each function, in turns."""
+    times = [float("inf")] * len(functions)
+    for _ in range(rounds):
+        for i, function in enumerate(functions):
+            start = time.perf_counter()
+            for _ in range(calls):
+                function()
+            times[i] = min(times[i], (time.perf_counter() - start) / calls)
+    return times
