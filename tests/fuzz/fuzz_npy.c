@@ -29,8 +29,10 @@ static void check(const npy_header *header, const uint8_t *data, size_t size, ui
         n *= length;
     }
     require(n == header->n, "the number of elements");
+    uint64_t last = 0;
     for (int a = 0; n != 0 && a < header->n_axes; a++)
-        require(header->axis[a].stride * (header->axis[a].size - 1) < n, "a stride leads out of the array");
+        last += header->axis[a].stride * (header->axis[a].size - 1);
+    require(n == 0 || last == n - 1, "strides do not lead to the last element");
     require(header->element_bytes == 1 || header->element_bytes == 2 || header->element_bytes == 4 ||
                 header->element_bytes == 8,
             "the size of an element");
