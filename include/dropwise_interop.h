@@ -466,9 +466,9 @@ DROPWISE_API dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop
 /* ---- Triton ------------------------------------------------------------------------------- */
 
 /*
- * tl.rand(seed, offset) > p for the 32-bit offsets i, as in Triton's tutorial on dropout: a block of the
- * generator for each element. A negative seed is sign-extended to 64 bits; 64-bit offsets draw by another
- * generator. The scale is 1 / (1 - p) in f32. Indices are below 2^32. Errors: NULL, PROBABILITY.
+ * tl.rand(seed, offset) > p for the offsets i, as in Triton's tutorial on dropout: a block of the generator
+ * for each element. A negative seed is sign-extended to 64 bits. From 2^32 on offsets are i64; those of i32
+ * wrap there. The scale is 1 / (1 - p) in f32. Errors: NULL, PROBABILITY.
  */
 DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p);
 

@@ -114,8 +114,8 @@ TESTS = ["kernels", "kat", "generators", "golden", "dropout", "view", "fused", "
 ARS_TESTS = ["ars"]
 
 # Units that are not a tier's: by the names that tests have for them.
-ARS_UNITS = {"software": "scalar/ars_software.c", "aes-ni": "x86/ars_aesni.c", "vaes-256": "x86/ars_vaes256.c",
-             "vaes-512": "x86/ars_vaes512.c", "armv8-aes": "arm/ars_neon.c"}
+ARS_UNITS = {"software": "scalar/ars_software.c", "aes-ni": "x86/ars_aesni.c",
+             "vaes-256": "x86/ars_vaes256.c", "vaes-512": "x86/ars_vaes512.c", "armv8-aes": "arm/ars_neon.c"}
 FOLDERS = {"avx2": "x86", "avx512": "x86", "neon": "arm", "rvv": "riscv"}
 
 

@@ -80,8 +80,8 @@ static void pause_us(long us)
 /* ---- A call whose result is known ---- */
 
 typedef dropwise_status init_fn(dropwise_mask *, double, uint64_t, uint64_t);
-typedef dropwise_status forward_fn(const dropwise_mask *, dropwise_dtype, uint64_t, size_t, const void *, void *,
-                                   void *);
+typedef dropwise_status forward_fn(const dropwise_mask *, dropwise_dtype, uint64_t, size_t, const void *,
+                                   void *, void *);
 
 static float known_x[KNOWN], known_y[KNOWN];
 

@@ -107,8 +107,8 @@ static void firsts(uint64_t seed_step, uint64_t stream_step, uint64_t index_step
 {
     for (uint64_t i = 0; i < WORDS / 2; i++) {
         const uint64_t at = drawn * (WORDS / 2) + i;
-        const dropwise_mask mask = mask_of(0.5, SEED * (uint64_t)(seed_step == 0) + at * seed_step,
-                                           at * stream_step);
+        const dropwise_mask mask =
+            mask_of(0.5, SEED * (uint64_t)(seed_step == 0) + at * seed_step, at * stream_step);
         check(dropwise_draw_bits(&mask, at * index_step, 64, words + 2 * i));
     }
     n_words = WORDS;
@@ -149,9 +149,9 @@ static void wraps(void)
 static const struct way {
     const char *name;
     void (*draw)(void);
-} ways[] = {{"bytes", bytes},     {"reversed", reversed_bytes}, {"half", half},     {"tenth", tenth},
-            {"streams", streams}, {"seeds", seeds},             {"layers", layers}, {"rows", rows},
-            {"wraps", wraps},     {"biased", biased}};
+} ways[] = {
+    {"bytes", bytes}, {"reversed", reversed_bytes}, {"half", half}, {"tenth", tenth}, {"streams", streams},
+    {"seeds", seeds}, {"layers", layers},           {"rows", rows}, {"wraps", wraps}, {"biased", biased}};
 
 static const struct way *way;
 
