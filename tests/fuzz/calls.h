@@ -17,7 +17,7 @@
 #include "dropwise.h"
 
 /* Of one input: the calls, buffers that they write, and the bytes of each buffer. */
-enum { CALLS_OF_INPUT = 2, CALL_OUTPUTS = 3, CALL_ROOM = 16384 };
+enum { CALLS_OF_INPUT = 4, CALL_OUTPUTS = 3, CALL_ROOM = 16384 };
 
 typedef struct result_of_call {
     size_t n;

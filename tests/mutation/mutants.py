@@ -119,6 +119,8 @@ ARS_UNITS = {"software": "scalar/ars_software.c", "aes-ni": "x86/ars_aesni.c",
              "vaes-256": "x86/ars_vaes256.c", "vaes-512": "x86/ars_vaes512.c", "armv8-aes": "arm/ars_neon.c"}
 FOLDERS = {"avx2": "x86", "avx512": "x86", "neon": "arm", "rvv": "riscv"}
 
+NO_OVERLAY = pathlib.Path("/nonexistent")
+
 
 class Mutant:
     def __init__(self, path, place, old, new, line):
@@ -170,6 +172,7 @@ class Tier:
     def __init__(self, build, name):
         self.build, self.name = build, name
         unit = ARS_UNITS.get(name) or f"{FOLDERS.get(name, 'scalar')}/kernels_{name}.c"
+        self.unit = ROOT / "src" / unit
         self.tests = ARS_TESTS if name in ARS_UNITS else TESTS
         commands = subprocess.run(["ninja", "-C", build, "-t", "compdb"], check=True, capture_output=True,
                                   text=True).stdout
@@ -195,6 +198,10 @@ class Tier:
         words = [word for word in words if word != "-MD"]
         # What reads or writes beyond an array is caught, wherever that leads.
         trap = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
+        # The unit itself is named, and what it includes is looked for in the overlay first.
+        copy = overlay / self.unit.relative_to(ROOT / "src")
+        if copy.exists():
+            words = [str(copy) if word.endswith(str(self.unit.relative_to(ROOT))) else word for word in words]
         command = [words[0], f"-I{overlay}", *words[1:], "-O0", "-w", *trap, *more, "-o", output]
         return subprocess.run(command, cwd=self.build, capture_output=True, text=True)
 
@@ -206,9 +213,9 @@ class Tier:
 
     def sources(self):
         """The files of which kernels are made, and the tier's vectors."""
-        listed = self.compile("/nonexistent", "-", "-MM").stdout
+        listed = self.compile(NO_OVERLAY, "-", "-MM").stdout
         paths = {(self.build / word).resolve() for word in listed.replace("\\\n", " ").split()[1:]}
-        folders = [ROOT / "src/kernels", ROOT / "src/scalar", ROOT / "src" / FOLDERS.get(self.name, "scalar")]
+        folders = [ROOT / "src/kernels", ROOT / "src/scalar", self.unit.parent]
         return sorted(path for path in paths if any(folder in path.parents for folder in folders)
                       and path.name not in ("kernels.h", "template.h", "required.inc.h"))
 
@@ -256,7 +263,7 @@ def main():
     known = equivalents()
     with tempfile.TemporaryDirectory() as top:
         base = os.path.join(top, "base.o")
-        compiled = tier.compile("/nonexistent", base)
+        compiled = tier.compile(NO_OVERLAY, base)
         if compiled.returncode != 0:
             sys.exit(compiled.stderr)
         code = pathlib.Path(base).read_bytes()
@@ -278,7 +285,7 @@ def main():
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(mutant.text())
             unit = os.path.join(folder, "unit.o")
-            if tier.compile(folder, unit).returncode != 0:
+            if tier.compile(overlay, unit).returncode != 0:
                 return "does not compile"
             if pathlib.Path(unit).read_bytes() == code:
                 return "same code"
