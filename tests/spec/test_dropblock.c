@@ -466,6 +466,11 @@ static void gamma_is_p_over_the_blocks_size_times_the_maps_share_of_seeds(void *
     assert_true(fabs(v.gamma - 0.2 / 125 * 4800 / (4.0 * 26 * 16)) < 1e-17);
     const block_case sound = case_of(2, resnet, 0, 1u << 1, 2, 0.5);
     assert_true(fabs(sound.gamma - 0.5 / 2 * 3 / 2) < 1e-16);
+
+    /* One place for a block, whose quotient would be rounded up. */
+    const uint64_t line[] = {3};
+    const block_case whole = case_of(1, line, 0, 1, 3, 0.1);
+    assert_true(whole.gamma == 0.1);
 }
 
 static void a_block_is_clipped_to_its_map_side_by_side(void **state)

@@ -689,6 +689,37 @@ static dropwise_status regularize(const void *of)
     return status != DROPWISE_OK ? status : dropwise_concrete_probability(r->concrete, &r->results[3]);
 }
 
+static void what_the_regularizer_makes_of_infinities_is_the_quiet_nan(void **state)
+{
+    (void)state;
+    needs_math();
+    const dropwise_concrete c = concrete_of(0, 0.1);
+    double dlogit, decay;
+    const double weight[] = {INFINITY};
+    const double value = regularizer(&c, DROPWISE_F64, 1, weight, &dlogit, &decay); /* 0 times infinity */
+    const uint64_t quiet = UINT64_C(0x7FF8000000000000);
+    assert_memory_equal(&value, &quiet, 8);
+    assert_memory_equal(&dlogit, &quiet, 8);
+}
+
+static void a_sum_lies_over_no_input(void **state)
+{
+    (void)state;
+    needs_math();
+    const uint64_t size[] = {1};
+    double dy = 3, x = 2, dx = 1;
+    dropwise_view v;
+    dropwise_mask mask;
+    const dropwise_concrete c = concrete_of(0, 0.1);
+    assert_int_equal(dropwise_view_init(&v, 1, size), DROPWISE_OK);
+    assert_int_equal(dropwise_mask_init(&mask, 0.1, 1, 2), DROPWISE_OK);
+    assert_int_equal(dropwise_concrete_backward(&mask, DROPWISE_F64, &v, &c, &dy, &x, &dx, &dy),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_int_equal(dropwise_concrete_backward(&mask, DROPWISE_F64, &v, &c, &dy, &x, &dx, &x),
+                     DROPWISE_ERROR_OVERLAP);
+    assert_true(dy == 3 && x == 2 && dx == 1);
+}
+
 static void the_regularizer_follows_its_formula_in_the_same_bits_on_all_tiers(void **state)
 {
     (void)state;
@@ -1049,6 +1080,8 @@ int main(void)
         cmocka_unit_test(results_over_an_input_are_those_apart),
         cmocka_unit_test(stored_bits_decide_on_zoneout_whatever_p_is),
         cmocka_unit_test(gradients_are_what_central_differences_say),
+        cmocka_unit_test(what_the_regularizer_makes_of_infinities_is_the_quiet_nan),
+        cmocka_unit_test(a_sum_lies_over_no_input),
         cmocka_unit_test(the_regularizer_follows_its_formula_in_the_same_bits_on_all_tiers),
         cmocka_unit_test(a_sum_of_squares_is_exact_in_small_integers_of_any_dtype),
         cmocka_unit_test(far_tails_of_normal_numbers_have_their_probability),
