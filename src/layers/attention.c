@@ -276,20 +276,27 @@ static matrix pack_keys(const call *c, const operand *o, uint8_t *to)
     return pairs;
 }
 
-/* Rows of numbers, n from `at` on, as rows of bf16 in c->at.packed, up to whole blocks. */
-static matrix pack_tile(const call *c, uint64_t at, size_t rows, size_t padded_rows, size_t n, uint16_t least)
+/* Rows of bf16 in c->at.packed: 0 behind the first n elements of `rows` rows, up to whole blocks. */
+static matrix pad_tile(const call *c, size_t rows, size_t padded_rows, size_t n)
 {
-    const size_t used = 2 * n, row_bytes = 2 * (size_t)round_up(n, BF16_BLOCK);
+    const size_t row_bytes = 2 * (size_t)round_up(n, BF16_BLOCK);
     const matrix packed = {space(c, c->at.packed), (ptrdiff_t)(c->tile_row / 2)};
     for (size_t r = 0; r < padded_rows; r++) {
-        uint8_t *to = row_of(packed, r);
-        const size_t filled = r < rows ? used : 0;
-        if (r < rows) {
-            c->type.narrow(n, (const float *)(const void *)(space(c, at) + r * c->tile_row), to);
-            c->kernels->pack_bf16(n, least, to, to);
-        }
+        const size_t filled = r < rows ? 2 * n : 0;
         if (filled != row_bytes)
-            memset(to + filled, 0, row_bytes - filled);
+            memset(row_of(packed, r) + filled, 0, row_bytes - filled);
+    }
+    return packed;
+}
+
+/* Rows of numbers from `at` on, likewise. */
+static matrix pack_tile(const call *c, uint64_t at, size_t rows, size_t padded_rows, size_t n, uint16_t least)
+{
+    const matrix packed = pad_tile(c, rows, padded_rows, n);
+    for (size_t r = 0; r < rows; r++) {
+        uint8_t *to = row_of(packed, r);
+        c->type.narrow(n, (const float *)(const void *)(space(c, at) + r * c->tile_row), to);
+        c->kernels->pack_bf16(n, least, to, to);
     }
     return packed;
 }
@@ -450,12 +457,17 @@ static void forward_strip(const call *c, head h, const query_strip *s, matrix q,
         rows.top = top;
         rows.sum = sum;
         rows.shrink = shrink;
+        if (c->type.is_bf16) {
+            rows.packed = space(c, c->at.packed);
+            rows.packed_step = c->tile_row / 2;
+            rows.least = 0x1p-40f; /* LEAST_VALUE */
+        }
         c->kernels->attention_f32(&rows);
         shrink_rows(c, s->n, columns, shrink, (float *)(void *)o);
         const sums to = {o, row_bytes, columns, j != 0};
         if (c->type.is_bf16)
-            collect_bf16(c, s->padded, n, pack_tile(c, c->at.scores, s->n, s->padded, n, LEAST_VALUE),
-                         (matrix){row_of(v, j / 2), v.row}, to);
+            collect_bf16(c, s->padded, n, pad_tile(c, s->n, s->padded, n), (matrix){row_of(v, j / 2), v.row},
+                         to);
         else
             collect(c, false, s->padded, n, c->at.scores, (matrix){row_of(v, j), v.row}, to);
     }

@@ -456,6 +456,26 @@ static void bf16_below_the_limits_counts_as_zero(void **state)
     }
 }
 
+static void nan_of_bf16_stay_in_their_row(void **state)
+{
+    (void)state;
+    static const attention_case c = {1, 1, 1, 40, 90, 32, 32, 0.2, false, 0, false, false, DENSE, REF_BF16};
+    static const uint16_t nan[] = {0x7FC0, 0xFFC0, 0x7FFF, 0xFFFF, 0x7F81, 0xFFAA};
+    enum { N = sizeof nan / sizeof nan[0] };
+    attention t;
+    new_tensors(&t, &c);
+    for (uint64_t i = 0; i < N; i++)
+        memcpy(t.tensor[Q] + 2 * (place(&t, Q, 0, 0, 5 * i) + 3), &nan[i], sizeof nan[i]);
+    assert_int_equal(forward(&t), DROPWISE_OK);
+    for (uint64_t i = 0; i < c.queries; i++) {
+        const bool is_nan = i % 5 == 0 && i / 5 < N;
+        assert_int_equal(isnan(element(&t, LSE, 0, 0, i, 0)), is_nan);
+        for (uint64_t d = 0; d < c.value_size; d++)
+            assert_int_equal(isnan(element(&t, OUT, 0, 0, i, d)), is_nan);
+    }
+    free_tensors(&t);
+}
+
 /* Queries that are 0 make equal probabilities, and values that are a row of the unit matrix the mask. */
 static void the_mask_is_that_of_all_probabilities(void **state)
 {
@@ -1066,6 +1086,7 @@ int main(void)
         cmocka_unit_test(results_and_gradients_are_near_their_formulas_and_of_the_same_bits_on_all_tiers),
         cmocka_unit_test(bf16_of_all_sizes_has_the_same_bits_on_all_tiers),
         cmocka_unit_test(bf16_below_the_limits_counts_as_zero),
+        cmocka_unit_test(nan_of_bf16_stay_in_their_row),
         cmocka_unit_test(the_mask_is_that_of_all_probabilities),
         cmocka_unit_test(parts_make_the_bits_of_the_whole),
         cmocka_unit_test(nan_stay_in_their_row_and_what_sees_nothing_is_zero),
