@@ -11,7 +11,7 @@
  * assembly writes. */
 #if defined(__linux__) && defined(__x86_64__) && !defined(DROPWISE_WITHOUT_ATTENTION) && \
     defined(__has_include)
-#if __has_include(<amxbf16intrin.h>)
+#if __has_include(<amxbf16intrin.h>) || __has_include(<amxintrin.h>) /* GCC, Clang */
 #define DROPWISE_HAVE_AMX
 #endif
 #endif
