@@ -10,7 +10,7 @@
  *   rows_77/..., row_calls_77/...     128 rows of 77 elements with gaps, by a view and by a call for each;
  *                                     also of 64, 512 and 768
  *   residual_768/bf16/...             residual + dropout(x + bias), 128 rows of 768
- *   attention/f32/<isa>/p:0.1/bytes:N, attention_backward/...
+ *   attention/<f32, bf16>/<isa>/p:0.1/bytes:N, attention_backward/...
  *                                     attention of 12 heads of size 64, N bytes of queries: 512 or 2,048
  *   small_caches/f32/<isa>/p:0.1/bytes:N, small_caches_read/...
  *                                     forward as on a CPU of the smallest caches, and y read after it
@@ -176,8 +176,9 @@ int main(int argc, char **argv)
         add_forward_alone(bytes);
     add_random123_generators();
 #if defined(BENCH_HAVE_PYTORCH) && !defined(DROPWISE_WITHOUT_ATTENTION)
-    for (size_t length : {512, 2048})
-        add_pytorch_attention(length);
+    for (const Dtype &dtype : kAttentionDtypes)
+        for (size_t length : {512, 2048})
+            add_pytorch_attention(dtype, length);
 #endif
     for (dropwise_isa isa = 1; isa < DROPWISE_ISA_COUNT; isa++)
         add_tier(isa);

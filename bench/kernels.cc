@@ -238,6 +238,19 @@ void add_kernel(const std::string &name, dropwise_transpose_fn *transpose)
     });
 }
 
+/* Elements of bf16 on their way to products. */
+void add_kernel(const std::string &name, dropwise_pack_fn *pack)
+{
+    add_row(name + bytes_suffix(16 * kKiB), 8 * kKiB, 32 * kKiB,
+            [=] { pack(8 * kKiB, 0x2B80, buffers().x, buffers().y); });
+}
+
+void add_kernel(const std::string &name, dropwise_pair_fn *pair)
+{
+    add_row(name + bytes_suffix(16 * kKiB), 8 * kKiB, 32 * kKiB,
+            [=] { pair(4 * kKiB, buffers().x, buffers().x + kMiB / 4, buffers().y); });
+}
+
 /* Forward or backward, rows of up to 512 scores, which soon are all 1 and 0. */
 void add_kernel(const std::string &name, dropwise_attention_fn *attention)
 {

@@ -87,7 +87,7 @@ void add_beside_ours(const std::string &name, double p, size_t bytes, size_t n, 
 {
     const std::string isa_name = pytorch_isa_name();
     const dropwise_isa isa = our_isa(isa_name);
-    add_row(name + "/f32/pytorch-" + isa_name + probability_suffix(p) + bytes_suffix(bytes), n, moved, theirs,
+    add_row(name + "/pytorch-" + isa_name + probability_suffix(p) + bytes_suffix(bytes), n, moved, theirs,
             {{"dropwise", {[=] { ours(); }}, [=] { dropwise_isa_select(isa); }}}, [=] {
                 begin();
                 return std::string(isa == DROPWISE_ISA_SCALAR ? "no tier has these instructions"
@@ -99,28 +99,33 @@ void add_beside_ours(const std::string &name, double p, size_t bytes, size_t n, 
 } // namespace
 
 #ifndef DROPWISE_WITHOUT_ATTENTION
-void add_pytorch_attention(size_t length)
+void add_pytorch_attention(const Dtype &dtype, size_t length)
 {
     at::set_num_threads(1);
     const double p = 0.1;
     const auto n = static_cast<int64_t>(length);
-    const auto tensor = [=](int i) { return at::from_blob(attention_tensor(i, length), {1, 12, n, 64}); };
+    const size_t bytes = attention_bytes(dtype, length), elements = 12 * length * length;
+    const auto type = dtype.number == DROPWISE_F32 ? at::kFloat : at::kBFloat16;
+    const auto tensor = [=](int i) {
+        return at::from_blob(attention_tensor(i, dtype, length), {1, 12, n, 64}, type);
+    };
     const auto forward = [=] {
         return at::_scaled_dot_product_flash_attention_for_cpu(tensor(0), tensor(1), tensor(2));
     };
+    const auto row = [=](const char *name) { return std::string(name) + "/" + dtype.name; };
     add_beside_ours(
-        "attention", p, attention_bytes(length), 12 * length * length, 4 * attention_bytes(length),
-        [=] { forward(); }, attention_call(length, p, false), [=] { fill_attention(length); });
+        row("attention"), p, bytes, elements, 4 * bytes, [=] { forward(); },
+        attention_call(dtype, length, p, false), [=] { fill_attention(dtype, length); });
     const auto made = std::make_shared<std::tuple<at::Tensor, at::Tensor>>();
     add_beside_ours(
-        "attention_backward", p, attention_bytes(length), 12 * length * length, 8 * attention_bytes(length),
+        row("attention_backward"), p, bytes, elements, 8 * bytes,
         [=] {
             at::_scaled_dot_product_flash_attention_for_cpu_backward(
                 tensor(3), tensor(0), tensor(1), tensor(2), std::get<0>(*made), std::get<1>(*made), 0, false);
         },
-        attention_call(length, p, true),
+        attention_call(dtype, length, p, true),
         [=] {
-            fill_attention(length);
+            fill_attention(dtype, length);
             *made = forward();
         });
 }
@@ -138,7 +143,8 @@ void add_pytorch_functions(double p, size_t bytes)
     float *const dy = second(bytes);
     const auto add = [=](const char *name, size_t operands, Work theirs,
                          std::function<dropwise_status()> ours) {
-        add_beside_ours(name, p, bytes, n, operands * bytes, theirs, ours, [=] { fill(bytes); });
+        add_beside_ours(std::string(name) + "/f32", p, bytes, n, operands * bytes, theirs, ours,
+                        [=] { fill(bytes); });
     };
     const auto forward = [=](dropwise_activation a) {
         return [=] {

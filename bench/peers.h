@@ -20,7 +20,7 @@ void add_pytorch(double p, size_t bytes);
 void add_pytorch_functions(double p, size_t bytes);
 
 /* Its attention without dropout, likewise. */
-void add_pytorch_attention(size_t length);
+void add_pytorch_attention(const Dtype &dtype, size_t length);
 void add_random123(double p, size_t bytes);
 
 /* Dropout as it is written with NumPy: a pass for the uniforms, one to compare them, one to multiply. */

@@ -269,17 +269,19 @@ def print_functions(run):
 
 def print_attention(run):
     rows = []
-    for name, title in (("attention", "forward"), ("attention_backward", "backward")):
-        for length in (512, 2048):
-            for tier in run.vector_tiers:
-                suffix = f"p:0.1/bytes:{12 * length * 64 * 4}"
-                ours, theirs = f"{name}/f32/{tier}/{suffix}", f"{name}/f32/pytorch-{tier}/{suffix}"
-                ratio, time = run.ratio(theirs, "dropwise"), run.time(theirs)
-                rows.append([f"{title}, {length:,} queries and keys", tier, per_element(time, 1e6),
-                             1 / ratio if ratio else None, run.ratio(ours, "unmasked")])
-    table("Attention", "12 heads of size 64, f32: PyTorch's scaled-dot-product attention without dropout, "
+    for dtype, element in (("f32", 4), ("bf16", 2)):
+        for name, title in (("attention", "forward"), ("attention_backward", "backward")):
+            for length in (512, 2048):
+                for tier in run.vector_tiers:
+                    suffix = f"p:0.1/bytes:{12 * length * 64 * element}"
+                    ours, theirs = (f"{name}/{dtype}/{of}/{suffix}" for of in (tier, f"pytorch-{tier}"))
+                    ratio, time = run.ratio(theirs, "dropwise"), run.time(theirs)
+                    rows.append([f"{dtype}, {title}, {length:,} queries and keys", tier,
+                                 per_element(time, 1e6), 1 / ratio if ratio else None,
+                                 run.ratio(ours, "unmasked")])
+    table("Attention", "12 heads of size 64: PyTorch's scaled-dot-product attention without dropout, "
           "with the same instructions, and the time of ours with dropout, p = 0.1, over it and over ours "
-          "without:",
+          "without; bf16 by AMX where the CPU has it:",
           ["", "tier", "PyTorch, ms", "ours to it", "dropout on to off"], rows)
 
 

@@ -108,10 +108,11 @@ void add_engine_calls(dropwise_isa isa, double p);
  */
 using AttentionCall = std::function<dropwise_status()>;
 void add_attention(dropwise_isa isa, double p);
-size_t attention_bytes(size_t length);
-float *attention_tensor(int i, size_t length);
-AttentionCall attention_call(size_t length, double p, bool backward);
-void fill_attention(size_t length);
+extern const Dtype kAttentionDtypes[2];
+size_t attention_bytes(const Dtype &dtype, size_t length);
+void *attention_tensor(int i, const Dtype &dtype, size_t length);
+AttentionCall attention_call(const Dtype &dtype, size_t length, double p, bool backward);
+void fill_attention(const Dtype &dtype, size_t length);
 
 /* The same by a library that takes the caches for small ones, beside one that takes them for endless. */
 void add_caches(dropwise_isa isa, size_t bytes);

@@ -29,7 +29,7 @@
  *               out are the quiet NaN.
  *   Identical   Results are the same bits on every tier, however the work is split into calls. An element
  *               of a product is one chain of fused multiply-adds in the order of its index, which begins
- *               with +0.
+ *               with +0; of bf16 in whole attention see there.
  *   Masks       A logit of -infinity does not count: its probability is 0. A query without any key that
  *               counts has out = 0, a log-sum-exp of +infinity, and gradients of 0.
  *   NaN         A NaN or +infinity among the logits of a query makes its out NaN. What is dropped or does not
@@ -50,6 +50,27 @@ extern "C" {
 #endif
 
 /* ---- Whole ------------------------------------------------------------------------------- */
+
+/*
+ * Products of bf16
+ *
+ * With bf16 each operand of a product is one: probabilities and, backward, they and the gradients of scores
+ * are rounded to bf16 before they are multiplied, as in PyTorch; sums are f32. Sums go as the matrix unit of
+ * Intel's CPUs takes them (AMX-BF16), and every tier follows it bit by bit: of 32 elements that follow each
+ * other the even ones are a chain of fused multiply-adds that begins with +0, the odd ones another, and the
+ * sum of both is added to what is there. These 32 begin at the head's first element, the tile's first key,
+ * or, of sums over queries, at a multiple of 64 queries.
+ *
+ * That unit knows no subnormal numbers. So that none come up, elements of q, k, v and probabilities below
+ * 2^-40 (9e-13) in size count as 0 in products, and so do dout and the gradients of scores below 2^-72
+ * (2e-22), and what the first 512 keys and more add up to once a larger maximum makes it less than 2^-102.
+ *
+ * The unit is used on the AVX-512 tier, on Linux, where the process may use it. Linux allows that to those
+ * that ask for it: syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, 18), for the whole process and for good. The
+ * library does not ask, as signals then need more room on their stacks; a program may, and PyTorch does.
+ * Elsewhere bf16 is multiplied in f32, as fast as f32. The bf16 instruction of AVX-512 is not used: its sums
+ * go in another order, and Intel's CPUs with AMX take twice the time of f32 for it.
+ */
 
 /*
  * Sizes, masks, and where tensors lie: fill with dropwise_attention_init, then change fields.

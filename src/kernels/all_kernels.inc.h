@@ -161,6 +161,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 
 #ifndef DROPWISE_WITHOUT_ATTENTION
 #include "kernels/reals/matmul.inc.h"
+#include "kernels/reals/matmul_bf16.inc.h"
 #include "kernels/reals/attention.inc.h"
 #endif
 

@@ -268,6 +268,12 @@ typedef void dropwise_sample_normal_fn(const void *mean, const void *variance, s
  * transpose       element (i, j) of x, whose rows are x_row apart, becomes element (j, i) of y, whose rows
  *                 are 64 numbers; those from `rows` <= 64 on become 0. y has a multiple of 16 rows; what
  *                 stands in those from `columns` on does not count
+ * matmul_bf16     the same of elements of bf16: `rows`, depth and columns are multiples of 32. Elements of a
+ *                 row of x follow each other. Rows of y are pairs of rows: element (2 k, j) and then
+ *                 (2 k + 1, j), in 32 bits. Sums are those of matmul_bf16.inc.h. All elements are 0, as large
+ *                 as pack's `least` makes sure, infinite or NaN
+ * pack            y = x, of elements of bf16, but 0 for those whose bits without the sign are below `least`
+ * pair            element i of a and of b become a pair, of a multiple of 16 elements
  * attention       scores become dropped probabilities that are not normalised; top, sum and shrink as
  *                 dropwise_attention.h says
  * attention_grad  scores become p = 2^(x * factor - lse), dropped, times kept; d, dp of that header, becomes
@@ -293,6 +299,9 @@ typedef struct dropwise_attention_rows {
     float factor; /* of x, which makes logits in powers of 2 */
     bool first;   /* top and sum hold nothing yet             */
     float *top, *sum, *shrink;
+    uint8_t *packed; /* NULL, or forward rows of bf16, packed_step apart, to be written in place of x */
+    size_t packed_step;
+    float least;              /* below this they are 0 */
     const float *lse, *delta; /* in powers of 2; times the scale of scores */
     float kept, kept_factor;  /* of probabilities, of d                     */
 } dropwise_attention_rows;
@@ -300,6 +309,9 @@ typedef struct dropwise_attention_rows {
 typedef void dropwise_matmul_fn(const dropwise_matmul *m);
 typedef void dropwise_transpose_fn(size_t rows, size_t columns, const uint8_t *x, ptrdiff_t x_row,
                                    uint8_t *y);
+typedef dropwise_matmul_fn dropwise_matmul_bf16_fn;
+typedef void dropwise_pack_fn(size_t n, uint16_t least, const void *x, void *y);
+typedef void dropwise_pair_fn(size_t n, const void *a, const void *b, void *y);
 typedef void dropwise_attention_fn(const dropwise_attention_rows *rows);
 typedef dropwise_attention_fn dropwise_attention_grad_fn;
 
@@ -388,6 +400,8 @@ typedef struct dropwise_kernels {
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
     uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
     void (*nt_fence)(void);
+    dropwise_matmul_bf16_fn *matmul_tiles; /* matmul_bf16 by a matrix unit, or NULL: see tiers/dispatch.h */
+    bool (*may_use_tiles)(void);
 #define DROPWISE_GENERATOR(number, name, user_name, template) dropwise_generator name;
 #define DROPWISE_KERNEL(kind, name, template) dropwise_##kind##_fn *name;
 #include "kernels/kernels.inc"

@@ -17,6 +17,7 @@ typedef struct attention_type {
     size_t bytes;
     dropwise_widen_fn *widen;
     dropwise_narrow_fn *narrow;
+    bool is_bf16; /* whole attention multiplies it as it is */
 } attention_type;
 
 /* False for a dtype that attention has not. */

@@ -22,7 +22,7 @@ bool dropwise_attention_type_of(const dropwise_kernels *kernels, dropwise_dtype 
     if (dtype != DROPWISE_F32 && dtype != DROPWISE_F16 && dtype != DROPWISE_BF16)
         return false;
     const dropwise_dtype_kernels k = dropwise_dtype_of(kernels, dtype);
-    *type = (attention_type){dropwise_dtype_bytes(dtype), k.widen, k.narrow};
+    *type = (attention_type){dropwise_dtype_bytes(dtype), k.widen, k.narrow, dtype == DROPWISE_BF16};
     return true;
 }
 

@@ -36,6 +36,7 @@ static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_AVX512VL] = "avx512vl", [DROPWISE_CPU_AVX512CD] = "avx512cd",
     [DROPWISE_CPU_NEON] = "neon",         [DROPWISE_CPU_AES] = "aes",
     [DROPWISE_CPU_VAES] = "vaes",         [DROPWISE_CPU_RVV] = "rvv",
+    [DROPWISE_CPU_AMX_BF16] = "amx-bf16",
 };
 
 typedef struct tier {
@@ -195,6 +196,14 @@ const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels)
         best--;
     atomic_store_explicit(&ars_of_tier[rank], built_ars[best], memory_order_relaxed);
     return built_ars[best];
+}
+
+/* ---- Tiles ---- */
+
+dropwise_matmul_bf16_fn *dropwise_matmul_bf16_of(const dropwise_kernels *kernels)
+{
+    const bool has = kernels->matmul_tiles != NULL && cpu_has(UINT64_C(1) << DROPWISE_CPU_AMX_BF16);
+    return has && kernels->may_use_tiles() ? kernels->matmul_tiles : kernels->matmul_bf16;
 }
 
 /* ---- The choice ---- */

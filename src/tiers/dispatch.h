@@ -37,6 +37,13 @@ static inline size_t dropwise_cached_bytes(void)
     return known != 0 ? known : dropwise_ask_cached_bytes();
 }
 
+/*
+ * What multiplies bf16: tiles, where the CPU has them for this tier and this process may use them, as Linux
+ * allows those that have asked for it. The library does not ask, as it would change the process: signals need
+ * more room on their stacks afterwards.
+ */
+dropwise_matmul_bf16_fn *dropwise_matmul_bf16_of(const dropwise_kernels *kernels);
+
 /* A table of ARS that gives another answer than this is not used: a digest of blocks, more than any table
  * makes at a time, of a known key and counters. tests/spec/test_dispatch.c has the oracle make it. */
 enum { DROPWISE_ARS_ANSWER_BLOCKS = 64 };

@@ -31,8 +31,9 @@ static uint64_t feature_if(uint32_t reg, unsigned bit, unsigned feature)
 
 uint64_t dropwise_cpu_detect(void)
 {
-    /* Registers that the operating system saves: bits 1, 2 are xmm and ymm; 5, 6, 7 are k, zmm. */
-    const uint64_t xcr0_avx = 0x06, xcr0_avx512 = 0xE6;
+    /* Registers that the operating system saves: bits 1, 2 are xmm and ymm; 5, 6, 7 are k, zmm;
+     * 17, 18 tiles. */
+    const uint64_t xcr0_avx = 0x06, xcr0_avx512 = 0xE6, xcr0_amx = 0x60000;
     uint32_t eax, ebx, ecx, edx;
     uint64_t features = 0;
 
@@ -70,6 +71,8 @@ uint64_t dropwise_cpu_detect(void)
         features |= feature_if(ebx, 28, DROPWISE_CPU_AVX512CD);
         features |= feature_if(ebx, 30, DROPWISE_CPU_AVX512BW);
         features |= feature_if(ebx, 31, DROPWISE_CPU_AVX512VL);
+        if ((xcr0 & xcr0_amx) == xcr0_amx) /* AMX-BF16 says that AMX-TILE is there */
+            features |= feature_if(edx, 22, DROPWISE_CPU_AMX_BF16);
     }
     features |= (uint64_t)has_lzcnt() << DROPWISE_CPU_LZCNT;
     return features;

@@ -7,9 +7,14 @@
 #include "x86/vec_avx512.h"
 
 #include "kernels/all_kernels.inc.h"
+#include "x86/matmul_amx.h"
 
 const dropwise_kernels dropwise_kernels_avx512 = {
     .isa = DROPWISE_ISA_AVX512,
+#ifdef DROPWISE_HAVE_AMX
+    .matmul_tiles = matmul_amx,
+    .may_use_tiles = may_use_amx,
+#endif
 #include "x86/required.inc.h"
 #include "kernels/table.inc.h"
 };

@@ -85,6 +85,141 @@ void check_transpose(dropwise_transpose_fn *transpose, const char *name)
         }
 }
 
+/* ---- bf16 ---- */
+
+static float bf16_number(const uint8_t *p, size_t i)
+{
+    uint16_t half;
+    memcpy(&half, p + 2 * i, sizeof half);
+    const uint32_t bits = (uint32_t)half << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* Numbers of all sizes whose products, and sums of products, are multiples of 2^-126: from 2^-56 on. */
+static void fill_bf16(uint8_t *p, size_t n, unsigned exponents, uint64_t *state)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t u = noise(state);
+        const uint16_t half = u % 16 == 0
+                                  ? (uint16_t)(u >> 8 & 0x8000)
+                                  : (uint16_t)((u >> 8 & 0x807F) | (127 - 56 + (u >> 32) % exponents) << 7);
+        memcpy(p + 2 * i, &half, sizeof half);
+    }
+}
+
+void check_matmul_bf16(dropwise_matmul_bf16_fn *matmul, const char *name)
+{
+    static const size_t sizes[][3] = {{32, 32, 32},  {32, 64, 64}, {64, 96, 32},
+                                      {32, 32, 160}, {96, 64, 64}, {32, 224, 64}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int variant = 0; variant < 24; variant++) {
+            const size_t rows = sizes[s][0], depth = sizes[s][1], columns = sizes[s][2];
+            const bool adds = variant & 1, panels = variant & 2, at_end = variant & 4;
+            const size_t blocks = (columns + 63) / 64, y_width = panels ? 64 : columns;
+            const size_t y_numbers = depth / 2 * (panels ? 64 * blocks : columns);
+            dropwise_matmul m = {.rows = rows, .depth = depth, .columns = columns, .adds = adds};
+            uint64_t state = s + 1;
+            uint8_t *x = guard_place(&arenas[0], 2 * rows * depth, at_end, 4);
+            uint8_t *y = guard_place(&arenas[1], 4 * y_numbers, at_end, 8);
+            uint8_t *c = guard_place(&arenas[2], 4 * rows * columns, at_end, 12);
+            /* sums near the least number, usual ones, and those that overflow */
+            static const unsigned exponents[] = {2, 64, 180};
+            fill_bf16(x, rows * depth, exponents[variant / 8], &state);
+            fill_bf16(y, 2 * y_numbers, exponents[variant / 8], &state);
+            for (size_t i = 0; i < rows * columns; i++)
+                put(REF_F32, c, i,
+                    (double)((int64_t)noise(&state) >> 40) * (variant < 8 ? 0x1p-126 : 0x1p-22));
+            if (variant >= 16) {
+                static const uint16_t others[] = {0x7F80, 0xFF80, 0x7FC1};
+                memcpy(x + 2 * depth, &others[s % 3], 2);
+                memcpy(y + 4, &others[(s + variant) % 3], 2);
+            }
+            m.x = x, m.y = y, m.c = c;
+            m.x_row = 2 * (ptrdiff_t)depth;
+            m.y_row = (ptrdiff_t)(4 * y_width);
+            m.y_block = panels ? 4 * 64 * (depth / 2) : 4 * 64;
+            m.c_row = 4 * columns;
+            static uint8_t expected[8 * LARGE_N];
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < columns; j++) {
+                    float sum = adds ? number(c, i * columns + j) : 0;
+                    for (size_t k = 0; k < depth; k += 32) {
+                        float part[2] = {0, 0};
+                        for (size_t l = k; l < k + 32; l++) {
+                            const size_t pair =
+                                panels ? (j / 64 * (depth / 2) + l / 2) * 64 + j % 64 : l / 2 * columns + j;
+                            part[l % 2] = fmaf(bf16_number(x, i * depth + l),
+                                               bf16_number(y, 2 * pair + l % 2), part[l % 2]);
+                        }
+                        sum += part[0] + part[1];
+                    }
+                    memcpy(expected + 4 * (i * columns + j), &sum, sizeof sum);
+                }
+            guard_readonly(&arenas[0], true);
+            guard_readonly(&arenas[1], true);
+            matmul(&m);
+            guard_readonly(&arenas[0], false);
+            guard_readonly(&arenas[1], false);
+            for (size_t i = 0; i < rows * columns; i++) {
+                const float actual = number(c, i), wanted = number(expected, i);
+                if (memcmp(c + 4 * i, expected + 4 * i, 4) != 0 && !(isnan(actual) && isnan(wanted)))
+                    fail_msg("%s: %zu x %zu x %zu, variant %d: element %zu is %a, expected %a", name, rows,
+                             depth, columns, variant, i, (double)actual, (double)wanted);
+            }
+            assert_all_intact();
+        }
+}
+
+void check_pack(dropwise_pack_fn *pack, const char *name)
+{
+    static const uint16_t special[] = {0,      0x8000, 0x7F80, 0xFF80, 0x7FC0, 0xFF81,
+                                       0x2B7F, 0x2B80, 0xAB7F, 0xAB80, 1,      0x807F};
+    for (size_t n = 0; n <= 130; n++)
+        for (int at_end = 0; at_end < 2; at_end++) {
+            uint8_t *x = guard_place(&arenas[0], 2 * n, at_end, 2);
+            uint8_t *y = guard_place(&arenas[1], 2 * n, at_end, 4);
+            fill_noise(x, 2 * n, n);
+            for (size_t i = 0; i < n && i < sizeof special / sizeof special[0]; i++)
+                memcpy(x + 2 * (n - 1 - i), &special[i], 2);
+            guard_readonly(&arenas[0], true);
+            pack(n, 0x2B80, x, y);
+            guard_readonly(&arenas[0], false);
+            for (size_t i = 0; i < n; i++) {
+                uint16_t u;
+                memcpy(&u, x + 2 * i, sizeof u);
+                if (!(fabsf(bf16_number(x, i)) >= 0x1p-40f) && !isnan(bf16_number(x, i)))
+                    u = 0;
+                assert_same_bytes(y + 2 * i, &u, sizeof u, "%s: n %zu, element %zu", name, n, i);
+            }
+            assert_all_intact();
+        }
+}
+
+void check_pair(dropwise_pair_fn *pair, const char *name)
+{
+    for (size_t n = 0; n <= 160; n += 16)
+        for (int at_end = 0; at_end < 2; at_end++) {
+            uint8_t *a = guard_place(&arenas[0], 2 * n, at_end, 2);
+            uint8_t *b = guard_place(&arenas[1], 2 * n, at_end, 6);
+            uint8_t *y = guard_place(&arenas[2], 4 * n, at_end, 4);
+            fill_noise(a, 2 * n, n);
+            fill_noise(b, 2 * n, n + 1);
+            guard_readonly(&arenas[0], true);
+            guard_readonly(&arenas[1], true);
+            pair(n, a, b, y);
+            guard_readonly(&arenas[0], false);
+            guard_readonly(&arenas[1], false);
+            for (size_t i = 0; i < 2 * n; i++)
+                assert_same_bytes(y + 2 * i, (i % 2 == 0 ? a : b) + i / 2 * 2, 2, "%s: n %zu, %zu", name, n,
+                                  i);
+            assert_all_intact();
+        }
+}
+
+/* ---- Rows ---- */
+
 enum { TILE_ROWS = 3 };
 
 /* Rows of scores with a gap, their bits, and what goes with rows, between guard pages. */

@@ -32,6 +32,17 @@ static void needs(bool built)
                             #generator, #name))
 #include "kernels/kernels.inc"
 
+/* Products by tiles, where there are such: the tier's table alone is no tier of its own. */
+static void test_matmul_tiles(void **state)
+{
+    (void)state;
+    allow_tiles();
+    const dropwise_kernels *kernels = dropwise_active();
+    dropwise_matmul_bf16_fn *const matmul = dropwise_matmul_bf16_of(kernels);
+    needs(matmul != kernels->matmul_bf16);
+    check_matmul_bf16(matmul, "matmul_tiles");
+}
+
 /* ---- Their names ---- */
 
 #define NAMED(kernel) \
@@ -44,6 +55,6 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
 #include "kernels/kernels.inc"
-    };
+        NAMED(matmul_tiles)};
     return run_on_each_tier(tests, NULL, NULL);
 }

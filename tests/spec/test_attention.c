@@ -254,6 +254,12 @@ static void assert_near(const attention *t, int tensor, const doubles *expected,
     }
 }
 
+/* Of bf16, probabilities and gradients of scores are rounded before they are multiplied. */
+static double error_of(const attention *t, double error)
+{
+    return error + (t->dtype == REF_BF16 ? 2 * precision[REF_BF16].unit : 0);
+}
+
 static void check_forward(const attention *t, double p)
 {
     const dropwise_attention *a = &t->a;
@@ -278,7 +284,7 @@ static void check_forward(const attention *t, double p)
                                                     (p == 0 ? 1 : ref_inverted_scale(&ref)) *
                                                     element(t, V, b, h / (a->heads / a->kv_heads), j, d);
             }
-    assert_near(t, OUT, &out, 4e-6);
+    assert_near(t, OUT, &out, error_of(t, 4e-6));
     assert_near(t, LSE, &lse, 1e-6);
     free(out.p), free(lse.p), free(logits), free(keep);
 }
@@ -311,9 +317,9 @@ static void check_backward(const attention *t, double p)
                         row_at(&dv, b, of_keys_head, j)[d] += probability * s * element(t, DOUT, b, h, i, d);
                 }
             }
-    assert_near(t, DQ, &dq, 1e-5);
-    assert_near(t, DK, &dk, 1e-5);
-    assert_near(t, DV, &dv, 1e-5);
+    assert_near(t, DQ, &dq, error_of(t, 1e-5));
+    assert_near(t, DK, &dk, error_of(t, 1e-5));
+    assert_near(t, DV, &dv, error_of(t, 1e-5));
     free(dq.p), free(dk.p), free(dv.p), free(logits), free(keep);
 }
 
@@ -333,6 +339,10 @@ static const attention_case cases[] = {
     {1, 2, 2, 50, 50, 33, 33, 0.2, true, 0, false, false, PACKED, REF_F16},
     {1, 1, 1, 200, 600, 64, 64, 0.1, true, 400, false, false, DENSE, REF_F32},
     {1, 1, 1, 5, 3000, 8, 8, 0.1, true, 1400, false, false, DENSE, REF_F32},
+    {1, 1, 1, 1, 1, 1, 1, 0.1, false, 0, false, false, DENSE, REF_BF16},
+    {2, 3, 3, 65, 65, 64, 64, 0.1, false, 0, false, false, PACKED, REF_BF16},
+    {1, 4, 2, 131, 70, 80, 40, 0.5, true, 37, false, false, BY_ROWS, REF_BF16},
+    {1, 1, 1, 20, 1100, 24, 100, 0.1, true, 900, true, false, DENSE, REF_BF16},
 };
 
 enum { N_CASES = sizeof cases / sizeof cases[0] };
@@ -360,6 +370,110 @@ static void results_and_gradients_are_near_their_formulas_and_of_the_same_bits_o
         check_backward(&t, cases[i].p);
         free_tensors(&t);
     }
+}
+
+/* Numbers of bf16 from subnormal to large, and gradients that the least ones of q, k and v leave. */
+static void bf16_of_all_sizes_has_the_same_bits_on_all_tiers(void **state)
+{
+    (void)state;
+    static const attention_case c = {1,   2,    1,   70,    700,   40,      33,
+                                     0.2, true, 640, false, false, BY_ROWS, REF_BF16};
+    static const int inputs[] = {Q, K, V, DOUT};
+    for (int large = 0; large < 2; large++) {
+        attention t;
+        new_tensors(&t, &c);
+        for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+            uint64_t s = i;
+            for (size_t e = 0; e < t.bytes[inputs[i]] / 2; e++) {
+                const uint64_t u = noise(&s);
+                const uint16_t exponent = (uint16_t)(u >> 32) % (inputs[i] == V && large ? 160 : 128);
+                const uint16_t bits = (uint16_t)((u & 0x807F) | (u >> 16) % 2 * exponent << 7);
+                memcpy(t.tensor[inputs[i]] + 2 * e, &bits, sizeof bits);
+            }
+        }
+        const result out[] = {{"out", t.tensor[OUT], t.bytes[OUT]}, {"lse", t.tensor[LSE], t.bytes[LSE]}};
+        call_like_scalar(forward, &t, out, 2);
+        const result gradients[] = {{"dq", t.tensor[DQ], t.bytes[DQ]},
+                                    {"dk", t.tensor[DK], t.bytes[DK]},
+                                    {"dv", t.tensor[DV], t.bytes[DV]}};
+        call_like_scalar(backward, &t, gradients, 3);
+        if (!large) {
+            check_forward(&t, c.p);
+            check_backward(&t, c.p);
+        }
+        free_tensors(&t);
+    }
+}
+
+static void fill_tensor(const attention *t, int tensor, double value)
+{
+    for (size_t e = 0; e < t->bytes[tensor] / element_bytes(t, tensor); e++)
+        put(t->dtype, t->tensor[tensor], (int64_t)e, value);
+}
+
+/* Values in the first 512 keys, all of one size, or in the others; gradients, and what comes of them. */
+static void bf16_below_the_limits_counts_as_zero(void **state)
+{
+    (void)state;
+    static const attention_case c = {1, 1, 1, 1, 600, 16, 16, 0, false, 0, false, false, DENSE, REF_BF16};
+    static const struct limit {
+        double value, logit, dout; /* of values, of keys from 512 on, of dout */
+        bool out, dv;              /* whether these are not 0                  */
+    } limits[] = {
+        {0x1p-40, 0, 0x1p-60, true, true},
+        {0x0.FFp-40, 0, 0x1p-60, false, true},
+        {0x1p-126, 0, 0x1p-60, false, true},
+        {0x1p-133, 0, 0x1p-62, false, true},
+        {0x1p-20, 80, 0x1p-60, false, false},
+        {1, 50, 0x1p-60, true, false},
+        {1, 0, 0x1p-72, true, true},
+        {1, 0, 0x0.FFp-72, true, false},
+        {0x0.FFp-40, 0, 0x1p-133, false, false},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        attention t;
+        new_tensors(&t, &c);
+        t.a.scale = 1;
+        fill_tensor(&t, Q, 0);
+        fill_tensor(&t, K, 0);
+        fill_tensor(&t, V, limits[i].logit == 0 ? limits[i].value : 0);
+        fill_tensor(&t, DOUT, limits[i].dout);
+        put(REF_BF16, t.tensor[Q], 0, 1);
+        for (int64_t j = 0; j < 600; j++) {
+            put(REF_BF16, t.tensor[K], 16 * j, j < 512 ? 0 : limits[i].logit);
+            if (j < 512)
+                put(REF_BF16, t.tensor[V], 16 * j, limits[i].value);
+        }
+        const result out[] = {{"out", t.tensor[OUT], t.bytes[OUT]}, {"lse", t.tensor[LSE], t.bytes[LSE]}};
+        call_like_scalar(forward, &t, out, 2);
+        assert_int_equal(element(&t, OUT, 0, 0, 0, 0) != 0, limits[i].out);
+        const result gradients[] = {{"dq", t.tensor[DQ], t.bytes[DQ]},
+                                    {"dk", t.tensor[DK], t.bytes[DK]},
+                                    {"dv", t.tensor[DV], t.bytes[DV]}};
+        call_like_scalar(backward, &t, gradients, 3);
+        assert_int_equal(element(&t, DV, 0, 0, 0, 0) != 0, limits[i].dv);
+        free_tensors(&t);
+    }
+}
+
+static void nan_of_bf16_stay_in_their_row(void **state)
+{
+    (void)state;
+    static const attention_case c = {1, 1, 1, 40, 90, 32, 32, 0.2, false, 0, false, false, DENSE, REF_BF16};
+    static const uint16_t nan[] = {0x7FC0, 0xFFC0, 0x7FFF, 0xFFFF, 0x7F81, 0xFFAA};
+    enum { N = sizeof nan / sizeof nan[0] };
+    attention t;
+    new_tensors(&t, &c);
+    for (uint64_t i = 0; i < N; i++)
+        memcpy(t.tensor[Q] + 2 * (place(&t, Q, 0, 0, 5 * i) + 3), &nan[i], sizeof nan[i]);
+    assert_int_equal(forward(&t), DROPWISE_OK);
+    for (uint64_t i = 0; i < c.queries; i++) {
+        const bool is_nan = i % 5 == 0 && i / 5 < N;
+        assert_int_equal(isnan(element(&t, LSE, 0, 0, i, 0)), is_nan);
+        for (uint64_t d = 0; d < c.value_size; d++)
+            assert_int_equal(isnan(element(&t, OUT, 0, 0, i, d)), is_nan);
+    }
+    free_tensors(&t);
 }
 
 /* Queries that are 0 make equal probabilities, and values that are a row of the unit matrix the mask. */
@@ -967,8 +1081,12 @@ static void calls_on_tiles_refuse_what_is_wrong_and_write_nothing(void **state)
 
 int main(void)
 {
+    allow_tiles(); /* the tests of kernels look at what is used without them */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_and_gradients_are_near_their_formulas_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(bf16_of_all_sizes_has_the_same_bits_on_all_tiers),
+        cmocka_unit_test(bf16_below_the_limits_counts_as_zero),
+        cmocka_unit_test(nan_of_bf16_stay_in_their_row),
         cmocka_unit_test(the_mask_is_that_of_all_probabilities),
         cmocka_unit_test(parts_make_the_bits_of_the_whole),
         cmocka_unit_test(nan_stay_in_their_row_and_what_sees_nothing_is_zero),

@@ -310,7 +310,7 @@ static void fused(void)
 }
 
 #ifndef DROPWISE_WITHOUT_ATTENTION
-enum { QUERIES = 27, WORKSPACE = 1 << 17 };
+enum { QUERIES = 27, WORKSPACE = 1 << 18 };
 
 /* Numbers that calls take as floats, and so where floats may lie. */
 static float floats[6][QUERIES * COLUMNS], workspace[WORKSPACE / 4];

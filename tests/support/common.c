@@ -1,4 +1,11 @@
+#define _GNU_SOURCE /* syscall */
+
 #include "support/common.h"
+
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "tiers/dispatch.h"
 
@@ -130,6 +137,14 @@ void needs_math(void)
 }
 
 /* ---- Sizes, data ---- */
+
+void allow_tiles(void)
+{
+#if defined(__linux__) && defined(__x86_64__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA);
+#endif
+}
 
 bool quick(void)
 {

@@ -55,6 +55,9 @@ void needs_math(void);
 /* True where DROPWISE_TEST_QUICK asks for small sizes: emulators are slow. */
 bool quick(void);
 
+/* Asks the operating system for the tiles of the CPU, if it has such: the library never does. */
+void allow_tiles(void);
+
 /* Reproducible noise of the tests' own: splitmix64. */
 uint64_t noise(uint64_t *state);
 void fill_noise(void *p, size_t n, uint64_t seed);

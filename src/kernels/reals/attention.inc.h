@@ -36,8 +36,24 @@ VEC_INLINE uint64_t bits_of_step_f32(const dropwise_attention_rows *c, size_t r,
     return c->bits == NULL ? UINT64_MAX : step_bits_f32(c->bits + r * c->bits_step, i, c->n);
 }
 
-/* x becomes its dropped powers; the result is the sum of all powers. */
-VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, float off, uint8_t *x)
+/* A step of powers as elements of bf16, 0 below what counts. NaN stay NaN: they come of elements of bf16, or
+ * of operations, whose NaN end in zeros. */
+VEC_INLINE void pack_step_bf16(const dropwise_attention_rows *c, size_t r, size_t i, vec_f32 (*z)[PARTS_f32])
+{
+    uint8_t buffer[2 * STEP_f32];
+    uint8_t *const out = c->packed + r * c->packed_step + 2 * i;
+    uint8_t *const to = c->n - i >= STEP_f32 ? out : buffer;
+    VEC_UNROLL
+    for (unsigned k = 0; k < TOGETHER_f32; k++)
+        store_u16(to + 2 * k * LANES_b32,
+                  shr_b32(round_to_bf16(as_b32(zero_below_f32(z[k][0], z[k][0], set_f32(c->least)))), 16));
+    if (c->n - i < STEP_f32)
+        memcpy(out, buffer, 2 * (c->n - i));
+}
+
+/* x becomes its dropped powers, there or packed; the result is the sum of all powers. */
+VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, float off, bool packs,
+                                   uint8_t *x)
 {
     vec_f32 partial[SUMS_f32];
     no_sums_f32(partial);
@@ -53,8 +69,12 @@ VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, f
         VEC_UNROLL
         for (unsigned k = 0; k < TOGETHER_f32; k++)
             z[k][0] = kept_f32(z[k][0], word, k * LANES_b32);
-        store_step_f32(out, z);
-        end_step_f32(buffer.bytes, x, i, c->n);
+        if (packs) {
+            pack_step_bf16(c, r, i, z);
+        } else {
+            store_step_f32(out, z);
+            end_step_f32(buffer.bytes, x, i, c->n);
+        }
     }
     const float sum = sum_tree_f32(partial);
     return sum == sum ? sum : __builtin_nanf("");
@@ -65,7 +85,7 @@ VEC_INLINE float top_of_row_f32(const dropwise_attention_rows *c, size_t r)
     return largest_f32(c->n, c->x + r * c->step, NULL, c->factor, c->first ? -__builtin_inff() : c->top[r]);
 }
 
-static void attention_f32(const dropwise_attention_rows *c)
+VEC_INLINE void attention_rows_f32(const dropwise_attention_rows *c, bool packs)
 {
     float next = c->rows != 0 ? top_of_row_f32(c, 0) : 0;
     for (size_t r = 0; r < c->rows; r++) {
@@ -73,12 +93,20 @@ static void attention_f32(const dropwise_attention_rows *c)
         const float off = top == -__builtin_inff() ? 0 : top; /* nothing counts: 2^(-infinity - 0) is 0 */
         if (r + 1 < c->rows) /* it is on its way while this row's powers are made */
             next = top_of_row_f32(c, r + 1);
-        const float sum = attention_row_f32(c, r, off, c->x + r * c->step);
+        const float sum = attention_row_f32(c, r, off, packs, c->x + r * c->step);
         const float shrink = c->first || top == before ? 1 : power_of_2_f32(before - off);
         c->top[r] = top;
         c->sum[r] = c->first ? sum : c->sum[r] * shrink + sum;
         c->shrink[r] = shrink;
     }
+}
+
+static void attention_f32(const dropwise_attention_rows *c)
+{
+    if (c->packed != NULL)
+        attention_rows_f32(c, true);
+    else
+        attention_rows_f32(c, false);
 }
 
 static void attention_grad_f32(const dropwise_attention_rows *c)
