@@ -147,6 +147,20 @@ enum dropwise_scalings {
     DROPWISE_SCALING_STANDARD = 2
 };
 
+enum dropwise_flags {
+    /*
+     * Functions whose name ends in _backward add to their outputs, which they else overwrite: to dx, dbias, dq
+     * and all others. Not the tiles of attention, whose outputs are no gradients of tensors yet. All other
+     * functions pass the flag over, so that one mask serves both directions.
+     *
+     * An element v becomes v + g, computed in f32 (f64 for f64) and rounded once to its dtype; g is the gradient
+     * before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An element whose
+     * gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit. Aliasing is as without
+     * the flag.
+     */
+    DROPWISE_ACCUMULATE = 1
+};
+
 #define DROPWISE_INDEX_LIMIT (UINT64_C(1) << 60)
 
 /* A keep probability q is held as the integer q * 2^40. */
@@ -158,7 +172,7 @@ enum dropwise_scalings {
  * padding or pointers.
  *
  * Where a function lists the errors "of the mask", these are NULL, STRUCT_SIZE, RESERVED, GENERATOR,
- * KEEP_THRESHOLD and SCALING.
+ * KEEP_THRESHOLD and SCALING. Unknown flags are RESERVED.
  */
 typedef struct dropwise_mask {
     uint32_t struct_size;    /* sizeof(dropwise_mask)                                    */
@@ -167,7 +181,8 @@ typedef struct dropwise_mask {
     uint64_t stream;         /* any value; masks of different streams are independent    */
     uint64_t keep_threshold; /* keep probability * 2^40, 0 (drop all) to 2^40 (keep all) */
     uint32_t scaling;        /* DROPWISE_SCALING_INVERTED or DROPWISE_SCALING_STANDARD   */
-    uint32_t reserved[7];    /* zero                                                     */
+    uint32_t flags;          /* 0 or DROPWISE_ACCUMULATE                                 */
+    uint32_t reserved[6];    /* zero                                                     */
 } dropwise_mask;
 
 /*
@@ -245,7 +260,9 @@ DROPWISE_API dropwise_status dropwise_forward(const dropwise_mask *mask, dropwis
  * bits  NULL to draw the mask again, or keep bits in the layout of dropwise_draw_bits, whoever made
  *       them: bit j decides on element j of the buffers. With p = 1 the result is zero whatever
  *       the bits say, as no finite scale exists.
- * As forward and backward are the same map, this is also the forward pass for stored bits.
+ * As forward and backward are the same map, this is also the forward pass for stored bits. If the mask has
+ * the flag DROPWISE_ACCUMULATE, the product is added to dx[j], and dx[j] stays where it was dropped; with
+ * p = 0 or standard scaling s is 1.
  * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtype,
