@@ -153,10 +153,10 @@ enum dropwise_flags {
      * and all others. Not the tiles of attention, whose outputs are no gradients of tensors yet. All other
      * functions pass the flag over, so that one mask serves both directions.
      *
-     * An element v becomes v + g, computed in f32 (f64 for f64) and rounded once to its dtype; g is the gradient
-     * before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An element whose
-     * gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit. Aliasing is as without
-     * the flag.
+     * An element v becomes v + g, computed in f32 (f64 for f64) and rounded once to its dtype; g is the
+     * gradient before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An element
+     * whose gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit. Aliasing is as
+     * without the flag.
      */
     DROPWISE_ACCUMULATE = 1
 };

@@ -49,8 +49,8 @@ static inline size_t nontemporal_head(const void *y, size_t element_bytes, bool 
     return bytes % step == 0 ? min_size(n, bytes / element_bytes) : n;
 }
 
-/* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere; or, if it adds, y[j] grows by
- * that. */
+/* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere; if the plan adds, y[j] grows
+ * by that. */
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);
 
 /* The same for n elements that share a bit; y need not be aligned to be written past the caches. */

@@ -315,12 +315,14 @@ static void outputs_in_place_accumulate(void **state)
             memcpy(expected[0], tensor[X], sizeof expected[0]);
             for (int64_t i = 0; i < n; i++)
                 if (where.keep[i] != second)
-                    add(dtype, expected[0], i, computed(dtype, get(dtype, tensor[X], i) * (by_zoneout ? 1 : scale)));
+                    add(dtype, expected[0], i,
+                        computed(dtype, get(dtype, tensor[X], i) * (by_zoneout ? 1 : scale)));
             fill(dtype, tensor[DX2], n, 2);
             const dropwise_status status =
-                by_zoneout  ? dropwise_zoneout_backward(&adding, number, &v, tensor[DX], dh, dbefore, NULL)
-                : call == 0 ? dropwise_backward_view(&adding, number, &v, tensor[DX], tensor[DX], NULL)
-                            : dropwise_residual_backward(&adding, number, &v, tensor[DX], tensor[DX], NULL, NULL);
+                by_zoneout ? dropwise_zoneout_backward(&adding, number, &v, tensor[DX], dh, dbefore, NULL)
+                : call == 0
+                    ? dropwise_backward_view(&adding, number, &v, tensor[DX], tensor[DX], NULL)
+                    : dropwise_residual_backward(&adding, number, &v, tensor[DX], tensor[DX], NULL, NULL);
             assert_int_equal(status, DROPWISE_OK);
             assert_same_bytes(tensor[DX], expected[0], (size_t)n * ref_bytes(dtype), "%s, call %d",
                               dtype_name(dtype), call);
@@ -342,8 +344,9 @@ static void standard_scaling_accumulates(void **state)
         fill_awkward(dtypes[d], tensor[DX], N, 2);
         memcpy(expected[0], tensor[DX], sizeof expected[0]);
         ref_add(dtypes[d], keep, N, tensor[DY], expected[0], 1);
-        assert_int_equal(dropwise_backward(&mask, dtype_number(dtypes[d]), 0, N, tensor[DY], tensor[DX], NULL),
-                         DROPWISE_OK);
+        assert_int_equal(
+            dropwise_backward(&mask, dtype_number(dtypes[d]), 0, N, tensor[DY], tensor[DX], NULL),
+            DROPWISE_OK);
         assert_same_bytes(tensor[DX], expected[0], N * ref_bytes(dtypes[d]), "%s", dtype_name(dtypes[d]));
     }
 }
@@ -364,9 +367,9 @@ static void range_case(ref_dtype dtype, double p, uint64_t first, size_t n, bool
     tensor[DX][1 + n * ref_bytes(dtype)] = NOT_WRITTEN;
     memcpy(expected[0], tensor[DX], sizeof expected[0]);
     ref_add(dtype, keep, n, in_place ? tensor[DX] + 1 : dy, expected[0] + 1, scale);
-    assert_int_equal(dropwise_backward(&mask, dtype_number(dtype), first, n, dy, tensor[DX] + 1,
-                                       stored ? bits : NULL),
-                     DROPWISE_OK);
+    assert_int_equal(
+        dropwise_backward(&mask, dtype_number(dtype), first, n, dy, tensor[DX] + 1, stored ? bits : NULL),
+        DROPWISE_OK);
     assert_same_bytes(tensor[DX] + 1, expected[0] + 1, n * ref_bytes(dtype) + 1,
                       "%s, p %g, %zu elements from %llu%s%s", dtype_name(dtype), p, n,
                       (unsigned long long)first, in_place ? ", in place" : "", stored ? ", stored" : "");
@@ -485,7 +488,9 @@ static void attention_accumulates(void **state)
                          DROPWISE_OK);
         for (int t = 0; t < 3; t++)
             assert_grown(dtype, grad[t], before[t], (const uint8_t *)wide_grad[t], N,
-                         t == 0 ? "dq" : t == 1 ? "dk" : "dv");
+                         t == 0   ? "dq"
+                         : t == 1 ? "dk"
+                                  : "dv");
     }
 }
 #endif
@@ -533,7 +538,8 @@ static void forward_ignores_the_flag(void **state)
                 call == 0   ? dropwise_forward(m, DROPWISE_F32, 0, N, x, y, NULL)
                 : call == 1 ? dropwise_forward_view(m, DROPWISE_F32, &v, x, y, NULL)
                 : call == 2 ? dropwise_residual_forward(m, DROPWISE_F32, &v, x, NULL, before, y, NULL)
-                : call == 3 ? dropwise_activation_forward(m, DROPWISE_F32, &v, DROPWISE_GELU, x, NULL, y, NULL)
+                : call == 3
+                    ? dropwise_activation_forward(m, DROPWISE_F32, &v, DROPWISE_GELU, x, NULL, y, NULL)
                 : call == 4 ? dropwise_alpha_forward(m, DROPWISE_F32, &v, x, y, NULL)
                 : call == 5 ? dropwise_zoneout_forward(m, DROPWISE_F32, &v, x, before, y, NULL)
                 : call == 6 ? dropwise_infer(m, DROPWISE_F32, N, x, y)
