@@ -98,6 +98,30 @@ enum dropwise_statuses {
 /* One English sentence for a status, never NULL; a static string. */
 DROPWISE_API const char *dropwise_status_string(dropwise_status status);
 
+/*
+ * A sentence that says which argument of a call the status is about, as far as the arguments show it; else what
+ * the status says of itself. The library keeps nothing of a call that it refused, so it is given again:
+ *
+ *     status = dropwise_forward(&mask, dtype, first, n, x, y, NULL);
+ *     if (status != DROPWISE_OK) {
+ *         const void *arguments[] = {&mask, &dtype, &first, &n, x, y, NULL};
+ *         char text[160];
+ *         dropwise_explain(status, "dropwise_forward", arguments, text, sizeof text);
+ *         // "dropwise_forward: y overlaps x by 64 bytes"
+ *
+ * function   the name of any function that returns a status; with NULL or another name, only the status
+ *            counts
+ * arguments  those of the call, in their order: a pointer as it is, a number by a pointer to it, of the type
+ *            that the function has it. NULL: only the status counts
+ * text       size bytes, of which as many as needed are written, with a NUL at the end; may be NULL if size
+ *            is 0
+ *
+ * The result is the length of the whole sentence, which was cut short if that is size or more. Structs are
+ * read, data is not.
+ */
+DROPWISE_API size_t dropwise_explain(dropwise_status status, const char *function,
+                                     const void *const *arguments, char *text, size_t size);
+
 /* The library's version, e.g. "0.2.0": of the library that runs, not of the header. */
 DROPWISE_API const char *dropwise_version(void);
 
@@ -149,14 +173,14 @@ enum dropwise_scalings {
 
 enum dropwise_flags {
     /*
-     * Functions whose name ends in _backward add to their outputs, which they else overwrite: to dx, dbias, dq
-     * and all others. Not the tiles of attention, whose outputs are no gradients of tensors yet. All other
+     * Functions whose name ends in _backward add to their outputs, which they else overwrite: to dx, dbias,
+     * dq and all others. Not the tiles of attention, whose outputs are no gradients of tensors yet. All other
      * functions pass the flag over, so that one mask serves both directions.
      *
      * An element v becomes v + g, computed in f32 (f64 for f64) and rounded once to its dtype; g is the
-     * gradient before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An element
-     * whose gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit. Aliasing is as
-     * without the flag.
+     * gradient before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An
+     * element whose gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit.
+     * Aliasing is as without the flag.
      */
     DROPWISE_ACCUMULATE = 1
 };
