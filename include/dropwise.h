@@ -99,8 +99,8 @@ enum dropwise_statuses {
 DROPWISE_API const char *dropwise_status_string(dropwise_status status);
 
 /*
- * A sentence that says which argument of a call the status is about, as far as the arguments show it; else what
- * the status says of itself. The library keeps nothing of a call that it refused, so it is given again:
+ * A sentence that says which argument of a call the status is about, as far as the arguments show it; else
+ * what the status says of itself. The library keeps nothing of a call that it refused, so it is given again:
  *
  *     status = dropwise_forward(&mask, dtype, first, n, x, y, NULL);
  *     if (status != DROPWISE_OK) {

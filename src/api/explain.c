@@ -130,7 +130,7 @@ static bool is_pointer(const argument *a)
 
 static bool is_written(const argument *a)
 {
-    return strchr("YBRP", a->kind) != NULL;
+    return strchr("YwRP", a->kind) != NULL;
 }
 
 static uint64_t number_of(const argument *a)
@@ -153,7 +153,9 @@ typedef struct struct_type {
 } struct_type;
 
 #define STRUCT_TYPE(kind, type) \
-    {kind, sizeof(type), offsetof(type, reserved), sizeof(((type *)NULL)->reserved)}
+    { \
+        kind, sizeof(type), offsetof(type, reserved), sizeof(((type *)NULL)->reserved) \
+    }
 
 static const struct_type *type_of(const argument *a)
 {
@@ -243,11 +245,12 @@ static bool extent_of(const call *c, const argument *a, dropwise_extent *extent)
             return false;
         }
     }
-    if (n == NULL || strchr("xYbB", a->kind) == NULL || dropwise_check_size(number_of(n), bytes) != DROPWISE_OK)
+    if (n == NULL || strchr("xYbw", a->kind) == NULL ||
+        dropwise_check_size(number_of(n), bytes) != DROPWISE_OK)
         return false;
     const size_t length = (size_t)number_of(n);
-    *extent = dropwise_extent_of(
-        a->p, a->kind == 'b' || a->kind == 'B' ? bytes_of_bits(length) : length * bytes);
+    *extent =
+        dropwise_extent_of(a->p, a->kind == 'b' || a->kind == 'w' ? bytes_of_bits(length) : length * bytes);
     return true;
 }
 
@@ -423,8 +426,8 @@ static bool explain_overlap(text *t, const call *c)
                 continue;
             const bool strided = view != NULL && a->kind == 'x' &&
                                  memcmp(view->x_stride, view->y_stride, sizeof view->x_stride) != 0;
-            const bool in_place = c->of[i].kind == 'Y' && (a->kind == 'x' || a->kind == 'y') &&
-                                  a->p == c->of[i].p && !strided;
+            const bool in_place =
+                c->of[i].kind == 'Y' && (a->kind == 'x' || a->kind == 'y') && a->p == c->of[i].p && !strided;
             if (in_place)
                 continue;
             const uintptr_t from = out.from > other.from ? out.from : other.from;

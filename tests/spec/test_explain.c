@@ -53,8 +53,8 @@ static void ranges(void **state)
     assert_says(dropwise_forward(&mask, f32, 0, n, data, NULL, NULL), DROPWISE_ERROR_NULL, "dropwise_forward",
                 null, "dropwise_forward: y is NULL");
     const void *const dtype[] = {&mask, &bad, &zero, &n, x, y, NULL};
-    assert_says(dropwise_forward(&mask, bad, 0, n, data, data, NULL), DROPWISE_ERROR_DTYPE, "dropwise_forward",
-                dtype, "dropwise_forward: dtype is -3, which is no dtype");
+    assert_says(dropwise_forward(&mask, bad, 0, n, data, data, NULL), DROPWISE_ERROR_DTYPE,
+                "dropwise_forward", dtype, "dropwise_forward: dtype is -3, which is no dtype");
     const void *const range[] = {&mask, &f32, &first, &n, x, y, NULL};
     assert_says(dropwise_forward(&mask, f32, first, n, data, data, NULL), DROPWISE_ERROR_RANGE,
                 "dropwise_forward", range,
@@ -182,8 +182,7 @@ static void stored_masks(void **state)
     stored.size = 400;
     stored.data = data + 60;
     assert_says(dropwise_forward_view(&mask, f32, &view, data, data + 100, &stored), DROPWISE_ERROR_OVERLAP,
-                "dropwise_forward_view", arguments,
-                "dropwise_forward_view: stored overlaps x by 16 bytes");
+                "dropwise_forward_view", arguments, "dropwise_forward_view: stored overlaps x by 16 bytes");
     stored.data = NULL;
     assert_says(dropwise_forward_view(&mask, f32, &view, data, data + 100, &stored), DROPWISE_ERROR_NULL,
                 "dropwise_forward_view", arguments, "dropwise_forward_view: stored->data is NULL");
@@ -204,8 +203,8 @@ static void something_is_said_of_everything(void **state)
     for (size_t f = 0; f < sizeof functions / sizeof functions[0]; f++)
         for (dropwise_status status = -1; status < 40; status++)
             for (int given = 0; given < 2; given++) {
-                const size_t length = dropwise_explain(status, functions[f], given ? arguments : NULL, text,
-                                                       sizeof text);
+                const size_t length =
+                    dropwise_explain(status, functions[f], given ? arguments : NULL, text, sizeof text);
                 assert_true(length < sizeof text && strlen(text) == length);
                 assert_memory_equal(text, functions[f], strlen(functions[f]));
                 assert_true(length > strlen(functions[f]) + 4);
