@@ -27,7 +27,9 @@ def declared():
     """Names, types of results and parameters (type, name) of all functions in the headers."""
     for header in sorted((ROOT / "include").glob("dropwise*.h")):
         text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
-        for result, name, rest in re.findall(r"(?m)^DROPWISE_API ([\w ]+?[ *]+)dropwise_(\w+)\(([^;]*)\);", text):
+        for result, name, rest in re.findall(
+            r"(?m)^DROPWISE_API ([\w ]+?[ *]+)dropwise_(\w+)\(([^;]*)\);", text
+        ):
             parameters = []
             for parameter in "" if rest == "void" else re.sub(r"\s+", " ", rest).split(","):
                 kind, of, array = re.fullmatch(r"(.*?)(\w+)(\[\d\])?", parameter.strip()).groups()
@@ -50,7 +52,8 @@ faults = []
 text = re.sub(r'"\s*"', "", (ROOT / "src/api/calls.inc").read_text())
 rows = dict(re.findall(r'DROPWISE_CALL\((\w+), "([^"]*)"\)', text))
 statuses = {name for name, result, _ in functions if result == "dropwise_status"}
-faults += [f"{name} has no row in src/api/calls.inc" for name in sorted(statuses - rows.keys() - {"math_check"})]
+missing = sorted(statuses - rows.keys() - {"math_check"})  # that has no arguments
+faults += [f"{name} has no row in src/api/calls.inc" for name in missing]
 faults += [f"src/api/calls.inc has {name}, which no header has" for name in sorted(rows.keys() - statuses)]
 for name, _, parameters in functions:
     if name not in rows:
@@ -66,7 +69,8 @@ for name, _, parameters in functions:
     ]
 
 wrapper = (ROOT / "include/dropwise.hpp").read_text()
-typed = {f"{name}_{dtype}" for name in ("forward", "backward", "infer") for dtype in ("f32", "f64", "f16", "bf16")}
+dtypes = ("f32", "f64", "f16", "bf16")
+typed = {f"{name}_{dtype}" for name in ("forward", "backward", "infer") for dtype in dtypes}
 faults += [
     f"include/dropwise.hpp has no {name}"
     for name, _, _ in functions
