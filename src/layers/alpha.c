@@ -53,6 +53,7 @@ static void run_alpha_backward(row_call *c, double a, const operand *dy, const o
             double of_dx[PIECE];
             uint8_t buffer[PIECE / 8];
             prefetch_piece(c, dy, &r, p.column);
+            prefetch_sum(c, dx, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
             const void *in = load_reals(c, dy, &r, p.column, p.n, of_dy);
             (stores_nontemporally(c, p) ? nontemporal : kernel)(bits, p.n, in,

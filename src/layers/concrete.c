@@ -130,6 +130,7 @@ static void run_concrete_backward(noise_call *c, const dropwise_params *p, const
             double buffer[PIECE], of_dx[PIECE];
             prefetch_piece(rows, dy, &r, at.column);
             prefetch_piece(rows, x, &r, at.column);
+            prefetch_sum(rows, dx, &r, at.column);
             const void *kept = noise_of(c, &r, at, buffer);
             const void *d = load_reals(rows, dy, &r, column, at.n, of_dy);
             kernel(at.n, d, load_reals(rows, x, &r, column, at.n, of_x), kept, p,

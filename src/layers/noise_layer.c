@@ -26,6 +26,7 @@ void dropwise_run_noise(noise_call *c, combine_kernels kernels, const dropwise_p
             float of_x[PIECE];
             double buffer[PIECE], of_y[PIECE];
             prefetch_piece(rows, &c->x, &r, at.column);
+            prefetch_sum(rows, &c->y, &r, at.column);
             const void *noise = noise_of(c, &r, at, buffer);
             const void *in = load_reals(rows, &c->x, &r, at.column, at.n, of_x);
             (stores_nontemporally(rows, at) ? kernels.nontemporal : kernels.ordinary)(

@@ -107,6 +107,7 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
             const size_t n = min_size(piece, to - column);
             if (!whole)
                 prefetch_below(c, dy, &r, column, n);
+            prefetch_sum(&c->rows, dx, &r, column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, whole, buffer);
             const void *in = load_reals(&c->rows, dy, &r, column, n, (float *)of_dy);
             const void *at = load_reals(&c->rows, x, &r, column, n, of_x);

@@ -51,6 +51,9 @@ static void run_split_adding(row_call *c, const operand *dy, const operand *dh, 
         for (row_piece p = first_piece(c, &r, dh); p.n != 0; p = next_piece(c, p)) {
             uint8_t buffer[PIECE / 8], dropped[PIECE / 8];
             double of_dy[PIECE];
+            prefetch_piece(c, dy, &r, p.column);
+            prefetch_sum(c, dh, &r, p.column);
+            prefetch_sum(c, dbefore, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
             const uint8_t *from = operand_at(c, dy, &r, p.column);
             for (size_t i = 0; i < bytes_of_bits(p.n); i++)

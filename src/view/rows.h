@@ -196,6 +196,14 @@ static inline __attribute__((always_inline)) void prefetch_piece(const row_call 
         __builtin_prefetch(from + i, 0, 2);
 }
 
+/* The same for an output that is added to: it is read, too. */
+static inline __attribute__((always_inline)) void prefetch_sum(const row_call *c, const operand *o,
+                                                               const row *r, uint64_t column)
+{
+    if (o->use == ADDED)
+        prefetch_piece(c, o, r, column);
+}
+
 /* The keep bits of a piece of a row, by themselves or in a buffer of PIECE bits. If `whole`, all of the row
  * and of the rows after it will be asked for. */
 const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
