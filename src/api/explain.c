@@ -73,13 +73,15 @@ typedef struct call {
 /* Of what a function's name is in calls.inc, its arguments; NULL: it is no such function. */
 static const char *arguments_of(const char *function)
 {
-    static const char *const rows[][2] = {
-#define DROPWISE_CALL(name, arguments) {"dropwise_" #name, arguments},
+    static const char *const rows[] = {
+        /* a string each, as the loader has to relocate pointers to them */
+#define DROPWISE_CALL(name, arguments) "dropwise_" #name " " arguments,
 #include "api/calls.inc"
     };
+    const size_t length = strlen(function);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i][0], function) == 0)
-            return rows[i][1];
+        if (strlen(rows[i]) > length && memcmp(rows[i], function, length) == 0 && rows[i][length] == ' ')
+            return rows[i] + length + 1;
     return NULL;
 }
 
