@@ -74,7 +74,7 @@ typedef struct call {
 static const char *arguments_of(const char *function)
 {
     static const char *const rows[] = {
-        /* a string each, as the loader has to relocate pointers to them */
+    /* a string each, as the loader has to relocate pointers to them */
 #define DROPWISE_CALL(name, arguments) "dropwise_" #name " " arguments,
 #include "api/calls.inc"
     };
