@@ -8,9 +8,9 @@
  *     dropwise::residual_forward(mask, view, x.data(), bias.data(), nullptr, y.data());
  *
  * Every function of the C headers is here, without the prefix; masks, views and ranges have methods, too. The
- * dtype is that of the elements. Structs are references, and what may be NULL is a pointer. Contracts, and the
- * errors of each function, are those of the C headers: n, first, sizes and strides count elements, sizes of
- * workspaces and stored masks bytes, p is the probability of being dropped.
+ * dtype is that of the elements. Structs are references, and what may be NULL is a pointer. Contracts, and
+ * the errors of each function, are those of the C headers: n, first, sizes and strides count elements, sizes
+ * of workspaces and stored masks bytes, p is the probability of being dropped.
  *
  * A call that is refused throws dropwise::error, whose what() says which argument is wrong
  * ("dropwise_forward: y overlaps x by 64 bytes"), and then nothing was written. Where exceptions are not

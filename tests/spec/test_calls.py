@@ -1,4 +1,4 @@
-"""What lists the public functions lists all of them: the C++ wrapper, and the arguments of dropwise_explain."""
+"""What lists the public functions lists all: the C++ wrapper, and the arguments of dropwise_explain."""
 import pathlib
 import re
 import sys
