@@ -20,7 +20,8 @@
  *   Stateless     Nothing is remembered between calls, so all functions may run at the same time
  *                 on any threads, as long as no two of them write the same bytes.
  *   Memory        The caller owns all of it. Nothing is allocated, locked or printed. No byte
- *                 outside the arguments is read or written. No pointer needs any alignment.
+ *                 outside the arguments is read or written. Elements, bits and bytes need no
+ *                 alignment; structs, and what a pointer has a type for, need theirs.
  *                 Buffers are on the stack, of which calls use up to 32 KiB, those that draw noise,
  *                 fused steps and gradients 64 KiB, and DropConnect 96 KiB.
  *   Environment   Results do not depend on the caller's floating-point environment: rounding mode,
@@ -266,7 +267,8 @@ DROPWISE_API dropwise_status dropwise_draw_bytes(const dropwise_mask *mask, uint
  *   y[j] = x[j], the same bits                                         with standard scaling, or p = 0
  *
  * Dropped elements are selected away, not multiplied: NaN, infinity and -0.0 become +0.0 too. Kept
- * NaN stay NaN.
+ * NaN stay NaN, with their payloads; but RISC-V CPUs, whose arithmetic has one NaN, make that of those that
+ * are scaled.
  *
  * bits  NULL, or where to write the keep bits as dropwise_draw_bits does.
  * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.

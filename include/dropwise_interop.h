@@ -349,7 +349,8 @@ enum dropwise_torch_limits { DROPWISE_TORCH_STATE_BYTES = 5056 };
  *               so that they are PyTorch's own after any calls of the functions below
  *
  * Errors: of the engine (seed and from_torch: NULL only); SIZE (bytes is not DROPWISE_TORCH_STATE_BYTES);
- * PARAMETER (not a state of a generator on a CPU that was seeded).
+ * PARAMETER (not a state of a generator on a CPU that was seeded; to_torch: a position of 0, which NumPy's may
+ * have and PyTorch's not).
  */
 DROPWISE_API dropwise_status dropwise_mt19937_seed(dropwise_mt19937 *engine, uint32_t seed);
 DROPWISE_API dropwise_status dropwise_mt19937_from_torch(dropwise_mt19937 *engine, const void *state,
@@ -466,9 +467,9 @@ DROPWISE_API dropwise_status dropwise_interop_inductor_cpu_2_12(dropwise_interop
 /* ---- Triton ------------------------------------------------------------------------------- */
 
 /*
- * tl.rand(seed, offset) > p for the 32-bit offsets i, as in Triton's tutorial on dropout: a block of the
- * generator for each element. A negative seed is sign-extended to 64 bits; 64-bit offsets draw by another
- * generator. The scale is 1 / (1 - p) in f32. Indices are below 2^32. Errors: NULL, PROBABILITY.
+ * tl.rand(seed, offset) > p for the offsets i, as in Triton's tutorial on dropout: a block of the generator
+ * for each element. A negative seed is sign-extended to 64 bits. From 2^32 on offsets are i64; those of i32
+ * wrap there. The scale is 1 / (1 - p) in f32. Errors: NULL, PROBABILITY.
  */
 DROPWISE_API dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed, double p);
 

@@ -536,7 +536,7 @@ def inductor_cpu_2_12(dtype: str, seed: int, p: float) -> Masks:
 
 
 def triton(seed: int, p: float) -> Masks:
-    """tl.rand(seed, offset) > p for the 32-bit offsets i, as in Triton's tutorial; seed may be negative."""
+    """tl.rand(seed, offset) > p for the offsets i, as in Triton's tutorial; seed may be negative."""
     return _make("triton", p, _signed("seed", seed))
 
 

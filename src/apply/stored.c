@@ -44,7 +44,7 @@ dropwise_status dropwise_begin_stored(const dropwise_stored *stored, const dropw
     m->form = stored->form;
     const bool scaled = stored->form == DROPWISE_FORM_SCALED;
     m->entry_bytes = scaled ? dropwise_dtype_bytes(dtype) : 1;
-    if (row_length > PTRDIFF_MAX / 8)
+    if (row_length > (stored->form == DROPWISE_FORM_BITS ? PTRDIFF_MAX : PTRDIFF_MAX / m->entry_bytes))
         return DROPWISE_ERROR_SIZE;
     const uint64_t row_bytes =
         stored->form == DROPWISE_FORM_BITS ? bytes_of_bits((size_t)row_length) : row_length * m->entry_bytes;

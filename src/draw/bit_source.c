@@ -41,6 +41,8 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         return buffer;
     }
     if (index < source->from || index > source->to || index + n > source->next) {
+        if (source->next != source->to)
+            source->chunk.n = 0; /* given up: the ties of its last word are not settled */
         source->from = source->to = index;
         begin_next(source, run_length > n ? run_length : n);
         end_next(source);

@@ -51,7 +51,7 @@ dropwise_status dropwise_interop_triton(dropwise_interop *interop, uint64_t seed
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(
-        caller, of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, UINT64_C(1) << 32, FOLDED, ABOVE, p));
+        caller, of_generator(interop, DROPWISE_LAYOUT_TRITON, seed, DROPWISE_INDEX_LIMIT, FOLDED, ABOVE, p));
 }
 
 /*

@@ -223,6 +223,12 @@ static dropwise_status check_results(dropwise_extent of_weights, const double *v
     return DROPWISE_OK;
 }
 
+/* The NaN of 0 times infinity has another sign on x86 than elsewhere. */
+static double quiet(double number)
+{
+    return number == number ? number : __builtin_nan("");
+}
+
 static FP_ENV_BODY dropwise_status concrete_regularizer(const dropwise_concrete *concrete,
                                                         dropwise_dtype dtype, uint64_t n, const void *weights,
                                                         double *value, double *dlogit, double *decay)
@@ -249,8 +255,8 @@ static FP_ENV_BODY dropwise_status concrete_regularizer(const dropwise_concrete 
     const double squares = sum_of_squares(kernels, dtype, (size_t)n, weights);
     const double by_dropout = concrete->dropout_regularizer * (double)concrete->features;
     /* p ln p + (1 - p) ln(1 - p) = p a + ln(1 - p), and 1 / (1 - p) is at hand. */
-    *value = by_weights * squares + by_dropout * (of.p * a - ln_inverse_keep);
-    *dlogit = by_weights * squares * of.p + by_dropout * a * of.p / of.inverse_keep;
+    *value = quiet(by_weights * squares + by_dropout * (of.p * a - ln_inverse_keep));
+    *dlogit = quiet(by_weights * squares * of.p + by_dropout * a * of.p / of.inverse_keep);
     *decay = 2.0 * by_weights;
     return DROPWISE_OK;
 }

@@ -137,7 +137,9 @@ static FP_ENV_BODY dropwise_status dropblock_gamma(const dropwise_dropblock *blo
         elements *= (double)view->size[d];
         blocks *= (double)block->size[d] * (double)(view->size[d] - block->size[d] + 1);
     }
-    *gamma = p * elements / blocks;
+    /* A quotient that is 1 may come out above it. */
+    const double quotient = p * elements / blocks;
+    *gamma = quotient < p ? quotient : p;
     return DROPWISE_OK;
 }
 

@@ -18,10 +18,11 @@
 
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
-static _Atomic(const char *) active_reason;
+/* What dropwise_cpu_detect answered, and a bit beyond the features' that says that it did. Of 32 bits, as not
+ * every CPU has atomic numbers of 64. */
+static _Atomic uint32_t known_features;
 
-/* What dropwise_cpu_detect answered, and a bit beyond the features' that says that it did. */
-static _Atomic uint64_t known_features;
+_Static_assert(DROPWISE_CPU_COUNT < 31, "features and a bit more");
 
 static const char *const feature_names[DROPWISE_CPU_COUNT] = {
     [DROPWISE_CPU_AVX] = "avx",           [DROPWISE_CPU_AVX2] = "avx2",
@@ -104,10 +105,10 @@ static _Atomic(const dropwise_ars_kernels *) ars_of_tier[N_TIERS];
 
 uint64_t dropwise_cpu_features(void)
 {
-    const uint64_t known = UINT64_C(1) << 63;
-    uint64_t features = atomic_load_explicit(&known_features, memory_order_relaxed);
+    const uint32_t known = UINT32_C(1) << 31;
+    uint32_t features = atomic_load_explicit(&known_features, memory_order_relaxed);
     if (features == 0) {
-        features = dropwise_cpu_detect() | known;
+        features = (uint32_t)dropwise_cpu_detect() | known;
         atomic_store_explicit(&known_features, features, memory_order_relaxed);
     }
     return features & ~known;
@@ -201,7 +202,7 @@ const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels)
 /* NULL where the variable is not set, or where the process has more rights than who started it. */
 static const char *wanted_isa(void)
 {
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
     return secure_getenv("DROPWISE_ISA");
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
     return issetugid() ? NULL : getenv("DROPWISE_ISA");
@@ -210,11 +211,15 @@ static const char *wanted_isa(void)
 #endif
 }
 
-static const dropwise_kernels *publish(const dropwise_kernels *kernels, const char *reason)
+/* Why each tier was chosen, when it last was: so the reason is that of the tier that is active, whoever chooses
+ * another one meanwhile. */
+static _Atomic(const char *) reasons[N_TIERS];
+
+static const dropwise_kernels *publish(size_t rank, const char *reason)
 {
-    atomic_store_explicit(&active_reason, reason, memory_order_relaxed);
-    atomic_store_explicit(&dropwise_active_kernels, kernels, memory_order_release);
-    return kernels;
+    atomic_store_explicit(&reasons[rank], reason, memory_order_relaxed);
+    atomic_store_explicit(&dropwise_active_kernels, tiers[rank].kernels, memory_order_release);
+    return tiers[rank].kernels;
 }
 
 const dropwise_kernels *dropwise_resolve(void)
@@ -226,15 +231,15 @@ const dropwise_kernels *dropwise_resolve(void)
 
     const char *wanted = wanted_isa();
     if (wanted == NULL || wanted[0] == '\0')
-        return publish(tiers[best].kernels, "the best tier that this CPU and operating system can run");
+        return publish(best, "the best tier that this CPU and operating system can run");
     size_t rank = 0;
     while (rank < N_TIERS && strcmp(wanted, tiers[rank].name) != 0)
         rank++;
     if (check_rank(rank) == DROPWISE_OK)
-        return publish(tiers[rank].kernels, "asked for by the environment variable DROPWISE_ISA");
-    return publish(tiers[best].kernels,
-                   rank < N_TIERS ? "the best usable tier; DROPWISE_ISA names one that is not usable here"
-                                  : "the best usable tier; DROPWISE_ISA names no tier");
+        return publish(rank, "asked for by the environment variable DROPWISE_ISA");
+    return publish(best, rank < N_TIERS
+                             ? "the best usable tier; DROPWISE_ISA names one that is not usable here"
+                             : "the best usable tier; DROPWISE_ISA names no tier");
 }
 
 /* In this file, as an archive member with nothing but a constructor would not be linked. */
@@ -252,7 +257,7 @@ dropwise_status dropwise_isa_select(dropwise_isa isa)
     const size_t rank = rank_of(isa);
     const dropwise_status status = check_rank(rank);
     if (status == DROPWISE_OK)
-        publish(tiers[rank].kernels, "asked for by dropwise_isa_select");
+        publish(rank, "asked for by dropwise_isa_select");
     return status;
 }
 
@@ -263,8 +268,7 @@ dropwise_isa dropwise_isa_active(void)
 
 const char *dropwise_isa_reason(void)
 {
-    dropwise_active();
-    return atomic_load_explicit(&active_reason, memory_order_relaxed);
+    return atomic_load_explicit(&reasons[rank_of(dropwise_active()->isa)], memory_order_relaxed);
 }
 
 bool dropwise_has_math(const dropwise_kernels *kernels)

@@ -70,9 +70,9 @@ dropwise_status dropwise_check_view_extent(const dropwise_view *view, const int6
                                            size_t element_bytes, const void *p, dropwise_extent *extent)
 {
     int64_t low, high;
-    if (!offset_extent(view, stride, (int64_t)element_bytes, &low, &high) || high > PTRDIFF_MAX / 2 ||
-        low < -(PTRDIFF_MAX / 2) || (uintptr_t)p < (uintptr_t)-low ||
-        (uintptr_t)p > UINTPTR_MAX - (uintptr_t)high - element_bytes)
+    if (!offset_extent(view, stride, (int64_t)element_bytes, &low, &high) ||
+        (uint64_t)high + (uint64_t)-low > (uint64_t)PTRDIFF_MAX - element_bytes ||
+        (uintptr_t)p < (uintptr_t)-low || (uintptr_t)p > UINTPTR_MAX - (uintptr_t)high - element_bytes)
         return DROPWISE_ERROR_SIZE;
     *extent =
         (dropwise_extent){(uintptr_t)p - (uintptr_t)-low, (uintptr_t)p + (uintptr_t)high + element_bytes};

@@ -36,7 +36,8 @@ static dropwise_status check_operands(const dropwise_view *view, const operand *
         for (size_t j = 0; j < n; j++) {
             if (j == i || operands[j].p == NULL || !dropwise_overlap(extents[i], extents[j]))
                 continue;
-            if (operands[j].use != READ || !same_place(view, &operands[i], &operands[j]))
+            const bool is_tensor = operands[i].stride == view->y_stride; /* sums and the like are not */
+            if (operands[j].use != READ || !is_tensor || !same_place(view, &operands[i], &operands[j]))
                 return DROPWISE_ERROR_OVERLAP;
         }
     }

@@ -22,6 +22,7 @@ import torch._inductor.runtime.triton_helpers
 import torch.nn.functional as F
 import torch.utils._triton
 import triton
+import triton.language as tl
 from torch._inductor.debug import DebugContext
 from torch._inductor.decomposition import select_decomp_table
 from torch._inductor.fx_passes.replace_random import replace_random_passes
@@ -112,6 +113,19 @@ def reduction_mask(dtype, shape, p, seed):
     say("mask", dtype, repr(p), "reduction", seed & 0xFFFFFFFFFFFFFFFF, mask_fields(torch_kept(y)))
 
 
+@triton.jit
+def draw_far(kept, seed, base, p, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    offsets = tl.load(base) + i  # of 64 bits, as those of i64 are
+    tl.store(kept + i, (tl.rand(seed, offsets) > p).to(tl.int8), mask=i < n)
+
+
+def far_mask(seed, base, p, n):
+    kept = torch.zeros(n, dtype=torch.int8)
+    draw_far[(triton.cdiv(n, 1024),)](kept, seed, torch.tensor([base]), p, n, BLOCK=1024)
+    say("mask", "f32", repr(p), "triton", seed, mask_fields(torch_kept(kept)), base)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 1:
         sys.exit("usage: make_interpreted_masks.py")
@@ -120,7 +134,8 @@ if __name__ == "__main__":
         f"PyTorch {torch.__version__}, Triton {triton.__version__}: kernels that Inductor writes for a CUDA "
         "device, run by Triton's interpreter on a CPU (see make_interpreted_masks.py). mask: dtype, p, "
         "kernel, seed, the mask (see make_gpu_masks.py). pointwise: torch.nn.functional.dropout, a kernel "
-        "of one dimension; reduction: the same of rows divided by their sums, of two dimensions."
+        "of one dimension; reduction: the same of rows divided by their sums, of two dimensions; triton: "
+        "tl.rand(seed, offsets) > p, a kernel of its own with offsets of 64 bits, the first of which is last."
     )
     between = 0.5 + 2**-12 + 2**-40  # two numbers of f16; f32 has their middle
     for dtype in ("f32", "f64", "f16", "bf16"):
@@ -132,3 +147,7 @@ if __name__ == "__main__":
         pointwise_mask(dtype, 3000, 0.999, 2**40 + 7, 256)
         reduction_mask(dtype, (20, 256), 0.1, 16132417674283728307 - 2**64)
         reduction_mask(dtype, (64, 512), 0.37, 99)
+    far_mask(42, 0, 0.1, 3000)
+    far_mask(42, 2**32 - 1500, 0.1, 3000)
+    far_mask(2**40 + 5, 2**32, 1 / 3, 5000)
+    far_mask(99, 2**59 + 77, 0.7, 3000)

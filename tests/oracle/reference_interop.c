@@ -465,6 +465,7 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
     case DROPWISE_LAYOUT_TORCH_CUDA:
         return torch_cuda_number(r, i);
     case DROPWISE_LAYOUT_TRITON:
+        return philox_word(r->seed, i, 0, 0);
     case DROPWISE_LAYOUT_INDUCTOR_GPU:
     case DROPWISE_LAYOUT_INDUCTOR_GPU_2_12:
         return philox_word(r->seed, (uint32_t)i, 0, 0);

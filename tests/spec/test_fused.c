@@ -336,6 +336,60 @@ static void run_softmax(const dropwise_view *v, ref_dtype dtype, double p, bool 
     }
 }
 
+/* Long rows, of which causal ones ask for a part of the mask: that part is the same as in a stored mask. */
+static void softmax_drops_of_long_causal_rows_what_a_stored_mask_says(void **state)
+{
+    (void)state;
+    enum { ROWS = 3, COLUMNS = 32768 };
+    static const struct {
+        dropwise_dtype dtype;
+        uint64_t first, columns;
+        int64_t offset;
+    } cases[] = {{DROPWISE_F32, 1, COLUMNS, 9999},     {DROPWISE_F32, 0, COLUMNS, 16400},
+                 {DROPWISE_F32, 100, 20000, 5000},     {DROPWISE_F32, 7, 16384, 8000},
+                 {DROPWISE_F8_E4M3, 1, COLUMNS, 9999}, {DROPWISE_F8_E4M3, 33, 12000, -1}};
+    static uint8_t x[ROWS * COLUMNS * 4], dy[sizeof x], y[sizeof x], dx[sizeof x], again[sizeof x];
+    static uint8_t bits[ROWS * COLUMNS / 8];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t size[] = {ROWS, cases[i].columns};
+        const bool is_f32 = cases[i].dtype == DROPWISE_F32;
+        const size_t n = ROWS * (size_t)cases[i].columns * (is_f32 ? 4 : 1);
+        for (size_t k = 0; k < n; k++) { /* from 0.5 to 1 or so, of any sign */
+            x[k] = is_f32 && k % 4 == 3 ? 0x3F : is_f32 ? (uint8_t)(k * 37) : (uint8_t)(0x30 + k * 37 % 8);
+            dy[k] = is_f32 && k % 4 == 3 ? 0xBF : is_f32 ? (uint8_t)(k * 53) : (uint8_t)(0xB0 + k * 53 % 8);
+        }
+        dropwise_view view;
+        dropwise_softmax softmax;
+        assert_int_equal(dropwise_view_init(&view, 2, size), DROPWISE_OK);
+        assert_int_equal(dropwise_softmax_init(&softmax, 1), DROPWISE_OK);
+        view.first = cases[i].first;
+        softmax.causal = 1;
+        softmax.causal_offset = cases[i].offset;
+        for (uint64_t seed = 0; seed < (quick() ? 10 : 40); seed++) {
+            dropwise_mask mask;
+            dropwise_stored stored = {sizeof stored, DROPWISE_FORM_BITS, bits, sizeof bits, 0, {0, 0}};
+            assert_int_equal(dropwise_mask_init(&mask, 0.1, seed, i), DROPWISE_OK);
+            assert_int_equal(dropwise_draw_view(&mask, cases[i].dtype, &view, &stored), DROPWISE_OK);
+            assert_int_equal(
+                dropwise_softmax_forward(&mask, cases[i].dtype, &view, &softmax, x, NULL, y, NULL),
+                DROPWISE_OK);
+            assert_int_equal(
+                dropwise_softmax_backward(&mask, cases[i].dtype, &view, &softmax, dy, x, dx, NULL),
+                DROPWISE_OK);
+            assert_int_equal(
+                dropwise_softmax_backward(&mask, cases[i].dtype, &view, &softmax, dy, x, again, &stored),
+                DROPWISE_OK);
+            assert_same_bytes(dx, again, n, "backward");
+            for (size_t k = 0; k < ROWS * cases[i].columns; k++) {
+                static const uint8_t zeros[4];
+                const size_t bytes = is_f32 ? 4 : 1;
+                if ((bits[k / 8] >> k % 8 & 1) == 0 && memcmp(y + k * bytes, zeros, bytes) != 0)
+                    fail_msg("case %zu, seed %u: element %zu is kept", i, (unsigned)seed, k);
+            }
+        }
+    }
+}
+
 static void softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers(void **state)
 {
     (void)state;
@@ -697,6 +751,7 @@ int main(void)
         cmocka_unit_test(relu_and_its_gradients_are_exact_and_of_the_same_bits_on_all_tiers),
         cmocka_unit_test(gelu_and_silu_are_near_their_formulas_and_of_the_same_bits_on_all_tiers),
         cmocka_unit_test(softmax_is_near_its_formula_and_of_the_same_bits_on_all_tiers),
+        cmocka_unit_test(softmax_drops_of_long_causal_rows_what_a_stored_mask_says),
         cmocka_unit_test(gradients_are_what_central_differences_say),
         cmocka_unit_test(results_over_an_operand_are_those_apart),
         WITH_GOOD_ONES(every_step_refuses_a_bad_mask_dtype_view_or_stored_mask),

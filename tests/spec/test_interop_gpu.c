@@ -297,10 +297,12 @@ static void inductor_row(const row *r)
 
 static void interpreted_row(const row *r)
 {
-    const ref_interop given = {is(r, 3, "pointwise") ? DROPWISE_LAYOUT_INDUCTOR_GPU_2_13
-                                                     : DROPWISE_LAYOUT_INDUCTOR_GPU_2_12,
+    const bool is_triton = is(r, 3, "triton");
+    const ref_interop given = {is_triton               ? DROPWISE_LAYOUT_TRITON
+                               : is(r, 3, "pointwise") ? DROPWISE_LAYOUT_INDUCTOR_GPU_2_13
+                                                       : DROPWISE_LAYOUT_INDUCTOR_GPU_2_12,
                                .dtype = dtype(r, 1), .p = real(r, 2), .seed = whole(r, 4)};
-    check_mask(r, &given, 0, 5);
+    check_mask(r, &given, is_triton ? whole(r, 10) : 0, 5);
 }
 
 static void torch_compiles_masks_on_a_gpu_are_drawn_again(void **state)
@@ -324,10 +326,10 @@ static void torch_compiles_masks_on_a_cpu_since_2_12_are_drawn_again(void **stat
     check_file(inductor_cpu_2_12_masks, inductor_row, 61);
 }
 
-static void torch_compiles_masks_for_a_gpu_since_2_12_are_drawn_as_interpreted(void **state)
+static void masks_of_tritons_interpreter_are_drawn_again(void **state)
 {
     (void)state;
-    check_file(inductor_interpreted_masks, interpreted_row, 32);
+    check_file(inductor_interpreted_masks, interpreted_row, 36);
 }
 
 /* ---- Triton ---- */
@@ -479,7 +481,7 @@ int main(void)
         cmocka_unit_test(torch_compiles_masks_on_a_gpu_are_drawn_again),
         cmocka_unit_test(torch_compiles_masks_on_a_cpu_are_drawn_again),
         cmocka_unit_test(torch_compiles_masks_on_a_cpu_since_2_12_are_drawn_again),
-        cmocka_unit_test(torch_compiles_masks_for_a_gpu_since_2_12_are_drawn_as_interpreted),
+        cmocka_unit_test(masks_of_tritons_interpreter_are_drawn_again),
         cmocka_unit_test(tritons_masks_words_and_outputs_are_drawn_again),
         cmocka_unit_test(jaxs_keys_masks_and_outputs_are_drawn_again),
         cmocka_unit_test(curands_numbers_and_masks_are_drawn_again),

@@ -173,6 +173,53 @@ static void elements_at_each_place_of_a_block_are_kept_alike(void **state)
     free(bits);
 }
 
+/*
+ * Masks of one seed and stream are nested, not independent: what a higher rate keeps, a lower one keeps. So
+ * those of p = 0.1 and 0.5 have the correlation sqrt((0.1 * 0.5) / (0.9 * 0.5)) = 1/3.
+ */
+static void masks_of_other_rates_are_nested(void **state)
+{
+    (void)state;
+    static const double ps[] = {0, 0.001, 0.1, 1.0 / 3, 0.5, 0.9, 1};
+    enum { RATES = sizeof ps / sizeof ps[0] };
+    const size_t n = n_elements() / 4;
+    uint8_t *bits[RATES];
+    for (size_t i = 0; i < RATES; i++)
+        bits[i] = draw(ps[i], 11, 12, 0, n);
+    for (size_t i = 1; i < RATES; i++)
+        for (size_t k = 0; k < n / 8; k++)
+            assert_int_equal(bits[i][k] & ~bits[i - 1][k], 0);
+    size_t both = 0;
+    for (size_t k = 0; k < n; k++)
+        both += (size_t)(bit(bits[2], k) & bit(bits[4], k));
+    const double correlation = ((double)both / (double)n - 0.9 * 0.5) / sqrt(0.1 * 0.9 * 0.5 * 0.5);
+    assert_true(fabs(correlation - 1.0 / 3) < 5 / sqrt((double)n));
+    for (size_t i = 0; i < RATES; i++)
+        free(bits[i]);
+}
+
+/*
+ * Shards that share a seed and a stream and say where they begin hold parts of one mask, which are
+ * independent of each other. Those that forget it hold one mask, each.
+ */
+static void masks_of_shards_are_independent(void **state)
+{
+    (void)state;
+    enum { SHARDS = 4 };
+    const size_t n = n_elements() / 4;
+    uint8_t *shards[SHARDS];
+    for (size_t i = 0; i < SHARDS; i++)
+        shards[i] = draw(0.3, 13, 14, i * n, n);
+    for (size_t i = 0; i < SHARDS; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_independent(shards[k], shards[i], 0, n, 0.7, "shards");
+    uint8_t *forgetful = draw(0.3, 13, 14, 0, n);
+    assert_memory_equal(forgetful, shards[0], n / 8);
+    free(forgetful);
+    for (size_t i = 0; i < SHARDS; i++)
+        free(shards[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +229,8 @@ int main(void)
         cmocka_unit_test(masks_of_other_seeds_and_streams_are_independent),
         cmocka_unit_test(bytes_at_each_place_of_a_block_take_all_values_alike),
         cmocka_unit_test(elements_at_each_place_of_a_block_are_kept_alike),
+        cmocka_unit_test(masks_of_other_rates_are_nested),
+        cmocka_unit_test(masks_of_shards_are_independent),
     };
     return run_once(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ const operation operations[N_OPERATIONS] = {
 #include "support/variants.inc"
 };
 
-double last_dlogit;
+_Thread_local double last_dlogit;
 
 dropwise_status run(what op, const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *v,
                     const void *a, const void *b, void *y, void *y2, const dropwise_stored *stored)

@@ -29,8 +29,8 @@ extern const operation operations[N_OPERATIONS];
 #define LOGIT (-0.8)
 #define TEMPERATURE (2.0 / 3)
 
-/* The gradient of the last call of dropwise_concrete_backward. */
-extern double last_dlogit;
+/* The gradient of the last call of dropwise_concrete_backward in this thread. */
+extern _Thread_local double last_dlogit;
 
 dropwise_status run(what op, const dropwise_mask *mask, dropwise_dtype dtype, const dropwise_view *v,
                     const void *a, const void *b, void *y, void *y2, const dropwise_stored *stored);
