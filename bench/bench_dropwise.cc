@@ -3,7 +3,8 @@
  *
  *   forward/<dtype>/<isa>/p:0.1/bytes:N
  *                                     an operation on a tensor of N bytes; also backward, forward_bits (bits
- *                                     written too), backward_bits (from stored bits), forward_inplace
+ *                                     written too), backward_bits (from stored bits), forward_inplace,
+ *                                     backward_accumulate
  *   forward_<generator>/f32/...       by the other generators
  *   tile_64/f32/<isa>/p:0.1/bytes:N, tile_128/..., tile_64_packed/...
  *                                     a tile of a 4,096 x 4,096 matrix, where it lies or in its own buffers

@@ -11,30 +11,37 @@ namespace {
 
 struct Operation {
     const char *name;
+    size_t tensors; /* that are moved */
     bool moves_bits;
     dropwise_status (*run)(const dropwise_mask &mask, dropwise_dtype dtype, size_t n);
 };
 
 const Operation kOperations[] = {
-    {"forward", false,
+    {"forward", 2, false,
      [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
          return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
      }},
-    {"forward_bits", true,
+    {"forward_bits", 2, true,
      [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
          return dropwise_forward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
      }},
-    {"forward_inplace", false,
+    {"forward_inplace", 2, false,
      [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
          return dropwise_forward(&mask, dtype, kFirst, n, buffers().y, buffers().y, nullptr);
      }},
-    {"backward", false,
+    {"backward", 2, false,
      [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
          return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
      }},
-    {"backward_bits", true,
+    {"backward_bits", 2, true,
      [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
          return dropwise_backward(&mask, dtype, kFirst, n, buffers().x, buffers().y, buffers().bits);
+     }},
+    {"backward_accumulate", 3, false,
+     [](const dropwise_mask &mask, dropwise_dtype dtype, size_t n) {
+         dropwise_mask adding = mask;
+         adding.flags = DROPWISE_ACCUMULATE;
+         return dropwise_backward(&adding, dtype, kFirst, n, buffers().x, buffers().y, nullptr);
      }},
 };
 
@@ -73,7 +80,7 @@ void add_operation(const Operation &operation, const Dtype &dtype, dropwise_isa 
     const auto number = dtype.number;
     add_call(
         operation.name + call_suffix(dtype, isa, p, bytes), isa, n,
-        2 * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
+        operation.tensors * bytes + (operation.moves_bits ? n / 8 : 0), [=] { return run(mask, number, n); },
         references_of(operation, dtype, isa, p, bytes), begin);
 }
 

@@ -99,6 +99,30 @@ enum dropwise_statuses {
 /* One English sentence for a status, never NULL; a static string. */
 DROPWISE_API const char *dropwise_status_string(dropwise_status status);
 
+/*
+ * A sentence that says which argument of a call the status is about, as far as the arguments show it; else
+ * what the status says of itself. The library keeps nothing of a call that it refused, so it is given again:
+ *
+ *     status = dropwise_forward(&mask, dtype, first, n, x, y, NULL);
+ *     if (status != DROPWISE_OK) {
+ *         const void *arguments[] = {&mask, &dtype, &first, &n, x, y, NULL};
+ *         char text[160];
+ *         dropwise_explain(status, "dropwise_forward", arguments, text, sizeof text);
+ *         // "dropwise_forward: y overlaps x by 64 bytes"
+ *
+ * function   the name of any function that returns a status; with NULL or another name, only the status
+ *            counts
+ * arguments  those of the call, in their order: a pointer as it is, a number by a pointer to it, of the type
+ *            that the function has it. NULL: only the status counts
+ * text       size bytes, of which as many as needed are written, with a NUL at the end; may be NULL if size
+ *            is 0
+ *
+ * The result is the length of the whole sentence, which was cut short if that is size or more. Structs are
+ * read, data is not.
+ */
+DROPWISE_API size_t dropwise_explain(dropwise_status status, const char *function,
+                                     const void *const *arguments, char *text, size_t size);
+
 /* The library's version, e.g. "0.2.0": of the library that runs, not of the header. */
 DROPWISE_API const char *dropwise_version(void);
 
@@ -148,6 +172,20 @@ enum dropwise_scalings {
     DROPWISE_SCALING_STANDARD = 2
 };
 
+enum dropwise_flags {
+    /*
+     * Functions whose name ends in _backward add to their outputs, which they else overwrite: to dx, dbias,
+     * dq and all others. Not the tiles of attention, whose outputs are no gradients of tensors yet. All other
+     * functions pass the flag over, so that one mask serves both directions.
+     *
+     * An element v becomes v + g, computed in f32 (f64 for f64) and rounded once to its dtype; g is the
+     * gradient before it would be rounded to a narrower dtype. NaN that come out are the quiet NaN. An
+     * element whose gradient the mask drops, or a causal mask leaves out, stays as it is, bit for bit.
+     * Aliasing is as without the flag.
+     */
+    DROPWISE_ACCUMULATE = 1
+};
+
 #define DROPWISE_INDEX_LIMIT (UINT64_C(1) << 60)
 
 /* A keep probability q is held as the integer q * 2^40. */
@@ -159,7 +197,7 @@ enum dropwise_scalings {
  * padding or pointers.
  *
  * Where a function lists the errors "of the mask", these are NULL, STRUCT_SIZE, RESERVED, GENERATOR,
- * KEEP_THRESHOLD and SCALING.
+ * KEEP_THRESHOLD and SCALING. Unknown flags are RESERVED.
  */
 typedef struct dropwise_mask {
     uint32_t struct_size;    /* sizeof(dropwise_mask)                                    */
@@ -168,7 +206,8 @@ typedef struct dropwise_mask {
     uint64_t stream;         /* any value; masks of different streams are independent    */
     uint64_t keep_threshold; /* keep probability * 2^40, 0 (drop all) to 2^40 (keep all) */
     uint32_t scaling;        /* DROPWISE_SCALING_INVERTED or DROPWISE_SCALING_STANDARD   */
-    uint32_t reserved[7];    /* zero                                                     */
+    uint32_t flags;          /* 0 or DROPWISE_ACCUMULATE                                 */
+    uint32_t reserved[6];    /* zero                                                     */
 } dropwise_mask;
 
 /*
@@ -247,7 +286,9 @@ DROPWISE_API dropwise_status dropwise_forward(const dropwise_mask *mask, dropwis
  * bits  NULL to draw the mask again, or keep bits in the layout of dropwise_draw_bits, whoever made
  *       them: bit j decides on element j of the buffers. With p = 1 the result is zero whatever
  *       the bits say, as no finite scale exists.
- * As forward and backward are the same map, this is also the forward pass for stored bits.
+ * As forward and backward are the same map, this is also the forward pass for stored bits. If the mask has
+ * the flag DROPWISE_ACCUMULATE, the product is added to dx[j], and dx[j] stays where it was dropped; with
+ * p = 0 or standard scaling s is 1.
  * Errors: of the mask, DTYPE, SIZE, RANGE, NULL, OVERLAP.
  */
 DROPWISE_API dropwise_status dropwise_backward(const dropwise_mask *mask, dropwise_dtype dtype,

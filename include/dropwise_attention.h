@@ -181,8 +181,8 @@ DROPWISE_API dropwise_status dropwise_attention_forward(const dropwise_mask *mas
  *     dv = dropout(p)^T dout      ds = scale * p * (dropout(dp) - delta)     dq = ds k      dk = ds^T q
  *
  * out, lse   as the forward pass wrote them.
- * dq, dk, dv are written. They may be slices of one buffer, whose elements stand between each other: that
- *            these do not overlap is not looked at.
+ * dq, dk, dv are written, or added to, by the mask's flag. They may be slices of one buffer, whose elements
+ *            stand between each other: that these do not overlap is not looked at.
  *
  * Sums over queries go from the first to the last, of grouped heads from the first to the last. There is no
  * gradient of `add`.

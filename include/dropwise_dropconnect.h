@@ -114,7 +114,7 @@ DROPWISE_API dropwise_status dropwise_dropconnect_forward(const dropwise_mask *m
  * Training, backward, with the masks of the forward pass. Each of dx, dw and db may be NULL: not wanted.
  *
  * w   is read for dx only, x for dw only; else they may be NULL.
- * dx  is written; elements of the sum are rows.
+ * dx  is written, or added to, by the mask's flag; elements of the sum are rows.
  * dw  is added to: fill it with zeros before the first call. In f64 for f64 and in f32 for all other dtypes.
  *     Elements of the sum are samples.
  * db  likewise; it has no masks, and s does not count.

@@ -55,7 +55,8 @@ DROPWISE_API dropwise_status dropwise_residual_forward(const dropwise_mask *mask
  *
  * dy      by x_stride, dx by y_stride; in place: dx == dy with equal strides.
  * dbias   NULL, or where to write a row of sums, in f64 for f64 and in f32 for all other dtypes. Summed is
- *         dx before it is rounded to a narrower dtype, row r (in row-major order) as element r. Overwritten.
+ *         dx before it is rounded to a narrower dtype, row r (in row-major order) as element r. Overwritten
+ *         unless the mask has the flag DROPWISE_ACCUMULATE.
  * stored  as in dropwise_backward_view: NULL to draw the mask again, or the stored mask.
  */
 DROPWISE_API dropwise_status dropwise_residual_backward(const dropwise_mask *mask, dropwise_dtype dtype,

@@ -223,7 +223,7 @@ DROPWISE_API dropwise_status dropwise_concrete_forward(const dropwise_mask *mask
  *
  * dy      by x_stride; x, the input of the forward pass, and dx by y_stride. In place: dx == dy with equal
  *         strides, or dx == x.
- * dlogit  overwritten; overlaps nothing.
+ * dlogit  overwritten, or added to, by the mask's flag; overlaps nothing.
  */
 DROPWISE_API dropwise_status dropwise_concrete_backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                                         const dropwise_view *view,

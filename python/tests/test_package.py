@@ -85,7 +85,7 @@ def test_every_function_has_a_docstring():
 
 def test_every_function_of_the_library_is_reached():
     """What the headers declare is called by python/src, but for what the package has no use for."""
-    unused = {"status_string", "convert_stored", "view_noise_shape", "view_pack", "isa_select"}
+    unused = {"status_string", "explain", "convert_stored", "view_noise_shape", "view_pack", "isa_select"}
     unused |= {f"mt19937_{name}" for name in ("seed", "words", "skip", "jump_init", "make_jump")}
     tiles = {"tile_forward", "tile_backward", "rows_end", "delta"}  # of attention, for engines' own loops
     unused |= {"draw_bits_rows"} | {f"attention_{name}" for name in tiles}

@@ -90,9 +90,9 @@ static dropwise_status check_apply(const dropwise_mask *mask, dropwise_dtype dty
 }
 
 static void apply_call_of(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first, size_t n,
-                          const void *x, void *y, uint8_t *drawn, const uint8_t *stored)
+                          const void *x, void *y, uint8_t *drawn, const uint8_t *stored, bool adds)
 {
-    const apply_call call = {mask, dtype, first, n, x, y, drawn, stored, false};
+    const apply_call call = {mask, dtype, first, n, x, y, drawn, stored, false, adds};
     dropwise_apply_call(dropwise_active(), &call, dropwise_is_large(n * dropwise_dtype_bytes(dtype)));
 }
 
@@ -104,7 +104,7 @@ static FP_ENV_BODY dropwise_status forward(const dropwise_mask *mask, dropwise_d
         return status;
     if (!dropwise_is_constant(mask->keep_threshold)) {
         if (!dropwise_forward_few(dropwise_active(), mask, dtype, first, n, x, y, bits))
-            apply_call_of(mask, dtype, first, n, x, y, bits, NULL);
+            apply_call_of(mask, dtype, first, n, x, y, bits, NULL, false);
         return DROPWISE_OK;
     }
     if (mask->keep_threshold == 0)
@@ -124,15 +124,21 @@ dropwise_status dropwise_forward(const dropwise_mask *mask, dropwise_dtype dtype
 static FP_ENV_BODY dropwise_status backward(const dropwise_mask *mask, dropwise_dtype dtype, uint64_t first,
                                             size_t n, const void *dy, void *dx, const void *bits)
 {
-    if (bits == NULL)
+    const bool adds = dropwise_accumulates(mask);
+    if (bits == NULL && !adds)
         return dropwise_forward(mask, dtype, first, n, dy, dx, NULL);
     const dropwise_status status = check_apply(mask, dtype, first, n, dy, dx, bits);
     if (status != DROPWISE_OK || n == 0)
         return status;
-    if (mask->keep_threshold == 0)
+    if (mask->keep_threshold == 0 && !adds) {
         memset(dx, 0, n * dropwise_dtype_bytes(dtype));
-    else
-        apply_call_of(mask, dtype, first, n, dy, dx, NULL, bits);
+    } else if (mask->keep_threshold == DROPWISE_KEEP_ONE && bits == NULL) {
+        apply_plan plan = dropwise_apply_plan(dropwise_active(), mask, dtype, false);
+        plan.adds = adds;
+        dropwise_apply_run(&plan, true, n, dy, dx);
+    } else if (mask->keep_threshold != 0) {
+        apply_call_of(mask, dtype, first, n, dy, dx, NULL, bits, adds);
+    }
     return DROPWISE_OK;
 }
 

@@ -24,8 +24,9 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
     if (status != DROPWISE_OK)
         return status;
     const uint64_t y_bytes = dropwise_view_elements(view) * element_bytes; /* a tile's extent is more */
+    const bool adds = !draws && dropwise_accumulates(mask);
     if (stored == NULL) {
-        dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, y_bytes);
+        dropwise_apply_view(kernels, mask, dtype, view, x, y, NULL, y_bytes, adds);
         return DROPWISE_OK;
     }
     stored_mask opened;
@@ -40,7 +41,7 @@ static FP_ENV_BODY dropwise_status apply_view(const dropwise_mask *mask, dropwis
         const draw_plan draw = dropwise_draw_plan(kernels, mask);
         dropwise_draw_stored(&draw, view, &shape, &opened);
     }
-    dropwise_apply_view(kernels, mask, dtype, view, x, y, &opened, y_bytes);
+    dropwise_apply_view(kernels, mask, dtype, view, x, y, &opened, y_bytes, adds);
     return DROPWISE_OK;
 }
 

@@ -24,9 +24,6 @@ enum { NEAR_LEAST = 256 << 10, NEAR_MOST = 4 << 20 };
  */
 enum { CACHED_STEP = 1024 };
 
-/* Elements that go through f32 at a time, in a buffer on the stack. */
-enum { WIDE = 512 };
-
 bool dropwise_is_near(uint64_t bytes)
 {
     return bytes <= NEAR_LEAST || (bytes <= NEAR_MOST && bytes <= dropwise_cached_bytes());
@@ -80,8 +77,47 @@ static void scale_through_f32(const apply_plan *plan, const uint8_t *bits, size_
     }
 }
 
+void dropwise_add_reals(const dropwise_kernels *kernels, const dropwise_dtype_kernels *dtype,
+                        const uint8_t *bits, size_t n, const void *g, void *y, const real *factor)
+{
+    if (dtype->widen == NULL) {
+        dtype->add_kept(bits, n, g, y, factor);
+        return;
+    }
+    float sum[WIDE];
+    dtype->widen(n, y, sum);
+    kernels->add_kept_f32(bits, n, g, sum, factor);
+    if (bits == NULL) {
+        dtype->narrow(n, sum, y);
+        return;
+    }
+    /* What is dropped may be a NaN that would come back with other bits. */
+    uint8_t rounded[WIDE * sizeof(uint16_t)];
+    dtype->narrow(n, sum, rounded);
+    dtype->blend(bits, n, rounded, y, y);
+}
+
+static void add_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
+{
+    if (plan->dtype.add_kept != NULL) {
+        plan->dtype.add_kept(bits, n, x, y, &plan->factor);
+        return;
+    }
+    for (size_t done = 0; done < n; done += WIDE) {
+        float wide[WIDE];
+        const size_t len = min_size(WIDE, n - done);
+        plan->dtype.widen(len, x + done * plan->element_bytes, wide);
+        dropwise_add_reals(plan->kernels, &plan->dtype, bits != NULL ? bits + done / 8 : NULL, len, wide,
+                           y + done * plan->element_bytes, &plan->factor);
+    }
+}
+
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y)
 {
+    if (plan->adds) {
+        add_bits(plan, bits, n, x, y);
+        return;
+    }
     const bool nontemporal = plan->nontemporal && is_aligned(y);
     const dropwise_dtype_kernels *dtype = &plan->dtype;
     if (!plan->scales) {
@@ -114,7 +150,10 @@ static void scale_all(const apply_plan *plan, size_t n, const uint8_t *x, uint8_
 void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y)
 {
     const size_t bytes = n * plan->element_bytes;
-    if (kept && plan->scales) {
+    if (plan->adds) {
+        if (kept)
+            add_bits(plan, NULL, n, x, y);
+    } else if (kept && plan->scales) {
         scale_all(plan, n, x, y);
     } else if (kept) {
         if (x != y)
@@ -139,6 +178,22 @@ static void prefetch_ahead(const apply_call *call, size_t element_bytes, size_t 
         __builtin_prefetch(call->x + i, 0, 2);
 }
 
+/*
+ * Where x is added to y, both are asked for, and twice as many lines have to come while a step is drawn: so
+ * steps are as short in bytes for all elements, and further ahead. Of 64 MiB such a call takes 1.1 to 1.4
+ * times as long as one that writes y; memory has 1.5 times as much to move.
+ */
+enum { ADD_STEP_BYTES = 2048, ADD_AHEAD = 4 };
+
+static void prefetch_both_ahead(const apply_call *call, size_t from, size_t to)
+{
+    for (size_t i = from + ADD_AHEAD * ADD_STEP_BYTES;
+         i < min_size(from + (ADD_AHEAD + 1) * ADD_STEP_BYTES, to); i += 64) {
+        __builtin_prefetch(call->x + i, 0, 2);
+        __builtin_prefetch(call->y + i, 1, 2);
+    }
+}
+
 /* Where element `done` of a call begins. */
 static const uint8_t *input_at(const apply_call *call, const apply_plan *plan, size_t done)
 {
@@ -153,7 +208,7 @@ static uint8_t *output_at(const apply_call *call, const apply_plan *plan, size_t
 /* The call by kernels that draw and scale the same elements, if there are some; false: there are none. */
 static bool apply_forward(const dropwise_kernels *kernels, const apply_call *call)
 {
-    if (call->stored != NULL || !dropwise_scales_kept(call->mask))
+    if (call->stored != NULL || call->adds || !dropwise_scales_kept(call->mask))
         return false;
     const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
     const fused_kernels fused = dropwise_fused_of(kernels, draw.generator, call->dtype);
@@ -198,7 +253,7 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_
     dropwise_draw_end(draw, &chunk);
 
     const bool near = !large && !call->far && dropwise_is_near(n * plan->element_bytes);
-    const size_t step = near ? CACHED_STEP : DRAW_STEP;
+    const size_t step = near ? CACHED_STEP : call->adds ? ADD_STEP_BYTES / plan->element_bytes : DRAW_STEP;
     for (size_t done = 0, i = 1; done < n; i++) {
         const size_t next = done + len;
         const size_t next_len = min_size(chunk_len, n - next);
@@ -211,7 +266,9 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_
             at = dropwise_draw_scaling(draw, &chunk, len, kernel, bits, &elements);
         }
         for (; at < len; at += step) {
-            if (!near)
+            if (!near && call->adds)
+                prefetch_both_ahead(call, (done + at) * plan->element_bytes, n * plan->element_bytes);
+            else if (!near)
                 prefetch_ahead(call, plan->element_bytes, done + at, n);
             dropwise_draw_step(draw, &chunk, step);
             dropwise_apply_bits(plan, bits + at / 8, min_size(step, len - at),
@@ -226,7 +283,8 @@ static void apply_drawn(const draw_plan *draw, const apply_plan *plan, dropwise_
 
 static void apply_part(const dropwise_kernels *kernels, const apply_call *call, bool large, bool nontemporal)
 {
-    const apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, nontemporal);
+    apply_plan plan = dropwise_apply_plan(kernels, call->mask, call->dtype, nontemporal);
+    plan.adds = call->adds;
     if (call->stored != NULL) {
         dropwise_apply_bits(&plan, call->stored, call->n, call->x, call->y);
     } else {
@@ -245,7 +303,7 @@ void dropwise_apply_call(const dropwise_kernels *kernels, const apply_call *call
     const size_t element_bytes = dropwise_dtype_bytes(call->dtype);
     const bool has_bits = call->drawn != NULL || call->stored != NULL;
     size_t head = call->n;
-    if (large && call->x != call->y)
+    if (large && call->x != call->y && !call->adds)
         head = nontemporal_head(call->y, element_bytes, has_bits, call->n);
     if (head == call->n) {
         if (!apply_forward(kernels, call))

@@ -14,6 +14,7 @@ typedef struct apply_plan {
     const dropwise_kernels *kernels;
     size_t element_bytes;
     bool scales;      /* kept elements are multiplied, not copied */
+    bool adds;        /* they are added to y, and y stays where others are dropped */
     bool nontemporal; /* y is written past the caches where it is aligned for that; a fence has to follow */
     real factor;
 } apply_plan;
@@ -48,11 +49,20 @@ static inline size_t nontemporal_head(const void *y, size_t element_bytes, bool 
     return bytes % step == 0 ? min_size(n, bytes / element_bytes) : n;
 }
 
-/* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere. */
+/* y[j] = x[j], scaled if the plan says so, where bit j is 1, and +0.0 elsewhere; if the plan adds, y[j] grows
+ * by that. */
 void dropwise_apply_bits(const apply_plan *plan, const uint8_t *bits, size_t n, const uint8_t *x, uint8_t *y);
 
 /* The same for n elements that share a bit; y need not be aligned to be written past the caches. */
 void dropwise_apply_run(const apply_plan *plan, bool kept, size_t n, const uint8_t *x, uint8_t *y);
+
+/* Elements that go through f32 at a time, in a buffer on the stack. */
+enum { WIDE = 512 };
+
+/* y[j] += g[j] * *factor where bit j is 1, and everywhere if bits is NULL: n <= WIDE reals to elements of a
+ * dtype, which are rounded once. */
+void dropwise_add_reals(const dropwise_kernels *kernels, const dropwise_dtype_kernels *dtype,
+                        const uint8_t *bits, size_t n, const void *g, void *y, const real *factor);
 
 /* The arguments of a call, after they were checked. One of drawn and stored at most is not NULL. */
 typedef struct apply_call {
@@ -65,6 +75,7 @@ typedef struct apply_call {
     uint8_t *drawn;        /* where to write the bits */
     const uint8_t *stored; /* the bits to use         */
     bool far;              /* a part of a tensor that is not near */
+    bool adds;             /* to y */
 } apply_call;
 
 /* The call for a contiguous range; `large` as dropwise_is_large says of the whole work. */

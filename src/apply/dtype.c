@@ -12,10 +12,11 @@ enum {
 
 /* The members of dropwise_dtype_kernels: elements moved by their width, scaled, and by way of f32. */
 #define MOVED(bits) \
-    .copy_kept = k->copy_kept_b##bits, .copy_kept_nt = k->copy_kept_nt_b##bits, .nonzero = k->nonzero_b##bits
+    .copy_kept = k->copy_kept_b##bits, .copy_kept_nt = k->copy_kept_nt_b##bits, .blend = k->blend_b##bits, \
+    .nonzero = k->nonzero_b##bits
 #define SCALED(name) \
-    .scale_kept = k->scale_kept_##name, .scale_kept_nt = k->scale_kept_nt_##name, .scale = k->scale_##name, \
-    .scale_nt = k->scale_nt_##name
+    .scale_kept = k->scale_kept_##name, .scale_kept_nt = k->scale_kept_nt_##name, \
+    .add_kept = k->add_kept_##name, .scale = k->scale_##name, .scale_nt = k->scale_nt_##name
 #define CONVERTED(widens, narrows) .widen = k->widens, .narrow = k->narrows
 
 dropwise_dtype_kernels dropwise_dtype_of(const dropwise_kernels *k, dropwise_dtype dtype)

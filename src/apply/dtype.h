@@ -10,8 +10,10 @@
 
 typedef struct dropwise_dtype_kernels {
     dropwise_apply_fn *scale_kept, *scale_kept_nt; /* NULL: there is none, go by f32      */
+    dropwise_apply_fn *add_kept;                   /* likewise                           */
     dropwise_scale_fn *scale, *scale_nt;           /* likewise                           */
     dropwise_apply_fn *copy_kept, *copy_kept_nt;
+    dropwise_blend_fn *blend;
     dropwise_nonzero_fn *nonzero;
     dropwise_widen_fn *widen; /* NULL for f32 and f64 */
     dropwise_narrow_fn *narrow;

@@ -30,7 +30,8 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
         return DROPWISE_ERROR_NULL;
     if (mask->struct_size != sizeof *mask)
         return DROPWISE_ERROR_STRUCT_SIZE;
-    uint64_t any = 0; /* a branch for each would take most of the time of a check */
+    uint64_t any = mask->flags & ~(uint32_t)DROPWISE_ACCUMULATE; /* a branch for each would take most of the
+                                                                  * time of a check */
     for (size_t i = 0; i < sizeof mask->reserved / sizeof mask->reserved[0]; i++)
         any |= mask->reserved[i];
     if (any != 0)

@@ -41,6 +41,12 @@ static inline double dropwise_keep_probability(const dropwise_mask *mask)
     return (double)mask->keep_threshold * 0x1p-40;
 }
 
+/* Whether backward calls add to their outputs; a mask that was not checked may be NULL. */
+static inline bool dropwise_accumulates(const dropwise_mask *mask)
+{
+    return mask != NULL && (mask->flags & DROPWISE_ACCUMULATE) != 0;
+}
+
 /* A mask as the kernels want it. */
 typedef struct draw_plan {
     const dropwise_kernels *kernels;

@@ -88,6 +88,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/softmax_pieces.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
+#include "kernels/reals/accumulate.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -115,6 +116,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #undef WITHOUT_FUNCTIONS
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
+#include "kernels/reals/accumulate.inc.h"
 #include "kernels/reals/noise.inc.h"
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
@@ -135,6 +137,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
+#include "kernels/reals/accumulate.inc.h"
 #undef ELEMENT
 #undef REAL
 #undef NUMBER
@@ -152,6 +155,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
+#include "kernels/reals/accumulate.inc.h"
 #undef ELEMENT
 #undef REAL
 #undef NUMBER

@@ -93,6 +93,10 @@ typedef struct dropwise_generator {
  * it. The product is rounded to nearest even where the elements are narrower than f32. product_kept is
  * scale_kept but for what is dropped, which it multiplies by 0: zeros have the sign of x[j], or it is NaN.
  *
+ * add_kept adds the product to y[j], in f32 (f64 for f64), with one rounding to the type of elements and the
+ * positive quiet NaN without payload for every NaN; y[j] stays as it is where the bit is 0. bits may be NULL,
+ * for ones.
+ *
  * The nt kernels (nontemporal) write past the caches, for a y that is aligned to DROPWISE_NT_ALIGN bytes;
  * where the ISA has no such stores they are the ordinary kernels. Their stores are weakly ordered: one
  * nt_fence after the last of them, before another thread may be told about them.

@@ -42,21 +42,23 @@ static void run_alpha_forward(row_call *c, const dropwise_step_kernels *k, alpha
 
 static void run_alpha_backward(row_call *c, double a, const operand *dy, const operand *dx)
 {
-    const bool own = c->dtype.scale_kept != NULL;
+    const bool own = c->dtype.widen == NULL;
     dropwise_apply_fn *const kernel = own ? c->dtype.scale_kept : c->kernels->scale_kept_f32;
     dropwise_apply_fn *const nontemporal = own ? c->dtype.scale_kept_nt : c->kernels->scale_kept_nt_f32;
     const real factor = real_of(c->is_f64, a);
     row r = first_row(c);
     do {
         for (row_piece p = first_piece(c, &r, dx); p.n != 0; p = next_piece(c, p)) {
-            float of_dy[PIECE], of_dx[PIECE];
+            float of_dy[PIECE];
+            double of_dx[PIECE];
             uint8_t buffer[PIECE / 8];
             prefetch_piece(c, dy, &r, p.column);
+            prefetch_sum(c, dx, &r, p.column);
             const uint8_t *bits = bits_of(c, &r, p, buffer);
             const void *in = load_reals(c, dy, &r, p.column, p.n, of_dy);
             (stores_nontemporally(c, p) ? nontemporal : kernel)(bits, p.n, in,
                                                                 output(c, dx, &r, p.column, of_dx), &factor);
-            finish_output(c, dx, &r, p.column, p.n, of_dx);
+            finish_gradient(c, dx, &r, p.column, p.n, bits, of_dx);
         }
     } while (dropwise_next_row(c, &r));
     end_rows(c);
@@ -81,7 +83,8 @@ static FP_ENV_BODY dropwise_status alpha(const dropwise_mask *mask, dropwise_dty
                        : dropwise_backward_view(&plain, dtype, view, x, y, stored);
     }
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{x, merged.x_stride, bytes, false}, {y, merged.y_stride, bytes, true}};
+    const operand operands[] = {{x, merged.x_stride, bytes, READ},
+                                {y, merged.y_stride, bytes, forward ? WRITTEN : gradient_use(mask)}};
     const dropwise_kernels *kernels = dropwise_active();
     const dropwise_step_kernels steps = dropwise_steps_of(kernels, dtype);
     row_call c;

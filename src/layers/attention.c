@@ -524,7 +524,7 @@ static void store_rows(const call *c, uint64_t at, size_t row_bytes, uint64_t n,
     for (uint64_t r = 0; r < n; r++)
         dropwise_attention_store(c->kernels, &c->type, columns,
                                  (const float *)(const void *)(space(c, at) + r * row_bytes), 1,
-                                 row_of(to, first + r));
+                                 dropwise_accumulates(c->mask), row_of(to, first + r));
 }
 
 /* The gradients of all keys: rows, or, of bf16, columns. */

@@ -72,9 +72,9 @@ void dropwise_attention_bits(const draw_plan *plan, uint64_t first, uint64_t row
 /* What is kept is multiplied by. */
 double dropwise_attention_kept(const dropwise_mask *mask);
 
-/* A row of n numbers times a factor, as elements. */
+/* A row of n numbers times a factor, as elements, or added to elements. */
 void dropwise_attention_store(const dropwise_kernels *kernels, const attention_type *type, size_t n,
-                              const float *from, float factor, void *out);
+                              const float *from, float factor, bool adds, void *out);
 
 /* A row's end: out and, unless it is NULL, the log-sum-exp. */
 void dropwise_attention_end(const dropwise_kernels *kernels, const attention_type *type, size_t n,

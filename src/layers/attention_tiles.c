@@ -212,16 +212,18 @@ static double log_of(double x)
 }
 
 void dropwise_attention_store(const dropwise_kernels *kernels, const attention_type *type, size_t n,
-                              const float *from, float factor, void *out)
+                              const float *from, float factor, bool adds, void *out)
 {
     if (type->narrow == NULL) {
-        kernels->fold_sums_f32(1, n, from, 0, &factor, NULL, out);
+        kernels->fold_sums_f32(1, n, from, 0, &factor, adds ? out : NULL, out);
         return;
     }
     for (size_t i = 0; i < n; i += ATTENTION_PIECE) {
         float buffer[ATTENTION_PIECE];
         const size_t piece = min_size(ATTENTION_PIECE, n - i);
-        kernels->fold_sums_f32(1, piece, from + i, 0, &factor, NULL, buffer);
+        if (adds)
+            type->widen(piece, (const uint8_t *)out + i * type->bytes, buffer);
+        kernels->fold_sums_f32(1, piece, from + i, 0, &factor, adds ? buffer : NULL, buffer);
         type->narrow(piece, buffer, (uint8_t *)out + i * type->bytes);
     }
 }
@@ -232,7 +234,7 @@ void dropwise_attention_end(const dropwise_kernels *kernels, const attention_typ
     if (sum == 0)
         memset(out, 0, n * type->bytes);
     else
-        dropwise_attention_store(kernels, type, n, o, (float)kept / sum, out);
+        dropwise_attention_store(kernels, type, n, o, (float)kept / sum, false, out);
     if (lse != NULL)
         *lse = sum == 0     ? __builtin_inff()
                : sum == sum ? (float)((double)top * LN_2 + log_of((double)sum))

@@ -94,7 +94,8 @@ static FP_ENV_BODY dropwise_status concrete_forward(const dropwise_mask *mask, d
     const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status =
+        dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, WRITTEN, &empty);
     if (status == DROPWISE_OK)
         status = check_concrete(kernels, concrete);
     if (status != DROPWISE_OK || empty)
@@ -125,15 +126,16 @@ static void run_concrete_backward(noise_call *c, const dropwise_params *p, const
     do {
         for (uint64_t column = 0; column < rows->row_length; column += PIECE) {
             const row_piece at = {.column = column, .n = piece_length(rows->row_length, column)};
-            float of_dy[PIECE], of_x[PIECE], of_dx[PIECE];
-            double buffer[PIECE];
+            float of_dy[PIECE], of_x[PIECE];
+            double buffer[PIECE], of_dx[PIECE];
             prefetch_piece(rows, dy, &r, at.column);
             prefetch_piece(rows, x, &r, at.column);
+            prefetch_sum(rows, dx, &r, at.column);
             const void *kept = noise_of(c, &r, at, buffer);
             const void *d = load_reals(rows, dy, &r, column, at.n, of_dy);
             kernel(at.n, d, load_reals(rows, x, &r, column, at.n, of_x), kept, p,
                    output(rows, dx, &r, column, of_dx), sums);
-            finish_output(rows, dx, &r, column, at.n, of_dx);
+            finish_gradient(rows, dx, &r, column, at.n, NULL, of_dx);
         }
     } while (dropwise_next_row(rows, &r));
 }
@@ -152,8 +154,10 @@ static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, 
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK)
         return status;
+    const operand_use use = gradient_use(mask);
     if (empty) { /* a sum of nothing */
-        *dlogit = 0;
+        if (use == WRITTEN)
+            *dlogit = 0;
         return DROPWISE_OK;
     }
     static const int64_t alone[DROPWISE_MAX_RANK];
@@ -161,10 +165,10 @@ static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, 
     c.view = *view;
     dropwise_merge_rows(&c.view, 16); /* so that no column gets into another sum */
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{dy, c.view.x_stride, bytes, false},
-                                {x, c.view.y_stride, bytes, false},
-                                {dx, c.view.y_stride, bytes, true},
-                                {dlogit, alone, sizeof *dlogit, true}};
+    const operand operands[] = {{dy, c.view.x_stride, bytes, READ},
+                                {x, c.view.y_stride, bytes, READ},
+                                {dx, c.view.y_stride, bytes, use},
+                                {dlogit, alone, sizeof *dlogit, use}};
     status = dropwise_begin_rows(&c.rows, kernels, mask, dtype, &c.view, operands, 4, NULL, false);
     if (status != DROPWISE_OK)
         return status;
@@ -174,7 +178,8 @@ static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, 
     double sums[16] = {0};
     draw_relaxed(&c, &relaxed);
     run_concrete_backward(&c, &slope, &operands[0], &operands[1], &operands[2], sums);
-    *dlogit = dropwise_sum_tree(true, sums, 1).f64;
+    const real total = dropwise_sum_tree(true, sums, 1);
+    dropwise_put_sums(kernels, true, use, 1, &total, dlogit);
     return DROPWISE_OK;
 }
 

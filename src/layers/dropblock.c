@@ -65,7 +65,7 @@ static dropwise_status check_data(dropwise_dtype dtype, const dropwise_view *vie
 /* ---- Scale ---- */
 
 static void apply_bits(const dropwise_kernels *kernels, dropwise_dtype dtype, const dropwise_view *view,
-                       double scale, const uint8_t *bits, const void *x, void *y)
+                       double scale, const uint8_t *bits, const void *x, void *y, bool adds)
 {
     uint64_t elements = 1;
     for (uint32_t d = 0; d < view->rank; d++)
@@ -75,7 +75,8 @@ static void apply_bits(const dropwise_kernels *kernels, dropwise_dtype dtype, co
         .kernels = kernels,
         .element_bytes = dropwise_dtype_bytes(dtype),
         .scales = scale != 1.0,
-        .nontemporal = x != y && dropwise_is_large(elements * dropwise_dtype_bytes(dtype)),
+        .adds = adds,
+        .nontemporal = x != y && !adds && dropwise_is_large(elements * dropwise_dtype_bytes(dtype)),
         .factor = real_of(dtype == DROPWISE_F64, scale),
     };
     dropwise_apply_packed(&plan, view, bits, x, y);
@@ -208,7 +209,7 @@ static FP_ENV_BODY dropwise_status dropblock_apply(dropwise_dtype dtype, const d
         return status;
     status = check_data(dtype, view, x, y, bits);
     if (status == DROPWISE_OK)
-        apply_bits(dropwise_active(), dtype, view, scale, bits, x, y);
+        apply_bits(dropwise_active(), dtype, view, scale, bits, x, y, false);
     return status;
 }
 
@@ -236,7 +237,7 @@ static FP_ENV_BODY dropwise_status dropblock_forward(const dropwise_mask *mask, 
     const dropwise_kernels *kernels = dropwise_active();
     const block_geometry geometry = dropwise_block_geometry_of(block, view);
     const uint64_t kept = dropwise_draw_blocks(kernels, mask, view, &geometry, bits);
-    apply_bits(kernels, dtype, view, scale_of(mask, geometry.entries, kept), bits, x, y);
+    apply_bits(kernels, dtype, view, scale_of(mask, geometry.entries, kept), bits, x, y, false);
     return DROPWISE_OK;
 }
 
@@ -270,7 +271,7 @@ static FP_ENV_BODY dropwise_status dropblock_backward(const dropwise_mask *mask,
     const dropwise_kernels *kernels = dropwise_active();
     const uint64_t entries = mask_entries(view);
     const uint64_t kept = count_kept(kernels, bits, entries);
-    apply_bits(kernels, dtype, view, scale_of(mask, entries, kept), bits, dy, dx);
+    apply_bits(kernels, dtype, view, scale_of(mask, entries, kept), bits, dy, dx, dropwise_accumulates(mask));
     return DROPWISE_OK;
 }
 

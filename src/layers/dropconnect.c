@@ -169,7 +169,7 @@ static FP_ENV_BODY dropwise_status dropconnect_backward(const dropwise_mask *mas
         return status;
     const product_call c = dropwise_begin_products(mask, dtype, layer);
     if (dx != NULL)
-        dropwise_gradient_x(&c, w, dy, dx);
+        dropwise_gradient_x(&c, w, dy, dropwise_accumulates(mask), dx);
     if (dw != NULL)
         dropwise_gradient_w(&c, x, dy, dw);
     if (db != NULL)

@@ -19,7 +19,7 @@ static dropwise_status begin_draw(noise_call *c, const dropwise_kernels *kernels
         return status;
     dropwise_view of_y = *view;
     memcpy(of_y.x_stride, of_y.y_stride, sizeof of_y.x_stride);
-    return dropwise_begin_noise(c, kernels, mask, dtype, &of_y, false, NULL, y, empty);
+    return dropwise_begin_noise(c, kernels, mask, dtype, &of_y, false, NULL, y, WRITTEN, empty);
 }
 
 static void run_draw(noise_call *c)
@@ -86,13 +86,14 @@ dropwise_status dropwise_draw_normal(const dropwise_mask *mask, dropwise_dtype d
 
 /* ---- Normal noise ---- */
 
-static FP_ENV_BODY dropwise_status gaussian_forward(const dropwise_mask *mask, dropwise_dtype dtype,
-                                                    const dropwise_view *view, const void *x, void *y)
+static FP_ENV_BODY dropwise_status gaussian(const dropwise_mask *mask, dropwise_dtype dtype,
+                                            const dropwise_view *view, const void *x, void *y,
+                                            operand_use use)
 {
     const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status = dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, use, &empty);
     if (status == DROPWISE_OK && mask->keep_threshold == 0)
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
@@ -110,13 +111,14 @@ dropwise_status dropwise_gaussian_forward(const dropwise_mask *mask, dropwise_dt
                                           const dropwise_view *view, const void *x, void *y)
 {
     const fp_env caller = fp_env_enter();
-    return fp_env_leave(caller, gaussian_forward(mask, dtype, view, x, y));
+    return fp_env_leave(caller, gaussian(mask, dtype, view, x, y, WRITTEN));
 }
 
 dropwise_status dropwise_gaussian_backward(const dropwise_mask *mask, dropwise_dtype dtype,
                                            const dropwise_view *view, const void *dy, void *dx)
 {
-    return dropwise_gaussian_forward(mask, dtype, view, dy, dx);
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, gaussian(mask, dtype, view, dy, dx, gradient_use(mask)));
 }
 
 static FP_ENV_BODY dropwise_status gaussian_noise(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -126,7 +128,8 @@ static FP_ENV_BODY dropwise_status gaussian_noise(const dropwise_mask *mask, dro
     const dropwise_kernels *kernels = dropwise_active();
     noise_call c;
     bool empty;
-    dropwise_status status = dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, &empty);
+    dropwise_status status =
+        dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, WRITTEN, &empty);
     if (status == DROPWISE_OK && !(sigma >= 0 && dropwise_is_finite(sigma)))
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)

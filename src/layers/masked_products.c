@@ -285,7 +285,7 @@ static size_t columns_together(const product_call *c)
     return SUMS_BYTES / c->real_bytes;
 }
 
-void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, void *dx)
+void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, bool adds, void *dx)
 {
     const dropwise_dropconnect *l = c->layer;
     for (uint64_t column = 0; column < l->columns; column += columns_together(c)) {
@@ -301,7 +301,9 @@ void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, v
                                         .index = l->first + b * l->mask_sample_stride,
                                         .index_step = l->mask_row_stride};
             uint8_t *out = element_at(dx, b, l->x_stride, column, c->element_bytes);
-            sum_rows(c, &rows, column, n, c->scale, NULL, output(c, out, wide));
+            if (adds && c->widen != NULL)
+                c->widen(n, out, wide);
+            sum_rows(c, &rows, column, n, c->scale, adds ? output(c, out, wide) : NULL, output(c, out, wide));
             finish_output(c, n, wide, out);
         }
     }

@@ -50,8 +50,8 @@ product_call dropwise_begin_products(const dropwise_mask *mask, dropwise_dtype d
 
 void dropwise_multiply_masked(const product_call *c, const product *p);
 
-/* The gradient of x; those of the weights and of the bias, which grow by it. */
-void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, void *dx);
+/* The gradient of x, which may be added, too; those of the weights and of the bias, which grow by it. */
+void dropwise_gradient_x(const product_call *c, const void *w, const void *dy, bool adds, void *dx);
 void dropwise_gradient_w(const product_call *c, const void *x, const void *dy, void *dw);
 void dropwise_gradient_bias(const product_call *c, const void *dy, void *db);
 

@@ -23,11 +23,12 @@ static inline const void *noise_of(noise_call *c, const row *r, row_piece p, voi
     return dropwise_reals_get(&c->source, r->index + (uint64_t)((int64_t)p.column * step), step, p.n, buffer);
 }
 
-/* Checks a call and begins it; x is NULL, and not checked, in calls that write the noise alone. */
+/* Checks a call and begins it; x is NULL, and not checked, in calls that write the noise alone. `use` is what
+ * is done with y. */
 dropwise_status dropwise_begin_noise(noise_call *c, const dropwise_kernels *kernels,
                                      const dropwise_mask *mask, dropwise_dtype dtype,
                                      const dropwise_view *view, bool has_x, const void *x, void *y,
-                                     bool *empty);
+                                     operand_use use, bool *empty);
 
 static inline void draw_uniform_words(noise_call *c, dropwise_noise_fn *noise, const dropwise_params *p)
 {

@@ -25,12 +25,13 @@ static dropwise_status begin(residual_call *c, const dropwise_kernels *kernels, 
                              dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
                              size_t n_operands, const dropwise_stored *stored, bool draws)
 {
-    c->kernels = dropwise_steps_of(kernels, dtype);
     const dropwise_status status =
         dropwise_begin_rows(&c->rows, kernels, mask, dtype, view, operands, n_operands, stored, draws);
-    if (status == DROPWISE_OK)
-        take_elements(&c->rows);
-    return status;
+    if (status != DROPWISE_OK)
+        return status;
+    take_elements(&c->rows);
+    c->kernels = steps_of_rows(&c->rows, dtype);
+    return DROPWISE_OK;
 }
 
 enum { FORWARD_OPERANDS = 4, BACKWARD_OPERANDS = 5 };
@@ -46,7 +47,7 @@ static dropwise_residual_fn *residual_for(const residual_call *c, const void *ou
 /* Elements of a row that go through a kernel at a time. */
 static size_t piece_of(const residual_call *c, dropwise_activation activation)
 {
-    return activation != 0 && c->rows.dtype.widen == NULL ? LONG_PIECE : PIECE;
+    return activation != 0 && c->rows.dtype.widen == NULL && !c->rows.adds ? LONG_PIECE : PIECE;
 }
 
 /* y = residual + drop(x + bias), or y = drop(activation(x + bias)) for an activation that is not 0. */
@@ -100,27 +101,29 @@ static void backward_columns(residual_call *c, dropwise_activation activation, u
     row r = first_row(&c->rows);
     do {
         for (uint64_t column = from; column < to; column += piece) {
-            float of_dy[PIECE], of_x[PIECE], of_bias[PIECE]; /* dx takes the place of dy */
+            double of_dy[PIECE]; /* dx takes its place */
+            float of_x[PIECE], of_bias[PIECE];
             uint8_t buffer[LONG_PIECE / 8];
             const size_t n = min_size(piece, to - column);
             if (!whole)
                 prefetch_below(c, dy, &r, column, n);
+            prefetch_sum(&c->rows, dx, &r, column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, &r, column, n, whole, buffer);
-            const void *in = load_reals(&c->rows, dy, &r, column, n, of_dy);
+            const void *in = load_reals(&c->rows, dy, &r, column, n, (float *)of_dy);
             const void *at = load_reals(&c->rows, x, &r, column, n, of_x);
             const void *b = load_reals(&c->rows, bias, &r, column, n, of_bias);
             uint8_t *sum = sums == NULL ? NULL : sums + r.number % 16 * SUM_COLUMNS * c->rows.real_bytes;
             c->kernels.activate_grad[activation](bits, n, in, at, b, output(&c->rows, dx, &r, column, of_dy),
                                                  &c->rows.factor, sum);
-            finish_output(&c->rows, dx, &r, column, n, of_dy);
+            finish_gradient(&c->rows, dx, &r, column, n, bits, of_dy);
         }
     } while (dropwise_next_row(&c->rows, &r));
 }
 
 static void run_backward(residual_call *c, dropwise_activation activation, const operand *dy,
-                         const operand *x, const operand *bias, const operand *dx, void *dbias)
+                         const operand *x, const operand *bias, const operand *dx, const operand *dbias)
 {
-    if (dbias == NULL) {
+    if (dbias->p == NULL) {
         backward_columns(c, activation, 0, c->rows.row_length, dy, x, bias, dx, NULL);
         return;
     }
@@ -129,10 +132,12 @@ static void run_backward(residual_call *c, dropwise_activation activation, const
         memset(sums, 0, sizeof sums);
         const size_t n = min_size(SUM_COLUMNS, c->rows.row_length - from);
         backward_columns(c, activation, from, from + n, dy, x, bias, dx, sums);
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < n; k++) { /* in the place of the first partial sum */
             const real total = dropwise_sum_tree(c->rows.is_f64, sums + k * c->rows.real_bytes, SUM_COLUMNS);
-            memcpy((uint8_t *)dbias + (from + k) * c->rows.real_bytes, &total, c->rows.real_bytes);
+            memcpy(sums + k * c->rows.real_bytes, &total, c->rows.real_bytes);
         }
+        dropwise_put_sums(c->rows.kernels, c->rows.is_f64, dbias->use, n, sums,
+                          (uint8_t *)(uintptr_t)dbias->p + from * c->rows.real_bytes);
     }
 }
 
@@ -157,10 +162,10 @@ static FP_ENV_BODY dropwise_status forward(const dropwise_kernels *kernels, cons
     int64_t along[DROPWISE_MAX_RANK];
     row_strides(view, along);
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[FORWARD_OPERANDS] = {{x, view->x_stride, bytes, false},
-                                                {bias, along, bytes, false},
-                                                {residual, view->y_stride, bytes, false},
-                                                {y, view->y_stride, bytes, true}};
+    const operand operands[FORWARD_OPERANDS] = {{x, view->x_stride, bytes, READ},
+                                                {bias, along, bytes, READ},
+                                                {residual, view->y_stride, bytes, READ},
+                                                {y, view->y_stride, bytes, WRITTEN}};
     residual_call c;
     status = begin(&c, kernels, mask, dtype, view, operands, FORWARD_OPERANDS, stored, true);
     if (status == DROPWISE_OK)
@@ -182,24 +187,25 @@ static FP_ENV_BODY dropwise_status backward(const dropwise_kernels *kernels, con
         return status;
     const size_t bytes = dropwise_dtype_bytes(dtype);
     const size_t real_bytes = dropwise_real_bytes(dtype);
+    const operand_use use = gradient_use(mask);
     if (empty) { /* sums of nothing */
         if (dropwise_check_size(view->size[view->rank - 1], real_bytes) != DROPWISE_OK)
             return DROPWISE_ERROR_SIZE;
-        if (dbias != NULL)
+        if (dbias != NULL && use == WRITTEN)
             memset(dbias, 0, (size_t)view->size[view->rank - 1] * real_bytes);
         return DROPWISE_OK;
     }
     int64_t along[DROPWISE_MAX_RANK];
     row_strides(view, along);
-    const operand operands[BACKWARD_OPERANDS] = {{dy, view->x_stride, bytes, false},
-                                                 {x, view->y_stride, bytes, false},
-                                                 {bias, along, bytes, false},
-                                                 {dx, view->y_stride, bytes, true},
-                                                 {dbias, along, real_bytes, true}};
+    const operand operands[BACKWARD_OPERANDS] = {{dy, view->x_stride, bytes, READ},
+                                                 {x, view->y_stride, bytes, READ},
+                                                 {bias, along, bytes, READ},
+                                                 {dx, view->y_stride, bytes, use},
+                                                 {dbias, along, real_bytes, use}};
     residual_call c;
     status = begin(&c, kernels, mask, dtype, view, operands, BACKWARD_OPERANDS, stored, false);
     if (status == DROPWISE_OK)
-        run_backward(&c, activation, &operands[0], &operands[1], &operands[2], &operands[3], dbias);
+        run_backward(&c, activation, &operands[0], &operands[1], &operands[2], &operands[3], &operands[4]);
     return status;
 }
 

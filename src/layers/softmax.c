@@ -64,7 +64,7 @@ static dropwise_status begin(softmax_call *c, const dropwise_kernels *kernels, c
 /* Whether rows go to a kernel whole. */
 static bool takes_rows(const softmax_call *c)
 {
-    return c->rows.row_length <= ROW_BUFFER && c->rows.dtype.widen == NULL;
+    return c->rows.row_length <= ROW_BUFFER && c->rows.dtype.widen == NULL && !c->rows.adds;
 }
 
 static FP_ENV_BODY dropwise_status softmax_init(dropwise_softmax *softmax, double scale)
@@ -296,10 +296,10 @@ static FP_ENV_BODY dropwise_status softmax_forward(const dropwise_mask *mask, dr
     if (status != DROPWISE_OK || empty)
         return status;
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{x, view->x_stride, bytes, false},
-                                {softmax->add, softmax->add_stride, bytes, false},
-                                {probabilities, view->y_stride, bytes, true},
-                                {y, view->y_stride, bytes, true}};
+    const operand operands[] = {{x, view->x_stride, bytes, READ},
+                                {softmax->add, softmax->add_stride, bytes, READ},
+                                {probabilities, view->y_stride, bytes, WRITTEN},
+                                {y, view->y_stride, bytes, WRITTEN}};
     softmax_call c;
     status = begin(&c, kernels, mask, dtype, view, operands, 4, stored, true);
     if (status != DROPWISE_OK)
@@ -334,7 +334,8 @@ static void softmax_backward_row(softmax_call *c, const dropwise_softmax *softma
     real dot = real_of(c->rows.is_f64, 0.0);
     for (int pass = 0; pass < 2; pass++) {
         for (uint64_t column = 0; column < visible; column += PIECE) {
-            float of_dy[PIECE], of_probabilities[PIECE], of_dx[PIECE];
+            float of_dy[PIECE], of_probabilities[PIECE];
+            double of_dx[PIECE];
             uint8_t buffer[PIECE / 8];
             const size_t n = piece_length(visible, column);
             const uint8_t *bits = dropwise_piece_bits(&c->rows, r, column, n, true, buffer);
@@ -345,12 +346,13 @@ static void softmax_backward_row(softmax_call *c, const dropwise_softmax *softma
             } else {
                 c->kernels.row_grad(bits, n, d, p, &c->rows.factor, &dot, &scale,
                                     output(&c->rows, dx, r, column, of_dx));
-                finish_output(&c->rows, dx, r, column, n, of_dx);
+                finish_gradient(&c->rows, dx, r, column, n, NULL, of_dx);
             }
         }
         dot = dropwise_sum_tree(c->rows.is_f64, sums, 1);
     }
-    clear_columns(c, dx, r, visible);
+    if (dx->use != ADDED)
+        clear_columns(c, dx, r, visible);
 }
 
 static FP_ENV_BODY dropwise_status softmax_backward(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -369,9 +371,9 @@ static FP_ENV_BODY dropwise_status softmax_backward(const dropwise_mask *mask, d
     if (status != DROPWISE_OK || empty)
         return status;
     const size_t bytes = dropwise_dtype_bytes(dtype);
-    const operand operands[] = {{dy, view->x_stride, bytes, false},
-                                {probabilities, view->y_stride, bytes, false},
-                                {dx, view->y_stride, bytes, true}};
+    const operand operands[] = {{dy, view->x_stride, bytes, READ},
+                                {probabilities, view->y_stride, bytes, READ},
+                                {dx, view->y_stride, bytes, gradient_use(mask)}};
     softmax_call c;
     status = begin(&c, kernels, mask, dtype, view, operands, 3, stored, false);
     if (status != DROPWISE_OK)

@@ -1,6 +1,7 @@
 /* Zoneout: what is dropped keeps the value that it had before. */
 #include "dropwise_variants.h"
 
+#include "base/bits.h"
 #include "base/fp_env.h"
 #include "layers/row_layer.h"
 #include "tiers/dispatch.h"
@@ -42,6 +43,31 @@ static void run_blend(row_call *c, const operand *h, const operand *before, cons
     end_rows(c);
 }
 
+/* A piece of dy is copied first, as it may be one of the outputs. */
+static void run_split_adding(row_call *c, const operand *dy, const operand *dh, const operand *dbefore)
+{
+    row r = first_row(c);
+    do {
+        for (row_piece p = first_piece(c, &r, dh); p.n != 0; p = next_piece(c, p)) {
+            uint8_t buffer[PIECE / 8], dropped[PIECE / 8];
+            double of_dy[PIECE];
+            prefetch_piece(c, dy, &r, p.column);
+            prefetch_sum(c, dh, &r, p.column);
+            prefetch_sum(c, dbefore, &r, p.column);
+            const uint8_t *bits = bits_of(c, &r, p, buffer);
+            const uint8_t *from = operand_at(c, dy, &r, p.column);
+            for (size_t i = 0; i < bytes_of_bits(p.n); i++)
+                dropped[i] = (uint8_t)~bits[i];
+            if (c->dtype.widen != NULL)
+                c->dtype.widen(p.n, from, (float *)of_dy);
+            else
+                memcpy(of_dy, from, p.n * c->element_bytes);
+            finish_gradient(c, dh, &r, p.column, p.n, bits, of_dy);
+            finish_gradient(c, dbefore, &r, p.column, p.n, dropped, of_dy);
+        }
+    } while (dropwise_next_row(c, &r));
+}
+
 static void run_split(row_call *c, const operand *dy, const operand *dh, const operand *dbefore)
 {
     const move_kernels k = moves_of(c->kernels, c->element_bytes);
@@ -67,10 +93,10 @@ typedef struct zoneout_call {
     operand operands[3];
 } zoneout_call;
 
-/* Checks a call and begins it; `outputs` of the tensors, the last ones, are written. */
+/* Checks a call and begins it; `outputs` of the tensors, the last ones, are written or added to. */
 static dropwise_status begin_zoneout(zoneout_call *c, const dropwise_mask *mask, dropwise_dtype dtype,
                                      const dropwise_view *view, const void *const tensors[3], int outputs,
-                                     const dropwise_stored *stored, bool draws, bool *empty)
+                                     operand_use use, const dropwise_stored *stored, bool draws, bool *empty)
 {
     dropwise_status status = dropwise_check_merged_rows(mask, dtype, view, stored, &c->view, empty);
     for (int i = 0; i < 3 && status == DROPWISE_OK && !*empty; i++)
@@ -79,7 +105,7 @@ static dropwise_status begin_zoneout(zoneout_call *c, const dropwise_mask *mask,
         return status;
     for (int i = 0; i < 3; i++)
         c->operands[i] = (operand){tensors[i], i == 0 ? c->view.x_stride : c->view.y_stride,
-                                   dropwise_dtype_bytes(dtype), i >= 3 - outputs};
+                                   dropwise_dtype_bytes(dtype), i >= 3 - outputs ? use : READ};
     status = dropwise_begin_rows(&c->rows, dropwise_active(), mask, dtype, &c->view, c->operands, 3, stored,
                                  draws);
     /* As nothing is scaled, a stored mask counts for p = 1 too. */
@@ -95,7 +121,8 @@ static FP_ENV_BODY dropwise_status zoneout_forward(const dropwise_mask *mask, dr
     zoneout_call c;
     bool empty;
     const void *const tensors[3] = {h, before, y};
-    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 1, stored, true, &empty);
+    const dropwise_status status =
+        begin_zoneout(&c, mask, dtype, view, tensors, 1, WRITTEN, stored, true, &empty);
     if (status == DROPWISE_OK && !empty)
         run_blend(&c.rows, &c.operands[0], &c.operands[1], &c.operands[2]);
     return status;
@@ -116,9 +143,12 @@ static FP_ENV_BODY dropwise_status zoneout_backward(const dropwise_mask *mask, d
     zoneout_call c;
     bool empty;
     const void *const tensors[3] = {dy, dh, dbefore};
-    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 2, stored, false, &empty);
+    const operand_use use = gradient_use(mask);
+    const dropwise_status status =
+        begin_zoneout(&c, mask, dtype, view, tensors, 2, use, stored, false, &empty);
     if (status == DROPWISE_OK && !empty)
-        run_split(&c.rows, &c.operands[0], &c.operands[1], &c.operands[2]);
+        (use == ADDED ? run_split_adding : run_split)(&c.rows, &c.operands[0], &c.operands[1],
+                                                      &c.operands[2]);
     return status;
 }
 
@@ -156,7 +186,8 @@ static FP_ENV_BODY dropwise_status zoneout_infer(const dropwise_mask *mask, drop
     zoneout_call c;
     bool empty;
     const void *const tensors[3] = {h, before, y};
-    const dropwise_status status = begin_zoneout(&c, mask, dtype, view, tensors, 1, NULL, false, &empty);
+    const dropwise_status status =
+        begin_zoneout(&c, mask, dtype, view, tensors, 1, WRITTEN, NULL, false, &empty);
     if (status != DROPWISE_OK || empty)
         return status;
     const double q = dropwise_keep_probability(mask);

@@ -29,7 +29,7 @@ static dropwise_status check_operands(const dropwise_view *view, const operand *
             return status;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!operands[i].output || operands[i].p == NULL)
+        if (operands[i].use == READ || operands[i].p == NULL)
             continue;
         if (operands[i].stride == view->y_stride && !dropwise_is_free_of_overlap(view, view->y_stride))
             return DROPWISE_ERROR_SELF_OVERLAP;
@@ -37,7 +37,7 @@ static dropwise_status check_operands(const dropwise_view *view, const operand *
             if (j == i || operands[j].p == NULL || !dropwise_overlap(extents[i], extents[j]))
                 continue;
             const bool is_tensor = operands[i].stride == view->y_stride; /* sums and the like are not */
-            if (operands[j].output || !is_tensor || !same_place(view, &operands[i], &operands[j]))
+            if (operands[j].use != READ || !is_tensor || !same_place(view, &operands[i], &operands[j]))
                 return DROPWISE_ERROR_OVERLAP;
         }
     }
@@ -70,7 +70,7 @@ static uint64_t largest_output(const dropwise_view *view, const operand *operand
     const uint64_t elements = dropwise_view_elements(view);
     uint64_t largest = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!operands[i].output || operands[i].p == NULL)
+        if (operands[i].use == READ || operands[i].p == NULL)
             continue;
         const uint64_t extent = extents[i].to - extents[i].from;
         const uint64_t bytes = min_u64(extent, elements * operands[i].element_bytes);
@@ -84,7 +84,7 @@ static bool outputs_are_apart(const operand *operands, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++)
-            if (operands[i].output && operands[i].p != NULL && operands[j].p == operands[i].p && j != i)
+            if (operands[i].use != READ && operands[i].p != NULL && operands[j].p == operands[i].p && j != i)
                 return false;
     return true;
 }
@@ -131,7 +131,10 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
     const uint64_t largest = largest_output(view, operands, extents, n_operands);
     c->far = !dropwise_is_near(largest);
-    c->nontemporal = dropwise_is_large(largest) && outputs_are_apart(operands, n_operands);
+    c->adds = false;
+    for (size_t i = 0; i < n_operands; i++)
+        c->adds = c->adds || operands[i].use == ADDED;
+    c->nontemporal = !c->adds && dropwise_is_large(largest) && outputs_are_apart(operands, n_operands);
     return DROPWISE_OK;
 }
 
@@ -246,6 +249,16 @@ const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, s
 }
 
 /* ---- Sums ---- */
+
+void dropwise_put_sums(const dropwise_kernels *kernels, bool is_f64, operand_use use, size_t n,
+                       const void *sums, void *out)
+{
+    const real one = real_of(is_f64, 1);
+    if (use == ADDED)
+        (is_f64 ? kernels->add_kept_f64 : kernels->add_kept_f32)(NULL, n, sums, out, &one);
+    else
+        memcpy(out, sums, n * (is_f64 ? sizeof(double) : sizeof(float)));
+}
 
 real dropwise_sum_tree(bool is_f64, const void *sums, size_t step)
 {

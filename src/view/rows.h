@@ -16,14 +16,22 @@
 
 enum { PIECE = 512 /* elements of a row that go through a kernel at a time */, MAX_OPERANDS = 6 };
 
+typedef enum operand_use { READ, WRITTEN, ADDED /* to what is there: a gradient */ } operand_use;
+
 /* A tensor of a call: pointer, strides in elements, element size. Bias and dbias have a stride of 0 but along
  * the row. */
 typedef struct operand {
     const void *p;
     const int64_t *stride;
     size_t element_bytes;
-    bool output;
+    operand_use use;
 } operand;
+
+/* What a backward call does with its outputs. */
+static inline operand_use gradient_use(const dropwise_mask *mask)
+{
+    return dropwise_accumulates(mask) ? ADDED : WRITTEN;
+}
 
 /* A call, after it was checked. */
 typedef struct row_call {
@@ -45,6 +53,7 @@ typedef struct row_call {
     bool reads_stored;
     bool far;         /* operands are not in the caches                              */
     bool nontemporal; /* outputs would not stay there, and are apart from the inputs */
+    bool adds;        /* to an output                                                */
     stored_mask stored;
     uint64_t row_length, n_rows;
     uint64_t strip_row, strip_end; /* numbers of the rows whose bits are in the strip; none if they are one */
@@ -71,13 +80,20 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
                                     dropwise_dtype dtype, const dropwise_view *view, const operand *operands,
                                     size_t n_operands, const dropwise_stored *stored, bool draws);
 
-/* For a layer that has kernels for each dtype which has any of its own: they take elements as they are. */
+/* For a layer that has kernels for each dtype which has any of its own: they take elements as they are. What
+ * is added to elements is not rounded to their type before. */
 static inline void take_elements(row_call *c)
 {
-    if (c->dtype.scale_kept != NULL) {
+    if (c->dtype.scale_kept != NULL && !c->adds) {
         c->dtype.widen = NULL;
         c->dtype.narrow = NULL;
     }
+}
+
+/* The kernels for what these calls load, elements as they are or widened. */
+static inline dropwise_step_kernels steps_of_rows(const row_call *c, dropwise_dtype dtype)
+{
+    return dropwise_steps_of(c->kernels, c->dtype.widen == NULL ? dtype : DROPWISE_F32);
 }
 
 /*
@@ -180,6 +196,14 @@ static inline __attribute__((always_inline)) void prefetch_piece(const row_call 
         __builtin_prefetch(from + i, 0, 2);
 }
 
+/* The same for an output that is added to: it is read, too. */
+static inline __attribute__((always_inline)) void prefetch_sum(const row_call *c, const operand *o,
+                                                               const row *r, uint64_t column)
+{
+    if (o->use == ADDED)
+        prefetch_piece(c, o, r, column);
+}
+
 /* The keep bits of a piece of a row, by themselves or in a buffer of PIECE bits. If `whole`, all of the row
  * and of the rows after it will be asked for. */
 const uint8_t *dropwise_piece_bits(row_call *c, const row *r, uint64_t column, size_t n, bool whole,
@@ -198,20 +222,36 @@ static inline const void *load_reals(const row_call *c, const operand *o, const 
     return buffer;
 }
 
-/* Where a kernel writes a piece of an output: in place, or to the buffer, from where it is narrowed. */
-static inline void *output(const row_call *c, const operand *o, const row *r, uint64_t column, float *buffer)
+/* Where a kernel writes a piece of an output: in place, or to the buffer, from where it is narrowed or added.
+ * The buffer is one of floats, or, for gradients, of doubles. */
+static inline void *output(const row_call *c, const operand *o, const row *r, uint64_t column, void *buffer)
 {
     if (o->p == NULL)
         return NULL;
-    return c->dtype.narrow == NULL ? (void *)operand_at(c, o, r, column) : buffer;
+    return c->dtype.narrow == NULL && o->use != ADDED ? (void *)operand_at(c, o, r, column) : buffer;
 }
 
 static inline void finish_output(const row_call *c, const operand *o, const row *r, uint64_t column, size_t n,
-                                 const float *buffer)
+                                 const void *buffer)
 {
     if (o->p != NULL && c->dtype.narrow != NULL)
         c->dtype.narrow(n, buffer, operand_at(c, o, r, column));
 }
+
+/* The same for a gradient, which was dropped where bits are 0; bits may be NULL. */
+static inline void finish_gradient(const row_call *c, const operand *o, const row *r, uint64_t column,
+                                   size_t n, const uint8_t *bits, const void *buffer)
+{
+    const real one = real_of(c->is_f64, 1);
+    if (o->use == ADDED && o->p != NULL)
+        dropwise_add_reals(c->kernels, &c->dtype, bits, n, buffer, operand_at(c, o, r, column), &one);
+    else
+        finish_output(c, o, r, column, n, buffer);
+}
+
+/* n sums, in f64 or in f32, to a place of an output of such numbers. */
+void dropwise_put_sums(const dropwise_kernels *kernels, bool is_f64, operand_use use, size_t n,
+                       const void *sums, void *out);
 
 /* 16 partial sums, `step` reals apart, to one. */
 real dropwise_sum_tree(bool is_f64, const void *sums, size_t step);

@@ -129,15 +129,18 @@ static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int6
 static void apply_strided(const view_walk *walk, const walk_axis *axis, const uint8_t *bits, size_t n,
                           const walk_place *place)
 {
-    uint8_t buffer[GATHER * sizeof(double)];
+    uint8_t of_x[GATHER * sizeof(double)], of_y[GATHER * sizeof(double)];
+    uint8_t *const to = walk->apply->adds ? of_y : of_x;
     const size_t bytes = (size_t)walk->element_bytes;
     for (size_t done = 0; done < n; done += GATHER) {
         const size_t len = min_size(GATHER, n - done);
         const uint8_t *x = place->x + (int64_t)done * axis->x;
         uint8_t *y = place->y + (int64_t)done * axis->y;
-        copy_strided(buffer, walk->element_bytes, x, axis->x, len, bytes);
-        dropwise_apply_bits(walk->apply, bits + done / 8, len, buffer, buffer);
-        copy_strided(y, axis->y, buffer, walk->element_bytes, len, bytes);
+        copy_strided(of_x, walk->element_bytes, x, axis->x, len, bytes);
+        if (walk->apply->adds)
+            copy_strided(of_y, walk->element_bytes, y, axis->y, len, bytes);
+        dropwise_apply_bits(walk->apply, bits + done / 8, len, of_x, to);
+        copy_strided(y, axis->y, to, walk->element_bytes, len, bytes);
     }
 }
 
@@ -344,7 +347,8 @@ static OWN_FRAME bool run_fused_rows(const view_walk *walk, dropwise_dtype dtype
     const walk_axis *row = &walk->own[walk->n_own - 1];
     const apply_plan *apply = walk->apply;
     const fused_kernels fused = dropwise_fused_of(apply->kernels, walk->draw->generator, dtype);
-    if (walk->stored != NULL || fused.scale_kept == NULL || !apply->scales || row->size < FUSED_ROW)
+    if (walk->stored != NULL || fused.scale_kept == NULL || !apply->scales || apply->adds ||
+        row->size < FUSED_ROW)
         return false;
     walk_place place = walk->start;
     uint64_t at[DROPWISE_MAX_RANK] = {0};
@@ -374,7 +378,8 @@ static void run_plain_rows(const view_walk *walk, const dropwise_mask *mask, dro
                                  .y = place.y,
                                  .stored =
                                      walk->stored != NULL ? walk->stored->data + place.stored / 8 : NULL,
-                                 .far = !dropwise_is_near(y_bytes)};
+                                 .far = !dropwise_is_near(y_bytes),
+                                 .adds = walk->apply->adds};
         dropwise_apply_call(walk->apply->kernels, &call, dropwise_is_large(y_bytes));
     } while (walk->n_own > 1 && walk_next(walk->own, walk->n_own - 1, at, &place));
 }
@@ -406,10 +411,12 @@ static void run_any(const view_walk *walk)
 
 OWN_FRAME void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                    dropwise_dtype dtype, const dropwise_view *view, const void *x, void *y,
-                                   const stored_mask *stored, uint64_t y_bytes)
+                                   const stored_mask *stored, uint64_t y_bytes, bool adds)
 {
     const draw_plan draw = dropwise_draw_plan(kernels, mask);
-    const apply_plan apply = dropwise_apply_plan(kernels, mask, dtype, x != y && dropwise_is_large(y_bytes));
+    apply_plan apply =
+        dropwise_apply_plan(kernels, mask, dtype, x != y && !adds && dropwise_is_large(y_bytes));
+    apply.adds = adds;
     view_walk walk = {
         .start = {(uint8_t *)(uintptr_t)x, y, view->first, 0},
         .element_bytes = (int64_t)apply.element_bytes,

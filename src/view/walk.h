@@ -48,11 +48,11 @@ static inline bool walk_next(const walk_axis *axis, unsigned n_axes, uint64_t *a
 
 /*
  * Applies the mask of a view: a stored one, or, where `stored` is NULL, one that is drawn. y_bytes is what y
- * extends over.
+ * extends over. If `adds`, it is added to y.
  */
 void dropwise_apply_view(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
                          const dropwise_view *view, const void *x, void *y, const stored_mask *stored,
-                         uint64_t y_bytes);
+                         uint64_t y_bytes, bool adds);
 
 /*
  * Applies packed bits to a view, by a plan whose factor need not be that of a mask. The bits are those of the

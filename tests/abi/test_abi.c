@@ -65,6 +65,7 @@ PIN(DROPWISE_THREEFRY4X32_20, 3)
 PIN(DROPWISE_ARS4X32_7, 4)
 PIN(DROPWISE_SCALING_INVERTED, 1)
 PIN(DROPWISE_SCALING_STANDARD, 2)
+PIN(DROPWISE_ACCUMULATE, 1)
 PIN(DROPWISE_FORM_BITS, 1)
 PIN(DROPWISE_FORM_BYTES, 2)
 PIN(DROPWISE_FORM_SCALED, 3)
@@ -136,7 +137,8 @@ PIN_FIELD(dropwise_mask, seed, 8, 8)
 PIN_FIELD(dropwise_mask, stream, 16, 8)
 PIN_FIELD(dropwise_mask, keep_threshold, 24, 8)
 PIN_FIELD(dropwise_mask, scaling, 32, 4)
-PIN_FIELD(dropwise_mask, reserved, 36, 28)
+PIN_FIELD(dropwise_mask, flags, 36, 4)
+PIN_FIELD(dropwise_mask, reserved, 40, 24)
 
 PIN_POINTERS(dropwise_stored, 48)
 PIN_FIELD(dropwise_stored, struct_size, 0, 4)
@@ -276,7 +278,7 @@ static void mask_init_fills_every_byte_of_a_mask(void **state)
     (void)state;
     dropwise_mask mask;
     assert_int_equal(dropwise_mask_init(&mask, 0.25, 3, 4), DROPWISE_OK);
-    const dropwise_mask expected = {64, 1, 3, 4, UINT64_C(0xC000000000), 1, {0, 0, 0, 0, 0, 0, 0}};
+    const dropwise_mask expected = {64, 1, 3, 4, UINT64_C(0xC000000000), 1, 0, {0, 0, 0, 0, 0, 0}};
     assert_same_bytes(&mask, &expected, sizeof mask, "a mask");
 }
 

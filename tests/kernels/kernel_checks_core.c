@@ -206,10 +206,20 @@ static void apply_case(dropwise_apply_fn *apply, const char *name, size_t n, boo
     uint8_t *y = is_nontemporal(name) ? guard_at_start(&output, n_bytes, at_end ? last_aligned : 0)
                                       : guard_place(&output, n_bytes, at_end, 3 * offset % 64);
     fill_awkward(dtype, x, n, n + offset);
-    if (strstr(name, "product_kept") != NULL)
+    const bool adds = strstr(name, "add_kept") != NULL;
+    if (adds) {
+        fill_awkward(dtype, y, n, n + offset + 1);
+        if (offset % 3 == 1) { /* bits may be left out */
+            memset(keep, 1, n);
+            bits = NULL;
+        }
+        memcpy(expected, in_place ? x : y, n_bytes);
+        ref_add(dtype, keep, n, x, expected, value);
+    } else if (strstr(name, "product_kept") != NULL) {
         ref_multiply(dtype, keep, n, x, expected, value);
-    else
+    } else {
         ref_apply(dtype, keep, n, x, expected, scaled ? &value : NULL);
+    }
     if (in_place) {
         memcpy(y, x, n_bytes);
         apply(bits, n, y, y, &scale);

@@ -349,6 +349,51 @@ void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, vo
     }
 }
 
+void ref_add(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, double scale)
+{
+    const size_t bytes = ref_bytes(dtype);
+    for (size_t j = 0; j < n; j++) {
+        const unsigned char *from = (const unsigned char *)x + bytes * j;
+        unsigned char *to = (unsigned char *)y + bytes * j;
+        if (!keep[j])
+            continue;
+        if (dtype == REF_F64) {
+            double v, sum;
+            memcpy(&v, from, 8);
+            memcpy(&sum, to, 8);
+            sum += v * scale;
+            if (isnan(sum))
+                sum = NAN;
+            memcpy(to, &sum, 8);
+            continue;
+        }
+        uint16_t narrow_v = *from, narrow_sum = *to;
+        float v, sum;
+        if (bytes == 4) {
+            memcpy(&v, from, 4);
+            memcpy(&sum, to, 4);
+        } else {
+            if (bytes == 2) {
+                memcpy(&narrow_v, from, 2);
+                memcpy(&narrow_sum, to, 2);
+            }
+            v = ref_widen(dtype, narrow_v);
+            sum = ref_widen(dtype, narrow_sum);
+        }
+        v *= (float)scale;
+        sum += v;
+        if (isnan(sum))
+            sum = NAN;
+        narrow_sum = bytes == 4 ? 0 : (uint16_t)ref_narrow(dtype, sum);
+        if (bytes == 4)
+            memcpy(to, &sum, 4);
+        else if (bytes == 2)
+            memcpy(to, &narrow_sum, 2);
+        else
+            *to = (unsigned char)narrow_sum;
+    }
+}
+
 double ref_uniform(ref_dtype dtype, uint32_t word)
 {
     if (dtype == REF_F64)

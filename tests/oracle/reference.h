@@ -67,6 +67,12 @@ void ref_apply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, vo
 void ref_multiply(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, double scale);
 
 /*
+ * y grows by the product of x with the scale where it is kept, and stays where it is dropped: computed in f64
+ * for f64, else in f32, with one rounding to the dtype; NaN are quiet, positive and without payload.
+ */
+void ref_add(ref_dtype dtype, const uint8_t *keep, size_t n, const void *x, void *y, double scale);
+
+/*
  * What becomes of words, computed in f64 for REF_F64, else in f32: the uniform number, exactly; and, by the
  * formulas in double with the C library, the normal number of an even or odd element and the part 1 - z that
  * concrete dropout keeps.

@@ -87,7 +87,8 @@ static void a_probability_becomes_the_nearest_threshold_ties_to_even(void **stat
         assert_int_equal(mask.seed, 3);
         assert_int_equal(mask.stream, 4);
         assert_int_equal(mask.scaling, DROPWISE_SCALING_INVERTED);
-        for (int r = 0; r < 7; r++)
+        assert_int_equal(mask.flags, 0);
+        for (int r = 0; r < 6; r++)
             assert_int_equal(mask.reserved[r], 0);
     }
 }
@@ -101,9 +102,14 @@ static void every_call_refuses_a_mask_with_a_field_that_is_wrong(void **state)
     assert_mask_refused(&mask, DROPWISE_ERROR_STRUCT_SIZE);
     mask.struct_size = 65;
     assert_mask_refused(&mask, DROPWISE_ERROR_STRUCT_SIZE);
-    for (int r = 0; r < 7; r++) {
+    for (int r = 0; r < 6; r++) {
         mask = good;
         mask.reserved[r] = 1;
+        assert_mask_refused(&mask, DROPWISE_ERROR_RESERVED);
+    }
+    for (int bit = 1; bit < 32; bit++) {
+        mask = good;
+        mask.flags = UINT32_C(1) << bit | DROPWISE_ACCUMULATE;
         assert_mask_refused(&mask, DROPWISE_ERROR_RESERVED);
     }
     mask = good;

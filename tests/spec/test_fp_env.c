@@ -213,6 +213,10 @@ static void masks(void)
     mask_p(0x1p-1074);
     mask_p(0.1);
     mask_p((double)__builtin_nan(""));
+    const double nan = (double)__builtin_nan(""), *const ps[] = {&nan, &nan};
+    for (dropwise_status status = DROPWISE_OK; status <= DROPWISE_ERROR_WORKSPACE; status++)
+        dropwise_explain(status, "dropwise_concrete_init", (const void *const[]){NULL, ps[0], ps[1]},
+                         room(100), 100);
     const dropwise_mask mask = mask_p(0.3);
     uint32_t kept = 0;
     said(dropwise_draw_bits(&mask, 5, N, room(N / 8 + 1)));
@@ -231,6 +235,10 @@ static void dropout(void)
         said(dropwise_backward(&mask, dtype, 3, N, in(1), elements(), NULL));
         said(dropwise_backward(&mask, dtype, 3, N, in(1), elements(), bits));
         said(dropwise_infer(&mask, dtype, N, in(0), elements()));
+        mask.flags = DROPWISE_ACCUMULATE;
+        uint8_t *sum = elements();
+        for (int i = 0; i < 3; i++)
+            said(dropwise_backward(&mask, dtype, 3, N, in(i), sum, i == 1 ? bits : NULL));
     }
 }
 

@@ -81,6 +81,18 @@ static dropwise_status plain_view(dropwise_dtype dtype)
     return dropwise_forward_view(&mask, dtype, &view, x, y, NULL);
 }
 
+static dropwise_status added_range(dropwise_dtype dtype)
+{
+    mask.flags = DROPWISE_ACCUMULATE;
+    return dropwise_backward(&mask, dtype, 5, ELEMENTS, x, y, NULL);
+}
+
+static dropwise_status added_view(dropwise_dtype dtype)
+{
+    mask.flags = DROPWISE_ACCUMULATE;
+    return dropwise_backward_view(&mask, dtype, &view, x, y, NULL);
+}
+
 static dropwise_status view_and_mask(dropwise_dtype dtype)
 {
     return dropwise_forward_view(&mask, dtype, &view, x, y, &stored);
@@ -94,6 +106,12 @@ static dropwise_status residual(dropwise_dtype dtype)
 static dropwise_status residual_gradient(dropwise_dtype dtype)
 {
     return dropwise_residual_backward(&mask, dtype, &view, x, y, sums, NULL);
+}
+
+static dropwise_status added_gradient(dropwise_dtype dtype)
+{
+    mask.flags = DROPWISE_ACCUMULATE;
+    return residual_gradient(dtype);
 }
 
 static dropwise_status softmax(dropwise_dtype dtype)
@@ -162,15 +180,18 @@ static void calls_use_no_more_of_the_stack_than_the_header_says(void **state)
     if (HAS_LARGE_FRAMES)
         skip();
     assert_stack("a range", range, 32 << 10);
+    assert_stack("a range that is added", added_range, 32 << 10);
     for (size_t i = 0; i < 8; i++) {
         make_tile(ROWS, i % 2 == 0 ? COLUMNS : LONG, i / 2 % 2 == 0 ? GAP : 0, i / 4 == 1);
         assert_stack("a view", plain_view, 32 << 10);
+        assert_stack("a view that is added", added_view, 32 << 10);
         assert_stack("a view and its mask", view_and_mask, 32 << 10);
     }
     for (size_t i = 0; i < 4; i++) {
         make_tile(ROWS, i % 2 == 0 ? COLUMNS : LONG, i / 2 % 2 == 0 ? GAP : 0, false);
         assert_stack("a residual and its mask", residual, 64 << 10);
         assert_stack("gradients of a residual", residual_gradient, 64 << 10);
+        assert_stack("gradients that are added", added_gradient, 64 << 10);
         assert_stack("alpha dropout and its mask", alpha, 64 << 10);
         assert_stack("softmax and its mask", softmax, 64 << 10);
     }

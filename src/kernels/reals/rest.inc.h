@@ -64,6 +64,18 @@ VEC_SHARED void apply_rest(dropwise_apply_fn *kernel, size_t whole, size_t bytes
     end_rest(&of_x, bytes, y, i, n);
 }
 
+/* The same where y is read, too, and bits may be NULL. */
+VEC_SHARED void add_rest(dropwise_apply_fn *kernel, size_t whole, size_t bytes, const void *bits, size_t i,
+                         size_t n, const void *x, void *y, const void *scale)
+{
+    rest_buffer of_x, of_y;
+    uint8_t word[8];
+    store_le64(word, bits != NULL ? rest_of_bits(bits, i, n) : UINT64_MAX);
+    rest_of(&of_y, whole, bytes, y, i, n);
+    kernel(word, whole, rest_of(&of_x, whole, bytes, x, i, n), &of_y, scale);
+    end_rest(&of_y, bytes, y, i, n);
+}
+
 VEC_SHARED void affine_rest(dropwise_affine_fn *kernel, size_t whole, size_t bytes, const void *bits,
                             size_t i, size_t n, const void *x, const dropwise_params *params, void *y)
 {

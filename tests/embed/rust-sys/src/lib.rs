@@ -13,7 +13,8 @@ pub struct dropwise_mask {
     pub stream: u64,
     pub keep_threshold: u64,
     pub scaling: u32,
-    pub reserved: [u32; 7],
+    pub flags: u32,
+    pub reserved: [u32; 6],
 }
 
 extern "C" {
