@@ -349,8 +349,8 @@ enum dropwise_torch_limits { DROPWISE_TORCH_STATE_BYTES = 5056 };
  *               so that they are PyTorch's own after any calls of the functions below
  *
  * Errors: of the engine (seed and from_torch: NULL only); SIZE (bytes is not DROPWISE_TORCH_STATE_BYTES);
- * PARAMETER (not a state of a generator on a CPU that was seeded; to_torch: a position of 0, which NumPy's may
- * have and PyTorch's not).
+ * PARAMETER (not a state of a generator on a CPU that was seeded; to_torch: a position of 0, which NumPy's
+ * may have and PyTorch's not).
  */
 DROPWISE_API dropwise_status dropwise_mt19937_seed(dropwise_mt19937 *engine, uint32_t seed);
 DROPWISE_API dropwise_status dropwise_mt19937_from_torch(dropwise_mt19937 *engine, const void *state,

@@ -220,8 +220,8 @@ static const char *wanted_isa(void)
 #endif
 }
 
-/* Why each tier was chosen, when it last was: so the reason is that of the tier that is active, whoever chooses
- * another one meanwhile. */
+/* Why each tier was chosen, when it last was: so the reason is that of the tier that is active, whoever
+ * chooses another one meanwhile. */
 static _Atomic(const char *) reasons[N_TIERS];
 
 static const dropwise_kernels *publish(size_t rank, const char *reason)

@@ -1,6 +1,6 @@
 /*
- * A harness for libFuzzer over the program's reader of options and numbers: the lines of an input are words of
- * a command line. Without libFuzzer (replay.c) it runs inputs that are files. Errors go to stderr, which
+ * A harness for libFuzzer over the program's reader of options and numbers: the lines of an input are words
+ * of a command line. Without libFuzzer (replay.c) it runs inputs that are files. Errors go to stderr, which
  * libFuzzer's -close_fd_mask=2 throws away.
  */
 #include <math.h>
