@@ -12,7 +12,7 @@ xla_versions: tuple[int, int, int]
 def run(
     operation: int,
     mask: bytes,
-    place: bytes | int,
+    place: bytes | int | Callable[[tuple[int, ...]], bytes],
     parameter: bytes | float | None,
     stored: Any,
     threads: int,
