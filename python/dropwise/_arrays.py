@@ -127,12 +127,12 @@ def place(shape: tuple[int, ...], options: Place) -> bytes:
     return _core.place(whole, options.get("first", 0), shared, start, shape)
 
 
-def dtype_number(name: str | None) -> int:
+def dtype_number(name: str | None, argument: str = "dtype") -> int:
     """The library's number of a dtype by name; 0 for None."""
     if name is None:
         return 0
     if name not in _core.dtypes:
-        raise TypeError(f"dtype: takes {', '.join(_core.dtypes)}, not {name!r}")
+        raise TypeError(f"{argument}: takes {', '.join(_core.dtypes)}, not {name!r}")
     return _core.dtypes[name]
 
 
@@ -150,6 +150,17 @@ def integer(name: str, value: Any, least: int, end: int) -> int:
     if not least <= number < end:
         raise ValueError(f"{name}: must be from {_power(least)} to {_power(end - 1)}")
     return number
+
+
+def integers(name: str, value: Any, count: int, least: int, end: int) -> list[int]:
+    """So many whole numbers, of a sequence."""
+    try:
+        words = list(value)
+    except TypeError:
+        raise TypeError(f"{name}: must be {count} integers, not {type(value).__name__}") from None
+    if len(words) != count:
+        raise ValueError(f"{name}: must be {count} integers, not {len(words)}")
+    return [integer(name, word, least, end) for word in words]
 
 
 def _power(number: int) -> str:

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "interop/constructors.h"
+#include "interop/layout_options.h"
 
 /* ---- Masks, places, layers ---- */
 
@@ -246,6 +247,36 @@ static PyObject *interop(PyObject *module, PyObject *args)
     return make_struct(status, &masks, sizeof masks);
 }
 
+/* A dictionary of the numbers whose bits are set: how many bits each has. */
+static PyObject *numbers_of(unsigned which)
+{
+    PyObject *numbers = PyDict_New();
+    for (int i = 0; numbers != NULL && i < LAYOUT_NUMBERS; i++) {
+        if ((which >> i & 1) == 0)
+            continue;
+        PyObject *bits = PyLong_FromLong((long)layout_numbers[i].bits);
+        if (bits == NULL || PyDict_SetItemString(numbers, layout_numbers[i].name, bits) < 0)
+            Py_CLEAR(numbers);
+        Py_XDECREF(bits);
+    }
+    return numbers;
+}
+
+/* layout_options(layout): (bits of the seed, numbers that it needs, numbers that it takes) */
+static PyObject *layout_options_tuple(PyObject *module, PyObject *object)
+{
+    (void)module;
+    uint32_t layout;
+    if (!read_u32(object, "layout", &layout))
+        return NULL;
+    for (int i = 0; i < LAYOUTS; i++) {
+        const layout_options *o = &layout_options_of[i];
+        if (o->layout == layout)
+            return Py_BuildValue("INN", o->seed_bits, numbers_of(o->needs), numbers_of(o->takes));
+    }
+    return raise_status(DROPWISE_ERROR_LAYOUT, NULL);
+}
+
 /* interop_fields(masks): (size, keep, scale) */
 static PyObject *interop_fields(PyObject *module, PyObject *object)
 {
@@ -371,6 +402,7 @@ PyMethodDef struct_methods[] = {
     {"dropblock_entries", dropblock_entries, METH_O, NULL},
     {"dropconnect", dropconnect, METH_VARARGS, NULL},
     {"interop", interop, METH_VARARGS, NULL},
+    {"layout_options", layout_options_tuple, METH_O, NULL},
     {"interop_fields", interop_fields, METH_O, NULL},
     {"interop_mask", interop_mask, METH_O, NULL},
     {"jax_key", jax_key, METH_O, NULL},
