@@ -331,7 +331,8 @@ def jax(key: Key, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
         dtype of the uniform numbers, which is keep's own: "f32" for a Python float, "f64" with
         jax_enable_x64.
     dtype : str
-        Of the tensor, in which Flax divides by keep.
+        Of the tensor, in which Flax divides by keep. Where 1 / keep is infinite in it, there are no masks
+        (ValueError): keep of at most 2**-16 in "f16".
     """
     high, low = _words(key)
     return _make("jax", keep, high << 32 | low, draws=draws, dtype=dtype, called=("p", "keep"))

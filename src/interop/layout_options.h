@@ -32,7 +32,7 @@ typedef struct layout_number {
 } layout_number;
 
 static const layout_number layout_numbers[] = {
-    {"stream", 64}, {"dtype", 0},   {"size", 64},    {"threads", 32}, {"vector", 32}, {"offset", 64},
+    {"stream", 64}, {"dtype", 0},    {"size", 64},   {"threads", 32}, {"vector", 32}, {"offset", 64},
     {"rows", 64},   {"columns", 64}, {"before", 60}, {"run", 64},     {"keep", 0},
 };
 
