@@ -100,7 +100,7 @@ extern "C" {
 typedef struct dropwise_attention {
     uint32_t struct_size; /* sizeof(dropwise_attention)                                            */
     uint32_t causal;      /* 1: key j counts for query i if j <= i + causal_offset; 0: all count    */
-    uint64_t batches;     /* 0: nothing is done; likewise with heads and queries                   */
+    uint64_t batches;     /* 0: nothing is done; likewise heads, and queries, but dk and dv are 0  */
     uint64_t heads;
     uint64_t kv_heads; /* at least 1; divides heads                                              */
     uint64_t queries;
@@ -144,7 +144,7 @@ DROPWISE_API dropwise_status dropwise_attention_init(dropwise_attention *attenti
  * The bytes of workspace that a forward call (backward = 0) or a backward call (1) needs, whatever its part,
  * strides and masks. They grow with keys * (size + value_size), and not with queries: 0.4 and 0.7 MiB for 512
  * keys of size 64.
- * Errors: NULL, STRUCT_SIZE, RESERVED, DTYPE, SHAPE, SIZE, PARAMETER (backward is above 1).
+ * Errors: NULL, STRUCT_SIZE, RESERVED, DTYPE, SHAPE, RANGE, SIZE, PARAMETER (also: backward is above 1).
  */
 DROPWISE_API dropwise_status dropwise_attention_workspace(const dropwise_attention *attention,
                                                           dropwise_dtype dtype, uint32_t backward,

@@ -342,6 +342,10 @@ static int run_mask(const command *self, const option_values *given)
     const char *layout = value_of(self, given, "layout");
     if (layout == NULL && !has_no_layout_options(self, given))
         return EXIT_USAGE;
+    if (layout != NULL && value_of(self, given, "generator") != NULL) {
+        fprintf(stderr, "dropwise: --layout has a generator of its own, and takes no --generator\n");
+        return EXIT_USAGE;
+    }
     if (layout != NULL && !layout_read(layout, self->options, self->n_options, given, &interop))
         return EXIT_USAGE;
     int status = layout == NULL ? read_mask(self, given, &mask) : select_isa(self, given);

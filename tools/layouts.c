@@ -5,38 +5,7 @@
 #include <string.h>
 
 #include "interop/constructors.h"
-
-/* Options that some layout has besides --seed and --p. */
-enum {
-    STREAM = 1,
-    DTYPE = 2,
-    SIZE = 4,
-    THREADS = 8,
-    VECTOR = 16,
-    OFFSET = 32,
-    ROWS = 64,
-    COLUMNS = 128,
-    BEFORE = 256,
-    RUN = 512,
-    KEEP = 1024
-};
-static const char *const layout_only[] = {"stream", "dtype",   "size",   "threads", "vector", "offset",
-                                          "rows",   "columns", "before", "run",     "keep"};
-
-typedef struct layout_options {
-    uint32_t layout;
-    unsigned seed_bits;
-    unsigned needs, takes;
-} layout_options;
-
-#define OPTIONS(seed_bits, needs, takes) seed_bits, needs, takes
-static const layout_options table[] = {
-#define DROPWISE_LAYOUT(number, LAYOUT, constructor, name, fields, plan, options, arguments) \
-    {number, OPTIONS options},
-#include "interop/layouts.inc"
-};
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#include "interop/layout_options.h"
 
 /* Whether a layout's name is another one and a version, as inductor-gpu-2.13 is inductor-gpu and 2.13. */
 static bool is_version_of(const char *layout_name, const char *name)
@@ -50,16 +19,16 @@ static bool is_version_of(const char *layout_name, const char *name)
 static const layout_options *find_layout(const char *name)
 {
     bool has_versions = false;
-    for (int i = 0; i < COUNT(table); i++) {
-        const char *layout_name = dropwise_layout_name(table[i].layout);
+    for (int i = 0; i < LAYOUTS; i++) {
+        const char *layout_name = dropwise_layout_name(layout_options_of[i].layout);
         if (strcmp(layout_name, name) == 0)
-            return &table[i];
+            return &layout_options_of[i];
         has_versions = has_versions || is_version_of(layout_name, name);
     }
     fprintf(stderr, "dropwise: --layout takes");
     const char *separator = " ";
-    for (int i = 0; i < COUNT(table); i++) {
-        const char *layout_name = dropwise_layout_name(table[i].layout);
+    for (int i = 0; i < LAYOUTS; i++) {
+        const char *layout_name = dropwise_layout_name(layout_options_of[i].layout);
         if (has_versions && !is_version_of(layout_name, name))
             continue;
         fprintf(stderr, "%s%s", separator, layout_name);
@@ -74,8 +43,8 @@ static bool check_options(const layout_options *layout, const option_spec *specs
                           const option_values *given)
 {
     const char *name = dropwise_layout_name(layout->layout);
-    for (int i = 0; i < COUNT(layout_only); i++) {
-        const char *option = layout_only[i];
+    for (int i = 0; i < LAYOUT_NUMBERS; i++) {
+        const char *option = layout_numbers[i].name;
         const bool needed = (layout->needs >> i & 1) != 0;
         const bool taken = needed || (layout->takes >> i & 1) != 0;
         const bool is_given = options_value(specs, n_specs, given, option) != NULL;
@@ -99,8 +68,9 @@ typedef struct reader {
     bool failed;
 } reader;
 
-static uint64_t number(reader *r, const char *name, unsigned bits)
+static uint64_t number(reader *r, const char *name)
 {
+    const unsigned bits = bits_of_layout_number(name);
     uint64_t value = 0;
     const char *text = options_value(r->specs, r->n_specs, r->given, name);
     if (text != NULL && (!parse_u64(text, &value) || value > UINT64_MAX >> (64 - bits))) {
@@ -174,14 +144,14 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
     layout_call call = {
         .seed = seed_number(&r, "seed", layout->seed_bits),
         .stream = seed_number(&r, "stream", 64),
-        .offset = number(&r, "offset", 64),
-        .size = number(&r, "size", 64),
-        .rows = number(&r, "rows", 64),
-        .columns = number(&r, "columns", 64),
-        .threads = (uint32_t)number(&r, "threads", 32),
-        .vector = (uint32_t)number(&r, "vector", 32),
-        .before = number(&r, "before", 60),
-        .run = number(&r, "run", 64),
+        .offset = number(&r, "offset"),
+        .size = number(&r, "size"),
+        .rows = number(&r, "rows"),
+        .columns = number(&r, "columns"),
+        .threads = (uint32_t)number(&r, "threads"),
+        .vector = (uint32_t)number(&r, "vector"),
+        .before = number(&r, "before"),
+        .run = number(&r, "run"),
     };
     const bool is_pcg64 = layout->layout == DROPWISE_LAYOUT_NUMPY_PCG64;
     const bool is_numpy = is_pcg64 || layout->layout == DROPWISE_LAYOUT_NUMPY;

@@ -81,13 +81,12 @@ const char *options_value(const option_spec *specs, int n_specs, const option_va
 bool parse_u64(const char *text, uint64_t *out)
 {
     const bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    const char *digits = hex ? text + 2 : text;
-    /* strtoull would take a sign or spaces. */
-    if (!(hex ? isxdigit((unsigned char)digits[0]) : isdigit((unsigned char)digits[0])))
+    /* strtoull would take a sign or spaces, and a 0x without digits for 0. */
+    if (!(hex ? isxdigit((unsigned char)text[2]) : isdigit((unsigned char)text[0])))
         return false;
     char *end;
     errno = 0;
-    const unsigned long long value = strtoull(digits, &end, hex ? 16 : 10);
+    const unsigned long long value = strtoull(text, &end, hex ? 16 : 10);
     if (errno != 0 || *end != '\0' || value > UINT64_MAX)
         return false;
     *out = value;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from typing import Any
 
@@ -13,30 +14,40 @@ from . import Mask, __version__, _core, interop
 _NUMBERS = ("size", "threads", "vector", "offset", "rows", "columns", "before", "run")
 
 
-def _number(text: str) -> int:
-    """A whole number, decimal or 0x, which may be negative: -7 is 2**64 - 7."""
-    value = int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
-    if not -(2**63) <= value < 2**64:
-        raise ValueError
-    return value % 2**64
+def _whole(text: str) -> int:
+    """A whole number below 2**64, decimal or 0x."""
+    is_number = re.fullmatch("[0-9]+|0[xX][0-9a-fA-F]+", text, re.ASCII) is not None
+    value = int(text, 16 if "x" in text.lower() else 10) if is_number and len(text) < 1000 else 2**64
+    if value >= 2**64:
+        raise argparse.ArgumentTypeError(f"takes a whole number below 2^64, decimal or 0x, not {text!r}")
+    return value
+
+
+def _signed(text: str) -> int:
+    """One that may be negative: -7 is 2**64 - 7, or 2**32 - 7 of layouts whose seeds have 32 bits."""
+    return -_whole(text[1:]) if text.startswith("-") else _whole(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m dropwise", description="Dropout masks from counter-based random numbers."
+        "python -m dropwise",
+        description="Dropout masks from counter-based random numbers.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"dropwise {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     info = commands.add_parser(
-        "info", help="CPU features seen, tiers built and usable, the tier chosen and why"
+        "info", help="CPU features seen, tiers built and usable, the tier chosen and why", allow_abbrev=False
     )
     info.add_argument("--json", action="store_true", help="the same as one JSON object")
-    mask = commands.add_parser("mask", help="keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped")
-    mask.add_argument("--seed", type=_number, required=True, metavar="S", help="key of the generator")
-    mask.add_argument("--stream", type=_number, metavar="T", help="number of the mask under this seed")
+    mask = commands.add_parser(
+        "mask", help="keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped", allow_abbrev=False
+    )
+    mask.add_argument("--seed", type=_signed, required=True, metavar="S", help="key of the generator")
+    mask.add_argument("--stream", type=_signed, metavar="T", help="number of the mask under this seed")
     mask.add_argument("--p", type=float, metavar="P", help="probability of being dropped")
-    mask.add_argument("--first", type=_number, required=True, metavar="F", help="first element")
-    mask.add_argument("--n", type=_number, required=True, metavar="N", help="number of elements")
+    mask.add_argument("--first", type=_whole, required=True, metavar="F", help="first element")
+    mask.add_argument("--n", type=_whole, required=True, metavar="N", help="number of elements")
     mask.add_argument("--format", choices=("ascii", "raw"), default="ascii", help="0 and 1, or packed bits")
     mask.add_argument("--generator", choices=tuple(_core.generators), help="default: philox4x32-10")
     layout = mask.add_argument_group("masks of other systems")
@@ -44,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     layout.add_argument("--dtype", choices=("f32", "f64", "f16", "bf16"))
     layout.add_argument("--keep", type=float, metavar="Q", help="probability of being kept, instead of --p")
     for name in _NUMBERS:
-        layout.add_argument(f"--{name}", type=_number)
+        layout.add_argument(f"--{name}", type=_whole)
     return parser
 
 
@@ -75,12 +86,19 @@ def _masks(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Mask |
             parser.error(f"--{next(iter(numbers))} is an option of layouts, and there is no --layout")
         if given.p is None:
             parser.error("option --p is missing")
-        return Mask(given.p, given.seed, given.stream, given.generator or "philox4x32-10")
-    keep = numbers.pop("keep", None)
-    if (given.p is None) == (keep is None):
-        parser.error("--p or --keep is needed, and one of them")
-    p = given.p if keep is None else 1.0 - keep
-    return interop.by_name(given.layout, p, given.seed, stream=given.stream, **numbers)
+        for name in ("seed", "stream"):
+            if getattr(given, name) < -(2**63):
+                parser.error(f"--{name} takes a whole number from -2^63 to 2^64 - 1")
+        seed, stream = given.seed % 2**64, given.stream % 2**64
+        return Mask(given.p, seed, stream, given.generator or "philox4x32-10")
+    if given.generator is not None:
+        parser.error("--layout has a generator of its own, and takes no --generator")
+    return interop.by_name(given.layout, given.p, given.seed, stream=given.stream, **numbers)
+
+
+def _fail(text: str) -> int:
+    print(f"dropwise: {text}", file=sys.stderr)
+    return 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,13 +109,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         masks = _masks(given, parser)
-        chunk = 1 << 18
-        for done in range(0, given.n, chunk):
-            n = min(chunk, given.n - done)
-            bits = masks.bits(n, given.first + done)
-            _write(bits, n, given.format)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         parser.error(str(error))
+    size = masks.size if isinstance(masks, interop.Masks) else 2**60
+    if given.first + given.n > size:
+        return _fail(f"this mask has {size} elements: --first {given.first} --n {given.n} goes past them")
+    chunk = 1 << 18
+    for done in range(0, given.n, chunk):
+        n = min(chunk, given.n - done)
+        _write(masks.bits(n, given.first + done), n, given.format)
     if given.format == "ascii":
         print()
     return 0

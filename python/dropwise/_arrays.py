@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Union
 
@@ -10,7 +12,7 @@ import numpy as np
 from . import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -63,12 +65,14 @@ class Options(Place, total=False):
         tensor: scaled entries. It has an entry for each decision; the last dimension that is not shared makes
         the rows.
     threads : int
-        At most so many threads. Default: as many as the process may run on (its affinity). Results do not
-        depend on it. Small calls, and those that sum or store a mask, take one.
+        At most so many threads, and 64. Default: as many as the process may run on (its affinity; on systems
+        other than Linux one). Results do not depend on it. Small calls, and those that sum or store a mask,
+        take one.
     dtype : str
         What the elements are, if NumPy's dtype does not say it: "bf16" of uint16, "f8_e4m3", "f8_e5m2" and,
         with overflow to the largest number, "f8_e4m3_sat" and "f8_e5m2_sat" of uint8 or of ml_dtypes' 8-bit
-        floats.
+        floats of this format. Signed integers and V2 or V1, as which files are read, do as well. Of bytes,
+        ``stored`` of uint8 are packed bits, and scaled entries are int8 or ml_dtypes' floats.
     """
 
     stored: ArrayLike
@@ -117,33 +121,63 @@ def place(shape: tuple[int, ...], options: Place) -> bytes:
         start, whole = tuple(shard[0]), tuple(shard[1])
         if not len(start) == len(whole) == len(shape):
             raise ValueError(f"shard: must have {len(shape)} coordinates and {len(shape)} sizes, not {shard}")
-    return _core.place(whole, options.get("first", 0), shared_dimensions(whole, options), start, shape)
+    shared = shared_dimensions(whole, options)
+    if not shape:  # a scalar lies as an array of one element
+        whole, start, shape = (1,), None, (1,)
+    return _core.place(whole, options.get("first", 0), shared, start, shape)
 
 
-def dtype_number(name: str | None) -> int:
+def dtype_number(name: str | None, argument: str = "dtype") -> int:
     """The library's number of a dtype by name; 0 for None."""
     if name is None:
         return 0
     if name not in _core.dtypes:
-        raise TypeError(f"dtype: takes {', '.join(_core.dtypes)}, not {name!r}")
+        raise TypeError(f"{argument}: takes {', '.join(_core.dtypes)}, not {name!r}")
     return _core.dtypes[name]
 
 
 def thread_number(threads: int | None) -> int:
     """At most so many threads; 0 for what the affinity allows."""
-    if threads is None:
-        return 0
-    if threads < 1:
-        raise ValueError(f"threads: must be at least 1, not {threads}")
-    return threads
+    return 0 if threads is None else integer("threads", threads, 1, 2**32)
+
+
+def integer(name: str, value: Any, least: int, end: int) -> int:
+    """A whole number from `least` to below `end`, whatever type of integer it was."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: must be an integer, not {type(value).__name__}") from None
+    if not least <= number < end:
+        raise ValueError(f"{name}: must be from {_power(least)} to {_power(end - 1)}")
+    return number
+
+
+def integers(name: str, value: Any, count: int, least: int, end: int) -> list[int]:
+    """So many whole numbers, of a sequence."""
+    try:
+        words = list(value)
+    except TypeError:
+        raise TypeError(f"{name}: must be {count} integers, not {type(value).__name__}") from None
+    if len(words) != count:
+        raise ValueError(f"{name}: must be {count} integers, not {len(words)}")
+    return [integer(name, word, least, end) for word in words]
+
+
+def _power(number: int) -> str:
+    """A limit as people write it."""
+    size = abs(number)
+    for rest, text in ((0, ""), (1, " - 1")):
+        power = size + rest
+        if power > 2**16 and power & (power - 1) == 0:
+            return f"{'-' if number < 0 else ''}2**{power.bit_length() - 1}{text}"
+    return str(number)
 
 
 def draw_bits(
     operation: int, struct: bytes, n: int, first: int, out: Array | None, threads: int | None
 ) -> npt.NDArray[np.uint8]:
     """Packed keep bits of n elements."""
-    if n < 0:
-        raise ValueError(f"n: must not be negative, not {n}")
+    n = integer("n", n, 0, 2**60 + 1)
     where = _core.place((n,), first, 0, None, None)
     if out is None:
         out = np.empty((n + 7) // 8, np.uint8)
@@ -156,18 +190,17 @@ def draw_bits(
 def call(
     operation: int,
     struct: bytes,
-    tensor: Any,
     options: Options,
     parameter: bytes | float | None,
     *arrays: Any,
 ) -> Any:
-    """Calls the library on arrays; `tensor` is the one whose shape all have."""
+    """Calls the library on arrays."""
     if not options:
         return _core.run(operation, struct, 0, parameter, None, 0, 0, *arrays)
     check_names(options, Options)
-    where: int | bytes = options.get("first", 0)
+    where: int | Callable[[tuple[int, ...]], bytes] = options.get("first", 0)
     if options.get("shard") is not None or any(options.get(name) is not None for name in _SHARES):
-        where = place(tuple(tensor.shape), options)
+        where = functools.partial(place, options=options)
     return _core.run(
         operation,
         struct,
@@ -180,6 +213,12 @@ def call(
     )
 
 
+def _is_bfloat16(given: Any) -> bool:
+    """Whether it is a tensor of PyTorch's, of bfloat16."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.Tensor) and given.dtype == torch.bfloat16
+
+
 def convert(given: Any, name: str, is_output: bool) -> Array:
     """An array of what is no plain array, over the same memory; _core calls it."""
     if isinstance(given, np.ma.MaskedArray):
@@ -188,27 +227,30 @@ def convert(given: Any, name: str, is_output: bool) -> Array:
         return given.view(np.ndarray)
     if isinstance(given, np.generic) and not is_output:
         return np.asarray(given)
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(given, torch.Tensor) and given.dtype == torch.bfloat16:
-        import ml_dtypes  # NumPy has no bfloat16 of its own, and its from_dlpack refuses it
-
-        words: Array = np.from_dlpack(given.view(torch.uint16))
-        return words.view(ml_dtypes.bfloat16)
     if not hasattr(given, "__dlpack__"):
         kind = type(given).__name__
         raise TypeError(f"{name}: must be a NumPy array or a tensor with __dlpack__, not {kind}")
     try:
+        if _is_bfloat16(given) and not given.requires_grad:
+            import ml_dtypes  # NumPy has no bfloat16 of its own, and its from_dlpack refuses it
+
+            torch = sys.modules["torch"]
+            words: Array = np.from_dlpack(given.view(torch.uint16))
+            return words.view(ml_dtypes.bfloat16)
         return np.from_dlpack(given)
     except (BufferError, RuntimeError, TypeError) as error:
-        if not is_output and hasattr(given, "__array__"):
-            array: Array = np.asarray(given)  # JAX's bfloat16
-            return array
+        try:
+            if not is_output and hasattr(given, "__array__"):
+                array: Array = np.asarray(given)  # JAX's bfloat16
+                return array
+        except (RuntimeError, TypeError):  # PyTorch's, of tensors that need a gradient
+            pass
         raise TypeError(f"{name}: {error}") from error
 
 
 def flat(given: Any, name: str) -> Array:
     """A dense array of what is given: itself, if it is one."""
-    return np.ascontiguousarray(given if type(given) is np.ndarray else convert(given, name, False))
+    return np.asarray(given if type(given) is np.ndarray else convert(given, name, False), order="C")
 
 
 def shape_of(shape: int | Sequence[int]) -> tuple[int, ...]:

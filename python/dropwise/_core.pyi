@@ -1,5 +1,5 @@
 # What the module in C has. Of the package's own: users call what is around it.
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 version: str
@@ -12,7 +12,7 @@ xla_versions: tuple[int, int, int]
 def run(
     operation: int,
     mask: bytes,
-    place: bytes | int,
+    place: bytes | int | Callable[[tuple[int, ...]], bytes],
     parameter: bytes | float | None,
     stored: Any,
     threads: int,
@@ -63,10 +63,11 @@ def interop(
     vector: int,
     draws: int,
     dtype: int,
-    key: tuple[int, int],
-    counter: tuple[int, ...],
+    key: Sequence[int],
+    counter: Sequence[int],
     /,
 ) -> bytes: ...
+def layout_options(layout: int, /) -> tuple[int, dict[str, int], dict[str, int]]: ...
 def interop_fields(masks: bytes, /) -> tuple[int, float, float]: ...
 def interop_mask(masks: bytes, /) -> bytes: ...
 def jax_key(seed: int, /) -> tuple[int, int]: ...

@@ -107,7 +107,7 @@ class Block:
             _OPERATIONS["dropblock_apply"],
             unused,
             self._place,
-            float(scale),
+            scale,
             None,
             1,
             dtype_number(dtype),
@@ -137,7 +137,7 @@ class Block:
             The result, and the packed keep bits, for the backward pass.
         """
         bits = self._bits()
-        y = _core.run(
+        result: tuple[Any, npt.NDArray[np.uint8]] = _core.run(
             _OPERATIONS["dropblock_forward"],
             mask._struct,
             self._place,
@@ -149,7 +149,7 @@ class Block:
             out,
             bits,
         )
-        return y, bits
+        return result
 
     def backward(
         self,

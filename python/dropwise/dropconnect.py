@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._arrays import flat
+from ._arrays import flat, integer
 
 if TYPE_CHECKING:
     from ._arrays import Array, ArrayLike
@@ -28,6 +28,11 @@ _OPERATIONS = _core.operations
 def _check(name: str, array: Array | None, shape: tuple[int, ...]) -> None:
     if array is not None and array.shape != shape:
         raise ValueError(f"{name}: must have shape {shape}, not {array.shape}")
+
+
+def _check_dtype(name: str, array: Array, w: Array) -> None:
+    if array.dtype != w.dtype:
+        raise TypeError(f"{name}: elements of {array.dtype}, where those of w are {w.dtype}")
 
 
 def _sum_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
@@ -48,8 +53,11 @@ def _matrix(name: str, given: ArrayLike) -> Array:
 
 def _inputs(w: Array, x: ArrayLike, samples: int | None) -> tuple[Array, int]:
     inputs = flat(x, "x")
-    n = inputs.shape[0] if samples is None and inputs.ndim == 2 else samples
-    if n is None:
+    if samples is not None:
+        n = integer("samples", samples, 0, 2**60 + 1)
+    elif inputs.ndim == 2:
+        n = inputs.shape[0]
+    else:
         raise ValueError("samples: must be given for one x that all samples share")
     _check("x", inputs, (w.shape[1],) if inputs.ndim == 1 else (n, w.shape[1]))
     return inputs, n
@@ -131,6 +139,8 @@ def backward(
     weights, inputs, gradient = _matrix("w", w), _matrix("x", x), _matrix("dy", dy)
     _check("x", inputs, (gradient.shape[0], weights.shape[1]))
     _check("dy", gradient, (inputs.shape[0], weights.shape[0]))
+    _check_dtype("x", inputs, weights)
+    _check_dtype("dy", gradient, weights)
     layer = _layer(weights, inputs.shape[0], first)
     dx = np.empty_like(inputs)
     dw = np.zeros(weights.shape, _sum_dtype(weights.dtype))
@@ -176,7 +186,9 @@ def moments(mask: Mask, w: ArrayLike, x: ArrayLike, bias: ArrayLike | None = Non
 
 
 def sample(mask: Mask, mean: ArrayLike, variance: ArrayLike, *, first: int = 0) -> Array:
-    """Inference: a sample of the normal distribution with these `moments`, mean + sqrt(variance) * z.
+    """Inference: a sample of the normal distribution with these `moments`, float64 or float32 as they are.
+
+    It is mean + sqrt(variance) * z.
 
     z are the numbers of `dropwise.variants.normal` from element `first` on: give each sample others.
     """

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _core
 from ._arrays import call
 
@@ -61,7 +59,7 @@ def residual_forward(
     TypeError, ValueError
         As `dropwise.Mask.forward`; an argument has the wrong shape or dtype.
     """
-    return call(_OPERATIONS["residual_forward"], mask._struct, x, options, None, x, bias, residual, out)
+    return call(_OPERATIONS["residual_forward"], mask._struct, options, None, x, bias, residual, out)
 
 
 def residual_backward(
@@ -87,7 +85,7 @@ def residual_backward(
     -------
     array (..., n)
     """
-    return call(_OPERATIONS["residual_backward"], mask._struct, dy, options, None, dy, out, dbias)
+    return call(_OPERATIONS["residual_backward"], mask._struct, options, None, dy, out, dbias)
 
 
 def _activation(name: str) -> float:
@@ -120,7 +118,7 @@ def activation_forward(
     array (..., n)
     """
     return call(
-        _OPERATIONS["activation_forward"], mask._struct, x, options, _activation(activation), x, bias, out
+        _OPERATIONS["activation_forward"], mask._struct, options, _activation(activation), x, bias, out
     )
 
 
@@ -153,7 +151,6 @@ def activation_backward(
     return call(
         _OPERATIONS["activation_backward"],
         mask._struct,
-        dy,
         options,
         _activation(activation),
         dy,
@@ -189,7 +186,7 @@ def softmax_forward(
     causal_offset : int
         Keys before the first query.
     add : array, optional
-        Is added to the scaled scores; its shape broadcasts to x's.
+        Is added to the scaled scores; of x's dtype, and its shape broadcasts to x's.
     probabilities : array (..., queries, keys), optional
         Is filled with the softmax before dropout, which `softmax_backward` needs. Laid out as out.
     out : array (..., queries, keys), optional
@@ -200,12 +197,8 @@ def softmax_forward(
     array (..., queries, keys)
         A row in which no column counts is 0.
     """
-    if add is not None:
-        add = np.broadcast_to(add, x.shape)  # type: ignore[arg-type]
     parameter = _core.softmax(scale, causal, causal_offset)
-    return call(
-        _OPERATIONS["softmax_forward"], mask._struct, x, options, parameter, x, add, probabilities, out
-    )
+    return call(_OPERATIONS["softmax_forward"], mask._struct, options, parameter, x, add, probabilities, out)
 
 
 def softmax_backward(
@@ -236,4 +229,4 @@ def softmax_backward(
     array (..., queries, keys)
     """
     parameter = _core.softmax(scale, causal, causal_offset)
-    return call(_OPERATIONS["softmax_backward"], mask._struct, dy, options, parameter, dy, probabilities, out)
+    return call(_OPERATIONS["softmax_backward"], mask._struct, options, parameter, dy, probabilities, out)

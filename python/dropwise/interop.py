@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import draw_bits, dtype_number, shape_of, thread_number
+from ._arrays import draw_bits, dtype_number, integer, integers, shape_of, thread_number
 from .mask import Mask
 
 if TYPE_CHECKING:
@@ -133,7 +133,10 @@ class Masks:
         Raises
         ------
         ValueError
-            Elements are beyond `size`; else as `dropwise.Mask.forward`.
+            Elements are beyond `size`; shapes differ; out is read-only, or overlaps x, where both are
+            C-contiguous.
+        TypeError
+            As `dropwise.Mask.forward`.
         """
         return _core.run(
             _FORWARD, self._struct, first, None, None, thread_number(threads), dtype_number(dtype), x, out
@@ -171,33 +174,49 @@ def _make(
     vector: int = 0,
     draws: str = "f32",
     dtype: str = "f32",
-    key: tuple[int, int] = (0, 0),
-    counter: tuple[int, ...] = (0, 0, 0, 0),
+    key: Sequence[int] = (0, 0),
+    counter: Sequence[int] = (0, 0, 0, 0),
+    called: tuple[str, str] = ("", ""),
 ) -> Masks:
+    """Masks of a layout; `called` is the name of an argument, and what it is called by who gives it."""
     numbers = seed, stream, offset, size, rows, columns, before, run, threads, vector
-    dtypes = dtype_number(draws), dtype_number(dtype)
-    return Masks(layout, _core.interop(_core.layouts[layout], p, *numbers, *dtypes, key, counter))
+    dtypes = dtype_number(draws, "draws"), dtype_number(dtype)
+    try:
+        struct = _core.interop(_core.layouts[layout], p, *numbers, *dtypes, key, counter)
+    except (TypeError, ValueError) as error:
+        name, separator, text = str(error).partition(":")
+        raise type(error)((called[1] if name == called[0] else name) + separator + text) from None
+    return Masks(layout, struct)
 
 
 #: Layouts whose systems are given the probability of being kept.
 _GIVEN_KEEP = {"jax", "jax-legacy", "jax-rbg", "mlx", "onemkl-bernoulli", "onemkl-mcg31"}
 
 
-def _signed(name: str, value: int) -> int:
-    """The 64 bits of a number that may be negative."""
-    if not -(2**63) <= value < 2**64:
-        raise ValueError(f"{name}: must be from -2**63 to 2**64 - 1, not {value}")
-    return value % 2**64
+def _signed(name: str, value: int, bits: int = 64) -> int:
+    """The bits of a number that may be negative."""
+    return integer(name, value, -(1 << bits - 1), 1 << bits) % (1 << bits)
+
+
+def _seeds(seed: Sequence[int]) -> tuple[int, int]:
+    """The two seeds of TensorFlow."""
+    first, second = integers("seed", seed, 2, -(2**63), 2**64)
+    return first % 2**64, second % 2**64
 
 
 def _seed32(seed: int) -> int:
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: must be from 0 to 2**32 - 1, not {seed}")
-    return seed
+    return integer("seed", seed, 0, 2**32)
 
 
 def by_name(
-    layout: str, p: float, seed: int, *, stream: int | None = None, dtype: str | None = None, **numbers: Any
+    layout: str,
+    p: float | None,
+    seed: int,
+    *,
+    stream: int | None = None,
+    dtype: str | None = None,
+    keep: float | None = None,
+    **numbers: Any,
 ) -> Masks:
     """Masks of the layout that the program dropwise calls so, from the numbers that its options take.
 
@@ -205,38 +224,58 @@ def by_name(
     ----------
     layout : str
         "jax", "tf", "torch-cuda", ...: a name without its version raises ValueError.
+    p : float or None
+        Probability of being dropped. None where `keep` is given.
     seed : int
-        For JAX both words of the key, the first one in the upper half; for NumPy a seed.
+        For JAX both words of the key, the first one in the upper half; for NumPy a seed. It may be negative.
     stream : int, optional
         Second seed of tf, subsequence of curand, last two words of a key of jax-rbg.
     dtype : str, optional
+    keep : float, optional
+        Probability of being kept, of layouts that take it.
     **numbers
         `offset`, `size`, `rows`, `columns`, `before`, `run`, `threads`, `vector`.
+
+    Raises
+    ------
+    TypeError
+        The layout needs an option that is not given, or takes none of this name.
+    ValueError
+        The layout is unknown, or a number is not one that it has masks for.
     """
     if layout not in _core.layouts:
         raise ValueError(f"layout: takes {', '.join(_core.layouts)}, not {layout!r}")
+    seed_bits, needs, takes = _core.layout_options(_core.layouts[layout])
+    options = {"stream": stream, "dtype": dtype, "keep": keep, **numbers}
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in needs:
+        if name not in given:
+            raise TypeError(f"{name}: layout {layout} needs it")
+    for name in given:
+        if name not in needs and name not in takes:
+            raise TypeError(f"{name}: layout {layout} takes none")
+    if (p is None) == (keep is None):
+        raise TypeError("p: is needed, or keep, and one of them")
+    seed = _signed("seed", seed, seed_bits)
+    for name, bits in {**needs, **takes}.items():
+        if name == "stream" and stream is not None:
+            given[name] = _signed(name, stream)
+        elif bits != 0 and name in given:
+            given[name] = integer(name, given[name], 0, 2**bits)
     if dtype is None:
         dtype = "f64" if layout in ("numpy", "numpy-pcg64") else "f32"
-    if layout in _GIVEN_KEEP:
-        p = 1.0 - p
+    probability: Any = given.pop("keep", p)
+    if keep is None and layout in _GIVEN_KEEP:
+        probability = 1.0 - probability
     key, counter = (0, 0), (0, 0)
     if layout == "numpy":
         key = _core.numpy_key(seed)
     elif layout == "numpy-pcg64":
         key, counter = _core.numpy_pcg64_seed(seed)
-    elif layout == "jax-rbg" and stream is None:
-        stream = seed
-    return _make(
-        layout,
-        p,
-        seed,
-        stream=stream or 0,
-        draws=dtype,
-        dtype=dtype,
-        key=key,
-        counter=(*counter, 0, 0),
-        **numbers,
-    )
+    elif layout == "jax-rbg":
+        given.setdefault("stream", seed)
+    everything = {**given, "draws": dtype, "dtype": dtype, "key": key, "counter": (*counter, 0, 0)}
+    return _make(layout, probability, seed, **everything)
 
 
 # ---- JAX ----
@@ -292,16 +331,19 @@ def jax(key: Key, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
         dtype of the uniform numbers, which is keep's own: "f32" for a Python float, "f64" with
         jax_enable_x64.
     dtype : str
-        Of the tensor, in which Flax divides by keep.
+        Of the tensor, in which Flax divides by keep. Where 1 / keep is infinite in it, there are no masks
+        (ValueError): keep of at most 2**-16 in "f16".
     """
     high, low = _words(key)
-    return _make("jax", keep, high << 32 | low, draws=draws, dtype=dtype)
+    return _make("jax", keep, high << 32 | low, draws=draws, dtype=dtype, called=("p", "keep"))
 
 
 def jax_legacy(key: Key, size: int, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
     """The same without jax_threefry_partitionable; size is how many elements are drawn."""
     high, low = _words(key)
-    return _make("jax-legacy", keep, high << 32 | low, size=size, draws=draws, dtype=dtype)
+    return _make(
+        "jax-legacy", keep, high << 32 | low, size=size, draws=draws, dtype=dtype, called=("p", "keep")
+    )
 
 
 def jax_rbg(key: Sequence[int], keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
@@ -312,11 +354,9 @@ def jax_rbg(key: Sequence[int], keep: float, draws: str = "f32", dtype: str = "f
     key : four integers of 32 bits
         jax.random.key_data of the key.
     """
-    words = [int(word) for word in key]
-    if len(words) != 4 or not all(0 <= word < 2**32 for word in words):
-        raise ValueError(f"key: must be four words of 32 bits, not {key!r}")
+    words = integers("key", key, 4, 0, 2**32)
     first, last = (words[i] << 32 | words[i + 1] for i in (0, 2))
-    return _make("jax-rbg", keep, first, stream=last, draws=draws, dtype=dtype)
+    return _make("jax-rbg", keep, first, stream=last, draws=draws, dtype=dtype, called=("p", "keep"))
 
 
 # ---- MLX, tinygrad ----
@@ -329,7 +369,7 @@ def mlx(key: Key, size: int, keep: float) -> Masks:
     partitionable=False.
     """
     high, low = _words(key)
-    return _make("mlx", keep, high << 32 | low, size=size)
+    return _make("mlx", keep, high << 32 | low, size=size, called=("p", "keep"))
 
 
 def tinygrad(seed: int, before: int, size: int, p: float) -> Masks:
@@ -350,12 +390,14 @@ def tensorflow(seed: tuple[int, int], rate: float, dtype: str = "f32") -> Masks:
     dtype : str
         Of x.
     """
-    return _make("tf", rate, _signed("seed", seed[0]), stream=_signed("seed", seed[1]), dtype=dtype)
+    first, second = _seeds(seed)
+    return _make("tf", rate, first, stream=second, dtype=dtype, called=("p", "rate"))
 
 
 def tensorflow_xla(seed: tuple[int, int], rate: float, dtype: str = "f32") -> Masks:
     """The same under jit_compile=True on a CPU, which takes the lower 32 bits of each seed."""
-    return _make("tf-xla", rate, _signed("seed", seed[0]), stream=_signed("seed", seed[1]), dtype=dtype)
+    first, second = _seeds(seed)
+    return _make("tf-xla", rate, first, stream=second, dtype=dtype, called=("p", "rate"))
 
 
 def tensorflow_stateful(seed: tuple[int, int], before: int, rate: float, dtype: str = "f32") -> Masks:
@@ -368,8 +410,8 @@ def tensorflow_stateful(seed: tuple[int, int], before: int, rate: float, dtype: 
     before : int
         Elements that this operation has drawn before.
     """
-    first, second = (_signed("seed", number) for number in seed)
-    return _make("tf-stateful", rate, first, stream=second, before=before, dtype=dtype)
+    first, second = _seeds(seed)
+    return _make("tf-stateful", rate, first, stream=second, before=before, dtype=dtype, called=("p", "rate"))
 
 
 def onednn_3_6(seed: int, p: float) -> Masks:
@@ -394,12 +436,12 @@ def onemkl(seed: int, p: float) -> Masks:
 
 def onemkl_bernoulli(seed: int, keep: float) -> Masks:
     """viRngBernoulli of VSL_BRNG_PHILOX4X32X10 with the probability keep, kept where it is 1."""
-    return _make("onemkl-bernoulli", keep, _seed32(seed))
+    return _make("onemkl-bernoulli", keep, _seed32(seed), called=("p", "keep"))
 
 
 def onemkl_mcg31(seed: int, keep: float) -> Masks:
     """viRngBernoulli of VSL_BRNG_MCG31 with the probability keep, kept where it is 1."""
-    return _make("onemkl-mcg31", keep, _seed32(seed))
+    return _make("onemkl-mcg31", keep, _seed32(seed), called=("p", "keep"))
 
 
 def numpy_key(seed: int) -> tuple[int, int]:
@@ -438,9 +480,8 @@ def numpy_pcg64(state: int, increment: int, p: float, draws: str = "f64") -> Mas
     """default_rng(...).random(n, dtype) >= p, from what bit_generator.state["state"] has as state and inc."""
     words = []
     for name, number in (("state", state), ("increment", increment)):
-        if not 0 <= number < 2**128:
-            raise ValueError(f"{name}: must be from 0 to 2**128 - 1, not {number}")
-        words.append((number % 2**64, number >> 64))
+        whole = integer(name, number, 0, 2**128)
+        words.append((whole % 2**64, whole >> 64))
     return _make("numpy-pcg64", p, draws=draws, dtype=draws, key=words[0], counter=(*words[1], 0, 0))
 
 
@@ -459,7 +500,7 @@ def torch_cpu(dtype: str, seed: int, words: int, p: float) -> Masks:
     words : int
         What the generator gave before: 2 for each element of a dropout; docs/interop.md has other calls.
     """
-    return _make("torch-cpu", p, _signed("seed", seed), offset=words, dtype=dtype)
+    return _make("torch-cpu", p, _signed("seed", seed), offset=words, dtype=dtype, called=("offset", "words"))
 
 
 def torch_cuda_launch(dtype: str, numel: int, sm_count: int, threads_per_sm: int) -> Launch:
@@ -496,7 +537,15 @@ def torch_cuda(dtype: str, numel: int, threads: int, vector: int, seed: int, off
         Of the generator before the call.
     """
     return _make(
-        "torch-cuda", p, seed, offset=offset, size=numel, threads=threads, vector=vector, dtype=dtype
+        "torch-cuda",
+        p,
+        seed,
+        offset=offset,
+        size=numel,
+        threads=threads,
+        vector=vector,
+        dtype=dtype,
+        called=("size", "numel"),
     )
 
 
@@ -507,7 +556,8 @@ def paddle_cpu(dtype: str, seed: int, before: int, p: float) -> Masks:
 
 def torch_func_random(key: tuple[int, int], p: float, draws: str = "f32") -> Masks:
     """torch.func._random.uniform(key, (n,), dtype=draws) >= p, on CPUs; key is (seed, offset)."""
-    return _make("torch-func-random", p, key[0], offset=key[1], draws=draws, dtype=draws)
+    seed, offset = integers("key", key, 2, 0, 2**64)
+    return _make("torch-func-random", p, seed, offset=offset, draws=draws, dtype=draws)
 
 
 def inductor_gpu(dtype: str, seed: int, p: float) -> Masks:
@@ -542,7 +592,7 @@ def triton(seed: int, p: float) -> Masks:
 
 def curand(seed: int, subsequence: int, offset: int, p: float) -> Masks:
     """curand_uniform of one Philox4_32_10 state: curand_init(seed, subsequence, offset, &state)."""
-    return _make("curand", p, seed, stream=subsequence, offset=offset)
+    return _make("curand", p, seed, stream=subsequence, offset=offset, called=("stream", "subsequence"))
 
 
 def curand_host(seed: int, offset: int, p: float) -> Masks:
@@ -570,7 +620,9 @@ def onnx_runtime_launch(numel: int, sm_count: int, threads_per_sm: int) -> Launc
 
 def onnx_runtime(numel: int, threads: int, seed: int, offset: int, p: float) -> Masks:
     """ONNX Runtime's Dropout and BitmaskDropout on CUDA; offset is a multiple of 4."""
-    return _make("onnx-runtime", p, seed, offset=offset, size=numel, threads=threads)
+    return _make(
+        "onnx-runtime", p, seed, offset=offset, size=numel, threads=threads, called=("size", "numel")
+    )
 
 
 def onnx_runtime_cpu(seed: int, run: int, p: float) -> Masks:
@@ -590,4 +642,4 @@ def deepspeed_launch(numel: int) -> Launch:
 
 def deepspeed(numel: int, threads: int, seed: int, offset: int, p: float) -> Masks:
     """DeepSpeed's transformer kernels; numel is a multiple of 4."""
-    return _make("deepspeed", p, seed, offset=offset, size=numel, threads=threads)
+    return _make("deepspeed", p, seed, offset=offset, size=numel, threads=threads, called=("size", "numel"))

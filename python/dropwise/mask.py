@@ -13,6 +13,7 @@ from ._arrays import (
     check_names,
     draw_bits,
     dtype_number,
+    integer,
     place,
     shape_of,
     shared_dimensions,
@@ -77,6 +78,8 @@ class Mask:
     - ``out`` is where the result goes: an array of the same shape and dtype, which may be the input itself
       (in place), and else must not overlap it (ValueError; NumPy would make a copy). It is returned. Without
       it a new array is made and returned.
+    - Arrays of more than 8 dimensions are taken where all are C-contiguous and no option but ``first``,
+      ``threads`` and ``dtype`` is given, by `forward`, `backward` and `infer`; else they raise ValueError.
     - Options by keyword are those of `dropwise.Options`.
     - Masks do not change. All calls may run on several threads at once, as long as no two of them write the
       same array. Calls on more than some thousand elements release the GIL.
@@ -170,14 +173,14 @@ class Mask:
             The shapes differ; out is read-only, overlaps x, or has two elements at one place; an option is
             out of range.
         """
-        return call(_FORWARD, self._struct, x, options, None, x, out)
+        return call(_FORWARD, self._struct, options, None, x, out)
 
     def backward(self, dy: ArrayLike, out: ArrayLike | None = None, **options: Unpack[Options]) -> Any:
         """The gradient of `forward`: dy * scale where the mask keeps, +0.0 where it drops.
 
         Arguments, result and exceptions are those of `forward`. The mask is drawn again, or is ``stored``.
         """
-        return call(_BACKWARD, self._struct, dy, options, None, dy, out)
+        return call(_BACKWARD, self._struct, options, None, dy, out)
 
     def infer(
         self,
@@ -189,8 +192,8 @@ class Mask:
     ) -> Any:
         """Dropout at inference: x itself with inverted scaling, x * (1 - p) with standard scaling.
 
-        Arguments, result and exceptions are those of `forward`. No mask is drawn. Arrays that are not
-        C-contiguous are copied meanwhile.
+        Arguments and result are those of `forward`, and exceptions but those of overlaps and options: no mask
+        is drawn, and arrays that are not C-contiguous are copied meanwhile, so that an out may overlap them.
         """
         return _core.run(
             _INFER, self._struct, 0, None, None, thread_number(threads), dtype_number(dtype), x, out
@@ -230,7 +233,7 @@ class Mask:
         """
         check_names(options, Place)
         sizes = shape_of(shape)
-        where = place(sizes or (1,), options)
+        where = place(sizes, options)
         if out is None:
             shared = shared_dimensions(sizes, options)
             out = np.empty([1 if shared >> d & 1 else size for d, size in enumerate(sizes)], np.bool_)
@@ -243,6 +246,7 @@ class Mask:
 
     def bytes(self, n: int, first_block: int = 0) -> npt.NDArray[np.uint8]:
         """n raw bytes of the generator from a block of 16 bytes on, for tests of it; p does not count."""
-        out = np.empty(n, np.uint8)
+        first_block = integer("first_block", first_block, 0, 2**64)
+        out = np.empty(integer("n", n, 0, 2**60 + 1), np.uint8)
         result: npt.NDArray[np.uint8] = _core.run(_BYTES, self._struct, first_block, None, None, 1, 0, out)
         return result

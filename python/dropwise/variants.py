@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import call, flat, shape_of
+from ._arrays import call, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,14 @@ def alpha_forward(mask: Mask, x: ArrayLike, out: ArrayLike | None = None, **opti
     -------
     array of x's shape
     """
-    return call(_OPERATIONS["alpha_forward"], mask._struct, x, options, None, x, out)
+    return call(_OPERATIONS["alpha_forward"], mask._struct, options, None, x, out)
 
 
 def alpha_backward(
     mask: Mask, dy: ArrayLike, out: ArrayLike | None = None, **options: Unpack[Options]
 ) -> Any:
     """The gradient of `alpha_forward`: a * dy where the mask keeps, +0.0 where it drops."""
-    return call(_OPERATIONS["alpha_backward"], mask._struct, dy, options, None, dy, out)
+    return call(_OPERATIONS["alpha_backward"], mask._struct, options, None, dy, out)
 
 
 def zoneout_forward(
@@ -79,7 +79,7 @@ def zoneout_forward(
     -------
     array of h's shape
     """
-    return call(_OPERATIONS["zoneout_forward"], mask._struct, h, options, None, h, before, out)
+    return call(_OPERATIONS["zoneout_forward"], mask._struct, options, None, h, before, out)
 
 
 def zoneout_backward(
@@ -101,10 +101,10 @@ def zoneout_backward(
     -------
     (array, array)
     """
-    if dbefore is None:
-        dbefore = np.empty_like(flat(dy, "dy") if out is None else out)
-    dh = call(_OPERATIONS["zoneout_backward"], mask._struct, dy, options, None, dy, out, dbefore)
-    return dh, dbefore
+    gradients: tuple[Any, Any] = call(
+        _OPERATIONS["zoneout_backward"], mask._struct, options, None, dy, out, dbefore
+    )
+    return gradients
 
 
 def zoneout_infer(
@@ -115,7 +115,7 @@ def zoneout_infer(
     **options: Unpack[Options],
 ) -> Any:
     """Zoneout at inference, the expectation: q * h + (1 - q) * before, q the probability of being kept."""
-    return call(_OPERATIONS["zoneout_infer"], mask._struct, h, options, None, h, before, out)
+    return call(_OPERATIONS["zoneout_infer"], mask._struct, options, None, h, before, out)
 
 
 def uniform(
@@ -130,7 +130,7 @@ def uniform(
     """Uniform numbers in (0, 1) of the mask's seed and stream, whatever its p; concrete dropout's."""
     out = np.empty(shape_of(shape), dtype) if out is None else out
     everything: Options = {"threads": threads, **options}  # type: ignore[typeddict-item]
-    result: Array = call(_OPERATIONS["uniform"], mask._struct, out, everything, None, out)
+    result: Array = call(_OPERATIONS["uniform"], mask._struct, everything, None, out)
     return result
 
 
@@ -146,7 +146,7 @@ def normal(
     """Standard normal numbers of the mask's seed and stream, whatever its p; Gaussian dropout's."""
     out = np.empty(shape_of(shape), dtype) if out is None else out
     everything: Options = {"threads": threads, **options}  # type: ignore[typeddict-item]
-    result: Array = call(_OPERATIONS["normal"], mask._struct, out, everything, None, out)
+    result: Array = call(_OPERATIONS["normal"], mask._struct, everything, None, out)
     return result
 
 
@@ -158,14 +158,14 @@ def gaussian_forward(
     z are the numbers of `normal`. The mean and the variance are those of dropout with the mask's p, which is
     below 1 (ValueError). At inference nothing is done.
     """
-    return call(_OPERATIONS["gaussian_forward"], mask._struct, x, options, None, x, out)
+    return call(_OPERATIONS["gaussian_forward"], mask._struct, options, None, x, out)
 
 
 def gaussian_backward(
     mask: Mask, dy: ArrayLike, out: ArrayLike | None = None, **options: Unpack[Options]
 ) -> Any:
     """The gradient of `gaussian_forward`: dy * (1 + sigma * z)."""
-    return call(_OPERATIONS["gaussian_backward"], mask._struct, dy, options, None, dy, out)
+    return call(_OPERATIONS["gaussian_backward"], mask._struct, options, None, dy, out)
 
 
 def gaussian_noise(
@@ -176,7 +176,7 @@ def gaussian_noise(
     **options: Unpack[Options],
 ) -> Any:
     """Gaussian noise: x + sigma * z, whatever the p of the mask; sigma is finite and not negative."""
-    return call(_OPERATIONS["gaussian_noise"], mask._struct, x, options, float(sigma), x, out)
+    return call(_OPERATIONS["gaussian_noise"], mask._struct, options, sigma, x, out)
 
 
 class Regularizer(NamedTuple):
@@ -231,7 +231,7 @@ class Concrete:
         self, mask: Mask, x: ArrayLike, out: ArrayLike | None = None, **options: Unpack[Options]
     ) -> Any:
         """x * (1 - z) / (1 - p), z the relaxed mask, of `uniform` numbers; the mask's p does not count."""
-        return call(_OPERATIONS["concrete_forward"], mask._struct, x, options, self._struct, x, out)
+        return call(_OPERATIONS["concrete_forward"], mask._struct, options, self._struct, x, out)
 
     def backward(
         self,
@@ -255,7 +255,7 @@ class Concrete:
         (array, float)
         """
         result: tuple[Any, float] = call(
-            _OPERATIONS["concrete_backward"], mask._struct, dy, options, self._struct, dy, x, out
+            _OPERATIONS["concrete_backward"], mask._struct, options, self._struct, dy, x, out
         )
         return result
 

@@ -2,8 +2,7 @@
 
 /* ---- Errors ---- */
 
-/* The argument of an operation that is read or written first. */
-static const char *name_of_role(const operation *o, bool is_output)
+const char *name_of_role(const operation *o, bool is_output)
 {
     for (int i = 0; i < MAX_OPERANDS; i++) {
         const operand_role role = o->operands[i].role;
@@ -19,7 +18,7 @@ static const char *name_of_bits(const operation *o)
     for (int i = 0; i < MAX_OPERANDS; i++)
         if (o->operands[i].elements == OF_BITS)
             return o->operands[i].name;
-    return "stored";
+    return name_of_stored(o);
 }
 
 PyObject *raise_status(dropwise_status status, const operation *o)
@@ -77,21 +76,49 @@ PyObject *raise_status(dropwise_status status, const operation *o)
     return NULL;
 }
 
+PyObject *raise_of(dropwise_status status, const char *argument)
+{
+    return PyErr_Format(PyExc_ValueError, "%s: %s", argument, dropwise_status_string(status));
+}
+
 /* ---- Plain arguments ---- */
+
+/* Python's TypeError names no argument; whatever else an object's own methods raise is left. */
+static bool complain_of_type(PyObject *object, const char *name, const char *wanted)
+{
+    if (PyErr_ExceptionMatches(PyExc_TypeError))
+        PyErr_Format(PyExc_TypeError, "%s: must be %s, not %R", name, wanted, (PyObject *)Py_TYPE(object));
+    return false;
+}
+
+static bool complain_of_range(const char *name, const char *range)
+{
+    PyErr_Format(PyExc_ValueError, "%s: must be %s", name, range);
+    return false;
+}
 
 bool read_u64(PyObject *object, const char *name, uint64_t *out)
 {
     PyObject *index = PyNumber_Index(object);
-    if (index == NULL) {
-        PyErr_Format(PyExc_TypeError, "%s: must be an integer, not %R", name, (PyObject *)Py_TYPE(object));
-        return false;
-    }
+    if (index == NULL)
+        return complain_of_type(object, name, "an integer");
     *out = PyLong_AsUnsignedLongLong(index);
     Py_DECREF(index);
     if (*out != UINT64_MAX || !PyErr_Occurred())
         return true;
-    PyErr_Format(PyExc_ValueError, "%s: must be from 0 to 2**64 - 1, not %R", name, object);
-    return false;
+    return complain_of_range(name, "from 0 to 2**64 - 1");
+}
+
+bool read_i64(PyObject *object, const char *name, int64_t *out)
+{
+    PyObject *index = PyNumber_Index(object);
+    if (index == NULL)
+        return complain_of_type(object, name, "an integer");
+    *out = PyLong_AsLongLong(index);
+    Py_DECREF(index);
+    if (*out != -1 || !PyErr_Occurred())
+        return true;
+    return complain_of_range(name, "from -2**63 to 2**63 - 1");
 }
 
 bool read_u32(PyObject *object, const char *name, uint32_t *out)
@@ -100,10 +127,7 @@ bool read_u32(PyObject *object, const char *name, uint32_t *out)
     if (!read_u64(object, name, &value))
         return false;
     *out = (uint32_t)value;
-    if (value <= UINT32_MAX)
-        return true;
-    PyErr_Format(PyExc_ValueError, "%s: must be from 0 to 2**32 - 1, not %R", name, object);
-    return false;
+    return value <= UINT32_MAX || complain_of_range(name, "from 0 to 2**32 - 1");
 }
 
 bool read_double(PyObject *object, const char *name, double *out)
@@ -111,8 +135,9 @@ bool read_double(PyObject *object, const char *name, double *out)
     *out = PyFloat_AsDouble(object);
     if (*out != -1.0 || !PyErr_Occurred())
         return true;
-    PyErr_Format(PyExc_TypeError, "%s: must be a number, not %R", name, (PyObject *)Py_TYPE(object));
-    return false;
+    if (PyErr_ExceptionMatches(PyExc_OverflowError))
+        return complain_of_range(name, "a number that a float64 holds");
+    return complain_of_type(object, name, "a number");
 }
 
 bool read_struct(PyObject *object, const char *name, void *out, size_t size)
@@ -134,14 +159,16 @@ PyObject *make_struct(dropwise_status status, const void *value, size_t size)
                                  : raise_status(status, NULL);
 }
 
-bool read_sizes(PyObject *tuple, const char *name, uint32_t rank, uint64_t *out)
+bool read_sizes(PyObject *sequence, const char *name, uint32_t rank, uint64_t *out)
 {
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != (Py_ssize_t)rank) {
+    PyObject *tuple = PySequence_Tuple(sequence);
+    if (tuple == NULL)
+        return complain_of_type(sequence, name, "a sequence of integers");
+    bool is_read = PyTuple_Size(tuple) == (Py_ssize_t)rank;
+    if (!is_read)
         PyErr_Format(PyExc_ValueError, "%s: must have %u numbers, not %R", name, rank, tuple);
-        return false;
-    }
-    for (uint32_t d = 0; d < rank; d++)
-        if (!read_u64(PyTuple_GetItem(tuple, (Py_ssize_t)d), name, &out[d]))
-            return false;
-    return true;
+    for (uint32_t d = 0; is_read && d < rank; d++)
+        is_read = read_u64(PyTuple_GetItem(tuple, (Py_ssize_t)d), name, &out[d]);
+    Py_DECREF(tuple);
+    return is_read;
 }

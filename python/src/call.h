@@ -68,10 +68,11 @@ typedef struct operation {
     const char *parameter_name;
     int n_results;
     stored_use stored;
-    bool has_rows;   /* the last dimension is a row: its elements lie next to each other */
-    bool has_range;  /* takes dense arrays: others are copied                            */
-    bool is_interop; /* by the mask of another system                                    */
-    bool is_split;   /* among threads: has no sums, and each element is on its own       */
+    const char *stored_name; /* if that is not "stored" */
+    bool has_rows;           /* the last dimension is a row: its elements lie next to each other */
+    bool has_range;          /* takes dense arrays: others are copied                            */
+    bool is_interop;         /* by the mask of another system                                    */
+    bool is_split;           /* among threads: has no sums, and each element is on its own       */
 } operation;
 
 typedef struct call {
@@ -79,6 +80,7 @@ typedef struct call {
     dropwise_mask mask;
     dropwise_interop interop;
     dropwise_dtype dtype;
+    bool is_named; /* the dtype, by dtype=: it is not read of the arrays */
     dropwise_view view;
     bool is_dense; /* outputs of the view are: no element lies on another */
     char *at[MAX_OPERANDS];
@@ -101,6 +103,9 @@ extern const int n_operations;
 
 /* That of this name. */
 const operation *find_operation(const char *name);
+
+/* The argument that is its stored mask. */
+const char *name_of_stored(const operation *o);
 
 /* Bytes of an element of an operand. */
 uint64_t element_bytes(dropwise_dtype dtype, operand_elements elements);

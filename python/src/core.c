@@ -43,7 +43,7 @@ static bool read_parameter(call *c, PyObject *object)
 /* What Python gets: the output, and numbers beside it. */
 static PyObject *results_of(const call *c, const arrays *a)
 {
-    PyObject *out = output_of(c, a);
+    PyObject *out = outputs_of(c, a);
     if (out == NULL)
         return NULL;
     switch (c->operation->n_results) {
@@ -74,7 +74,7 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     double results[MAX_RESULTS] = {0};
     call c = {.operation = &operations[number], .results = results};
-    arrays a = {.out = NULL};
+    arrays a = {.stored = NULL};
     PyObject *result = NULL;
     uint32_t threads, dtype;
     const bool has_mask = c.operation->is_interop
@@ -92,7 +92,10 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
             } else {
                 status = c.operation->run(&c);
             }
-            result = status == DROPWISE_OK ? results_of(&c, &a) : raise_status(status, c.operation);
+            const char *overlaps = status == DROPWISE_ERROR_OVERLAP ? find_overlap(&c, &a) : NULL;
+            result = status == DROPWISE_OK ? results_of(&c, &a)
+                     : overlaps != NULL    ? raise_of(status, overlaps)
+                                           : raise_status(status, c.operation);
         }
     }
     release_arrays(&a);
@@ -209,10 +212,19 @@ static const char *dtype_name(uint32_t i)
     }
 }
 
+/* As NumPy's module, this one has but one state for a process. */
+static bool is_main_interpreter(void)
+{
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
+        return true;
+    PyErr_SetString(PyExc_ImportError, "dropwise: is for a process's main interpreter, and this is another");
+    return false;
+}
+
 static int execute(PyObject *module)
 {
     enum { NUMBERS_END = 64 }; /* far beyond those of dtypes and generators */
-    if (import_numpy() < 0 || PyModule_AddFunctions(module, struct_methods) < 0 ||
+    if (!is_main_interpreter() || import_numpy() < 0 || PyModule_AddFunctions(module, struct_methods) < 0 ||
         PyModule_AddStringConstant(module, "version", dropwise_version()) < 0 ||
         add_numbers(module, "operations", operation_name, 0, (uint32_t)n_operations) < 0 ||
         add_numbers(module, "dtypes", dtype_name, 1, NUMBERS_END) < 0 ||
@@ -226,7 +238,7 @@ static int execute(PyObject *module)
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)execute},
 #ifdef Py_GIL_DISABLED
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* shared is what imports set, and caches of one byte each */
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* shared is what imports set, and caches of one atomic byte each */
 #endif
     {0, NULL},
 };

@@ -269,7 +269,7 @@ const operation operations[] = {
     {OPERATION(infer), {{"x", IN_X}, {"out", OUT}}, .has_range = true, .is_split = true},
     {OPERATION(bits), {{"out", OUT_FLAT, OF_BITS}}, .is_split = true},
     {OPERATION(bytes), {{"out", OUT_FLAT, OF_BITS}}},
-    {OPERATION(keep), .stored = WRITES_MASK},
+    {OPERATION(keep), .stored = WRITES_MASK, .stored_name = "out"},
 
     {OPERATION(residual_forward),
      {{"x", IN_X}, {"bias", IN_ROW}, {"residual", IN_Y, .is_optional = true}, {"out", OUT}},
@@ -420,6 +420,11 @@ const operation *find_operation(const char *name)
         if (strcmp(operations[i].name, name) == 0)
             return &operations[i];
     return NULL;
+}
+
+const char *name_of_stored(const operation *o)
+{
+    return o->stored_name != NULL ? o->stored_name : "stored";
 }
 
 uint64_t element_bytes(dropwise_dtype dtype, operand_elements elements)

@@ -1,6 +1,9 @@
 #include "structs.h"
 
+#include <math.h>
+
 #include "interop/constructors.h"
+#include "interop/layout_options.h"
 
 /* ---- Masks, places, layers ---- */
 
@@ -44,7 +47,7 @@ static PyObject *keeps(PyObject *module, PyObject *args)
         return NULL;
     const dropwise_status status = dropwise_keeps(&m, i, &kept);
     if (status == DROPWISE_ERROR_RANGE)
-        return PyErr_Format(PyExc_ValueError, "index: %s", dropwise_status_string(status));
+        return raise_of(status, "index");
     return status == DROPWISE_OK ? PyBool_FromLong((long)kept) : raise_status(status, NULL);
 }
 
@@ -86,17 +89,19 @@ static PyObject *place(PyObject *module, PyObject *args)
 static PyObject *softmax(PyObject *module, PyObject *args)
 {
     (void)module;
+    PyObject *scale_number, *offset_number;
     dropwise_softmax s;
     double scale;
     int causal;
-    long long offset;
-    if (!PyArg_ParseTuple(args, "dpL", &scale, &causal, &offset))
+    int64_t offset;
+    if (!PyArg_ParseTuple(args, "OpO", &scale_number, &causal, &offset_number) ||
+        !read_double(scale_number, "scale", &scale) || !read_i64(offset_number, "causal_offset", &offset))
         return NULL;
     const dropwise_status status = dropwise_softmax_init(&s, scale);
     s.causal = (uint32_t)causal;
     s.causal_offset = offset;
     if (status == DROPWISE_ERROR_PARAMETER)
-        return PyErr_Format(PyExc_ValueError, "scale: %s", dropwise_status_string(status));
+        return raise_of(status, "scale");
     return make_struct(status, &s, sizeof s);
 }
 
@@ -104,18 +109,27 @@ static PyObject *softmax(PyObject *module, PyObject *args)
 static PyObject *concrete(PyObject *module, PyObject *args)
 {
     (void)module;
+    enum { LOGIT, TEMPERATURE, WEIGHT, DROPOUT, NUMBERS };
+    static const char *const names[] = {"logit", "temperature", "weight_regularizer", "dropout_regularizer"};
     dropwise_concrete c;
-    double logit, temperature, weight, dropout;
-    PyObject *features;
+    double number[NUMBERS];
+    PyObject *given[NUMBERS], *features;
     uint64_t n;
-    if (!PyArg_ParseTuple(args, "ddddO", &logit, &temperature, &weight, &dropout, &features) ||
+    if (!PyArg_ParseTuple(args, "OOOOO", &given[LOGIT], &given[TEMPERATURE], &given[WEIGHT], &given[DROPOUT],
+                          &features) ||
         !read_u64(features, "features", &n))
         return NULL;
-    const dropwise_status status = dropwise_concrete_init(&c, logit, temperature);
+    for (int i = 0; i < NUMBERS; i++)
+        if (!read_double(given[i], names[i], &number[i]))
+            return NULL;
+    const dropwise_status status = dropwise_concrete_init(&c, number[LOGIT], number[TEMPERATURE]);
     if (status == DROPWISE_ERROR_PARAMETER)
-        return PyErr_Format(PyExc_ValueError, "logit, temperature: %s", dropwise_status_string(status));
-    c.weight_regularizer = weight;
-    c.dropout_regularizer = dropout;
+        return raise_of(status, "logit, temperature");
+    for (int i = WEIGHT; i <= DROPOUT; i++)
+        if (!isfinite(number[i]))
+            return raise_of(DROPWISE_ERROR_PARAMETER, names[i]);
+    c.weight_regularizer = number[WEIGHT];
+    c.dropout_regularizer = number[DROPOUT];
     c.features = n;
     return make_struct(status, &c, sizeof c);
 }
@@ -147,7 +161,7 @@ static PyObject *dropblock(PyObject *module, PyObject *args)
     const dropwise_status status = dropwise_dropblock_init(&block, &view, dimensions, n);
     block.seeds = seeds;
     if (status == DROPWISE_ERROR_SHAPE)
-        return PyErr_Format(PyExc_ValueError, "block_size: %s", dropwise_status_string(status));
+        return raise_of(status, "block_size");
     return make_struct(status, &block, sizeof block);
 }
 
@@ -155,12 +169,12 @@ static PyObject *dropblock(PyObject *module, PyObject *args)
 static PyObject *dropblock_gamma(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *view_bytes, *block_bytes;
+    PyObject *view_bytes, *block_bytes, *probability;
     dropwise_view view;
     dropwise_dropblock block;
     double p, gamma;
-    if (!PyArg_ParseTuple(args, "OOd", &block_bytes, &view_bytes, &p) ||
-        !read_struct(block_bytes, "block", &block, sizeof block) ||
+    if (!PyArg_ParseTuple(args, "OOO", &block_bytes, &view_bytes, &probability) ||
+        !read_double(probability, "p", &p) || !read_struct(block_bytes, "block", &block, sizeof block) ||
         !read_struct(view_bytes, "place", &view, sizeof view))
         return NULL;
     const dropwise_status status = dropwise_dropblock_gamma(&block, &view, p, &gamma);
@@ -193,7 +207,7 @@ static PyObject *dropconnect(PyObject *module, PyObject *args)
     layer.first = first_index;
     layer.x_stride = sizes[3];
     if (status == DROPWISE_ERROR_SHAPE)
-        return PyErr_Format(PyExc_ValueError, "w: %s", dropwise_status_string(status));
+        return raise_of(status, "w");
     return make_struct(status, &layer, sizeof layer);
 }
 
@@ -233,6 +247,36 @@ static PyObject *interop(PyObject *module, PyObject *args)
     return make_struct(status, &masks, sizeof masks);
 }
 
+/* A dictionary of the numbers whose bits are set: how many bits each has. */
+static PyObject *numbers_of(unsigned which)
+{
+    PyObject *numbers = PyDict_New();
+    for (int i = 0; numbers != NULL && i < LAYOUT_NUMBERS; i++) {
+        if ((which >> i & 1) == 0)
+            continue;
+        PyObject *bits = PyLong_FromLong((long)layout_numbers[i].bits);
+        if (bits == NULL || PyDict_SetItemString(numbers, layout_numbers[i].name, bits) < 0)
+            Py_CLEAR(numbers);
+        Py_XDECREF(bits);
+    }
+    return numbers;
+}
+
+/* layout_options(layout): (bits of the seed, numbers that it needs, numbers that it takes) */
+static PyObject *layout_options_tuple(PyObject *module, PyObject *object)
+{
+    (void)module;
+    uint32_t layout;
+    if (!read_u32(object, "layout", &layout))
+        return NULL;
+    for (int i = 0; i < LAYOUTS; i++) {
+        const layout_options *o = &layout_options_of[i];
+        if (o->layout == layout)
+            return Py_BuildValue("INN", o->seed_bits, numbers_of(o->needs), numbers_of(o->takes));
+    }
+    return raise_status(DROPWISE_ERROR_LAYOUT, NULL);
+}
+
 /* interop_fields(masks): (size, keep, scale) */
 static PyObject *interop_fields(PyObject *module, PyObject *object)
 {
@@ -256,9 +300,7 @@ static PyObject *interop_mask(PyObject *module, PyObject *object)
 
 static PyObject *key_of(dropwise_status status, const uint32_t key[2], const char *argument)
 {
-    return status == DROPWISE_OK
-               ? Py_BuildValue("II", key[0], key[1])
-               : PyErr_Format(PyExc_ValueError, "%s: %s", argument, dropwise_status_string(status));
+    return status == DROPWISE_OK ? Py_BuildValue("II", key[0], key[1]) : raise_of(status, argument);
 }
 
 /* jax_key(seed) */
@@ -342,7 +384,7 @@ static PyObject *launch(PyObject *module, PyObject *args)
             ? dropwise_onnx_runtime_launch(numel, sm_count, threads_per_sm, &threads, &step)
             : dropwise_deepspeed_launch(numel, &threads, &step);
     if (status == DROPWISE_ERROR_PARAMETER)
-        return PyErr_Format(PyExc_ValueError, "numel: %s", dropwise_status_string(status));
+        return raise_of(status, "numel");
     return status == DROPWISE_OK ? Py_BuildValue("IIK", threads, vector, (unsigned long long)step)
                                  : raise_status(status, NULL);
 }
@@ -360,6 +402,7 @@ PyMethodDef struct_methods[] = {
     {"dropblock_entries", dropblock_entries, METH_O, NULL},
     {"dropconnect", dropconnect, METH_VARARGS, NULL},
     {"interop", interop, METH_VARARGS, NULL},
+    {"layout_options", layout_options_tuple, METH_O, NULL},
     {"interop_fields", interop_fields, METH_O, NULL},
     {"interop_mask", interop_mask, METH_O, NULL},
     {"jax_key", jax_key, METH_O, NULL},

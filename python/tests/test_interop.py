@@ -149,6 +149,18 @@ def test_what_jax_keeps_is_taken_as_it_is_given():
     assert interop.by_name("jax", 0.7, 1, dtype="f64").scale == 1 / (1.0 - 0.7)
 
 
+def test_seeds_may_be_negative_and_words_of_any_sequence():
+    assert interop.by_name("onemkl", 0.5, -7) == interop.onemkl(2**32 - 7, 0.5)
+    assert interop.by_name("tf", 0.5, -1, stream=-2) == interop.tensorflow((-1, -2), 0.5)
+    assert interop.tensorflow(np.array([-1, -2]), 0.5) == interop.tensorflow((2**64 - 1, 2**64 - 2), 0.5)
+    key = interop.numpy_key(5)
+    for words in (list(key), np.array(key, np.uint64)):
+        assert interop.numpy(words, 0.25) == interop.numpy(key, 0.25)
+    assert interop.by_name("onemkl-mcg31", None, 1, keep=2.0**-60) == interop.onemkl_mcg31(1, 2.0**-60)
+    words = {"before": 2**59, "offset": 2**60}
+    assert interop.by_name("torch-cpu", 0.5, 1, **words) == interop.torch_cpu("f32", 1, 2**61, 0.5)
+
+
 def test_jax_draws_the_same():
     jax = needs("jax")
     key = jax.random.fold_in(jax.random.key(42), 7)

@@ -187,6 +187,27 @@ def test_derivatives_of_both_modes():
     assert np.allclose(jax.jit(jax.grad(ours))(x, KEY), jax.jit(jax.grad(theirs))(x, KEY), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dims", [(), (0,), (0, 1)])
+@pytest.mark.parametrize("rate, dtype", [(1.0, "f4"), (1.0, "f2"), (0.99999, "f2"), (0.3, "f2")])
+def test_gradients_of_rates_near_one(rate, dtype, dims):
+    x = numbers((3, 70)).astype(dtype)
+    for generator in ("threefry2x32", "philox4x32-10"):
+        f = functools.partial(dropout, KEY, generator=generator, broadcast_dims=dims)
+        dx = jax.grad(lambda x, f=f: f(rate, x).astype(jnp.float32).sum())(x)
+        kept = np.asarray(f(rate, jnp.ones_like(x)) != 0)
+        assert np.array_equal(dx != 0, kept) and not np.isnan(dx).any()
+        if rate == 0.3:
+            by_rate = jax.grad(lambda r, f=f: f(r, x).astype(jnp.float32).sum())
+            assert by_rate(0.3) == 0 and jax.jit(by_rate)(0.3) == 0
+
+
+def test_infinities_of_rates_near_one_are_jaxs():
+    x = jnp.array([1, 0, -1, 1e-7] * 10**5, jnp.float16)
+    ours = dropout(KEY, 0.99999, x)
+    assert np.array_equal(ours, compiled_flax(0.99999)(KEY, x), equal_nan=True)
+    assert np.isinf(ours).any() and np.isnan(ours).any()  # infinity times 0
+
+
 def test_the_backward_pass_has_saved_the_key_alone():
     _, backward = jax.vjp(lambda x: dropout(KEY, 0.3, x), numbers((1000,)))
     assert sum(leaf.size for leaf in jax.tree_util.tree_leaves(backward)) < 10

@@ -31,6 +31,11 @@ def close(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+def wide(shape=SHAPE, dtype=np.float64):
+    """A tensor with gaps between its rows, and rows in another order."""
+    return np.full((shape[0], shape[1], shape[2] + 13), 7, dtype)[::-1, :, : shape[2]]
+
+
 def sums(x):
     return x.reshape(-1, x.shape[-1]).sum(axis=0)
 
@@ -48,10 +53,9 @@ def test_residual(mask):
     out = np.empty_like(x)
     assert fused.residual_forward(mask, x, bias, residual[::-1, ::-1][::-1, ::-1], out) is out
     close(out, expected)
-    wide = np.empty((4, 6, 50))[:, :, :37]
-    with pytest.raises(ValueError, match="residual: "):
-        fused.residual_forward(mask, x, bias, residual, wide)
-    close(fused.residual_forward(mask, x, bias, None, wide), dropped(mask, x + bias))
+    close(fused.residual_forward(mask, x, bias, residual, wide()), expected)
+    close(fused.residual_forward(mask, x, bias, None, wide()), dropped(mask, x + bias))
+    close(fused.residual_forward(mask, x, np.repeat(bias, 2)[::2], residual), expected)
     close(fused.residual_forward(mask, x, bias, residual, out=residual), expected)
     dbias = np.empty(37)
     dx = fused.residual_backward(mask, x, dbias=dbias)
@@ -125,6 +129,13 @@ def test_softmax(mask, causal):
     close(probabilities, p)
     close(y, dropped(mask, p))
     close(fused.softmax_forward(mask, x, 0.3, add=add, **options), y)
+    rows = add[0].copy()
+    with_rows = fused.softmax_forward(mask, x, 0.3, add=np.broadcast_to(rows, SHAPE), **options)
+    for same in (rows, rows[None], np.repeat(rows, 2)[::2]):
+        close(fused.softmax_forward(mask, x, 0.3, add=same, **options), with_rows)
+    column = fused.softmax_forward(mask, x, 0.3, add=add[:, :1], **options)  # which changes nothing
+    close(column, fused.softmax_forward(mask, x, 0.3, **options))
+    close(fused.softmax_forward(mask, x, 0.3, add=np.float64(5), **options), column)
     dp = dropped(mask, dy)
     expected = 0.3 * p * (dp - (dp * p).sum(axis=-1, keepdims=True))
     close(fused.softmax_backward(mask, dy, probabilities, 0.3, **options), expected)
@@ -153,6 +164,8 @@ def test_zoneout(mask):
     out, other = np.empty_like(h), np.empty_like(h)
     got = variants.zoneout_backward(mask, h, out, other)
     assert got[0] is out and got[1] is other and np.array_equal(out, dh) and np.array_equal(other, dbefore)
+    got = variants.zoneout_backward(mask, h[0, 0, 0])
+    assert [gradient.shape for gradient in got] == [(), ()] and sum(got) == h[0, 0, 0]
     expected = 0.75 * h + 0.25 * before
     np.testing.assert_allclose(variants.zoneout_infer(mask, h, before), expected, rtol=1e-5, atol=1e-6)
 
@@ -257,7 +270,47 @@ def test_dropconnect_shapes(mask, name):
         dropconnect.forward(mask, **arguments)
 
 
+def test_dropconnect_samples_of_scalars_are_scalars(mask, math):
+    assert dropconnect.sample(mask, np.float32(1), np.float32(0)).shape == ()
+
+
 # ---- All of them ----
+
+
+def test_outputs_are_laid_out_as_one_that_is_given(mask):
+    x, dy = tensor(dtype=np.float32), tensor(seed=2, dtype=np.float32)
+    probabilities = wide(dtype=np.float32)
+    y = fused.softmax_forward(mask, x, probabilities=probabilities)
+    assert y.strides == probabilities.strides and np.array_equal(y, fused.softmax_forward(mask, x))
+    dx = fused.softmax_backward(mask, dy, probabilities, out=wide(dtype=np.float32))
+    assert np.array_equal(dx, fused.softmax_backward(mask, dy, probabilities))
+    dh, dbefore = variants.zoneout_backward(mask, dy)
+    for given in ({"out": wide(dtype=np.float32)}, {"dbefore": wide(dtype=np.float32)}):
+        got = variants.zoneout_backward(mask, dy, **given)
+        assert np.array_equal(got[0], dh) and np.array_equal(got[1], dbefore)
+        assert got[0].strides == got[1].strides and got["dbefore" in given] is next(iter(given.values()))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (2, 0, 5), (0, 4), (2, 5, 0)])
+def test_empty_tensors(mask, shape):
+    x, row = np.ones(shape, np.float32), np.ones(shape[-1:], np.float32)
+    dbias = np.ones(shape[-1:], np.float32)
+    results = [
+        fused.residual_forward(mask, x, row, x.copy()),
+        fused.residual_backward(mask, x, dbias=dbias),
+        fused.activation_forward(mask, "relu", x, row, first=5),
+        fused.activation_backward(mask, "silu", x, x.copy(), row),
+        fused.softmax_forward(mask, x, add=row, probabilities=x.copy()),
+        fused.softmax_backward(mask, x, x.copy()),
+        variants.alpha_forward(mask, x, stored=np.empty(shape, bool)),
+        variants.zoneout_forward(mask, x, x.copy(), share=(0,)),
+        *variants.zoneout_backward(mask, x),
+        variants.uniform(mask, shape),
+    ]
+    assert all(y.shape == shape and y.dtype == x.dtype for y in results)
+    assert (dbias == 0).all()
+    with pytest.raises((ValueError, NotImplementedError), match="sigma: |SLEEF"):
+        variants.gaussian_noise(mask, -1.0, x)
 
 
 def test_layers_do_not_depend_on_threads(mask):

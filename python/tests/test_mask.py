@@ -140,6 +140,29 @@ def test_overflow_saturates_if_asked_to(mask):
     assert (mask.forward(x, dtype="f8_e4m3_sat").astype(np.float32)[kept] == 448).all()
 
 
+def words_of(x, dtype):
+    """Its elements as what has no dtype of NumPy's own may come."""
+    size = dtype.itemsize
+    return [x.view(dtype), x.view(f"u{size}"), x.view(f"i{size}"), x.view(f"V{size}")]
+
+
+@pytest.mark.parametrize("name, short", [("bfloat16", "bf16"), ("float8_e4m3fn", "f8_e4m3")])
+def test_words_of_any_kind_are_copied_bit_for_bit(mask, name, short):
+    dtype = np.dtype(getattr(needs("ml_dtypes"), name))
+    x, residual = tensor((6, 5)).astype(dtype), tensor((6, 5))[::-1].astype(dtype)
+    expected = dropwise.fused.residual_forward(mask, x, None, residual)
+    kinds = words_of(x, dtype)
+    for a, b in itertools.product(kinds, words_of(residual, dtype)):
+        for laid_out in (b, np.asfortranarray(b), np.repeat(b, 2, axis=1)[:, ::2]):
+            got = dropwise.fused.residual_forward(mask, a, None, laid_out, dtype=short)
+            assert got.dtype == a.dtype and got.tobytes() == expected.tobytes()
+        stored = np.zeros_like(b)
+        mask.forward(a, dtype=short, stored=stored if stored.dtype != np.uint8 else stored.view(np.int8))
+        if stored.dtype != np.uint8:
+            assert np.array_equal(stored.view(dtype) != 0, keep_of(x.shape))
+            assert mask.backward(a, dtype=short, stored=stored).tobytes() == mask.forward(x).tobytes()
+
+
 def test_other_systems_tensors(mask):
     torch = needs("torch")
     x = tensor((6, 5))
@@ -150,6 +173,12 @@ def test_other_systems_tensors(mask):
     assert same(mask.forward(torch.from_numpy(x).t()), mask.forward(x.T))
     assert mask.forward(t, out=torch.zeros(6, 5)).sum() == torch.from_numpy(mask.forward(t.numpy())).sum()
     half = torch.from_numpy(x).to(torch.bfloat16)
+    needs_gradient = torch.ones(5, requires_grad=True)
+    for given in (needs_gradient, needs_gradient.to(torch.bfloat16)):
+        with pytest.raises(TypeError, match="x: .*grad"):
+            mask.forward(given)
+        with pytest.raises(TypeError, match="out: .*grad"):
+            mask.forward(x, out=given)
     got = mask.forward(half).astype(np.float32)
     assert same(
         got, mask.forward(half.float().numpy().astype(needs("ml_dtypes").bfloat16)).astype(np.float32)
@@ -204,6 +233,14 @@ def test_shared_decisions(mask, options, shared):
         assert np.array_equal(mask.forward(source, **options), dropout(x, keep)), name
 
 
+def test_scalars_have_options_too(mask):
+    x = np.array(3, np.float32)
+    for options in ({"noise_shape": ()}, {"share": ()}, {"shard": ((), ())}, {"noise_shape": (), "first": 5}):
+        expected = dropout(x, keep_of((1,), options.get("first", 0))[0])
+        assert same(mask.forward(x, **options), expected)
+        assert same(mask.keep((), **options), keep_of((1,), options.get("first", 0)).reshape(()))
+
+
 @pytest.mark.parametrize("share", [(), (1,), (2, 3)])
 def test_shards_get_what_the_whole_gets(mask, share):
     x = tensor((4, 6, 5, 3))
@@ -233,6 +270,17 @@ def test_stored_masks(mask, dtype):
     assert np.array_equal(padded, stored)
 
 
+def test_an_array_whose_copy_is_to_be_written_back_is_left_so(mask):
+    x = tensor((4, 3))
+    with np.nditer(x, [], [["readwrite", "updateifcopy"]], op_dtypes=["f8"], casting="same_kind") as i:
+        copy = i.operands[0]
+        mask.forward(np.zeros((4, 3)), copy)
+        with pytest.raises(ValueError, match="first: "):
+            mask.forward(copy, copy, first=2**60)
+        copy[...] = 5
+    assert (x == 5).all()
+
+
 # ---- Bits, decisions, values ----
 
 
@@ -242,6 +290,14 @@ def test_bits(mask, n, first):
     assert np.array_equal(np.unpackbits(bits, count=n, bitorder="little"), keep_of((n,), first))
     out = np.full(len(bits), 255, np.uint8)
     assert mask.bits(n, first, out) is out and same(out, bits)
+    if n < 128:
+        assert same(mask.bits(np.int8(n), np.uint64(first)), bits)
+
+
+def test_numbers_of_narrow_types_do_not_wrap(mask):
+    assert (
+        same(mask.bits(np.uint8(250)), mask.bits(250)) and len(mask.bytes(np.uint8(250), np.uint8(3))) == 250
+    )
 
 
 def test_single_decisions(mask):

@@ -1,6 +1,7 @@
 """The module in a process: what it loads, keeps, prints, and does among threads and after a fork."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -49,6 +50,23 @@ def test_import_before_and_after_others(module):
         code += "print(dropwise.Mask(0.5, 1).forward(numpy.ones(10**6, 'f4')).sum())"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert float(result.stdout) > 0
+
+
+def test_other_interpreters_of_the_process_are_refused():
+    code = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+code = '''
+try:
+    import dropwise._core
+except ImportError as error:
+    print("refused:", error, flush=True)
+'''
+interpreters.run_string(interpreters.create(), code)
+"""
+    assert re.match("refused: .*(main interpreter|subinterpreters)", python(code))
 
 
 def test_nothing_is_printed_at_exit():

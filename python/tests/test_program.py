@@ -1,6 +1,7 @@
 """python -m dropwise prints what the C library's program prints."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -40,6 +41,8 @@ def test_info_as_json(program):
         "--layout torch-cpu --seed 12 --p 0.5 --first 5 --n 100 --before 7",
         "--layout onnx-runtime-cpu --seed 12 --p 0.5 --first 5 --n 100 --run 3",
         "--layout onemkl-mcg31 --seed 12 --keep 0.75 --first 5 --n 100",
+        "--layout onemkl-mcg31 --seed -12 --keep 1e-20 --first 5 --n 100",
+        "--layout torch-cpu --seed 12 --p 0.5 --first 5 --n 100 --before 1152921504606846975 --offset 2",
     ],
 )
 def test_masks(program, options):
@@ -49,16 +52,57 @@ def test_masks(program, options):
 @pytest.mark.parametrize(
     "options, what",
     [
-        ("mask --seed 1 --stream 2 --p 1.5 --first 0 --n 1", "p: "),
-        ("mask --seed 1 --p 0.5 --first 0 --n 1", "--stream"),
-        ("mask --seed 1 --stream 2 --p 0.5 --first 0 --n 1 --rows 3", "--rows"),
-        ("mask --seed 18446744073709551616 --stream 2 --p 0.5 --first 0 --n 1", "--seed"),
-        ("mask --layout nobody --seed 1 --p 0.5 --first 0 --n 1", "--layout"),
-        ("", "COMMAND"),
+        ("--seed 1 --stream 2 --p 1.5 --first 0 --n 1", "p"),
+        ("--seed 1 --p 0.5 --first 0 --n 1", "stream"),
+        ("--seed 1 --stream 2 --p 0.5 --first 0 --n 1 --rows 3", "rows"),
+        ("--seed 18446744073709551616 --stream 2 --p 0.5 --first 0 --n 1", "seed"),
+        ("--seed=-9223372036854775809 --stream 2 --p 0.5 --first 0 --n 1", "seed"),
+        ("--seed 1_0 --stream 2 --p 0.5 --first 0 --n 1", "seed"),
+        ("--seed 0x0x10 --stream 2 --p 0.5 --first 0 --n 1", "seed"),
+        ("--seed 1 --stream 2 --p 0.5 --first -1 --n 1", "first"),
+        ("--seed 1 --stream 2 --p 0.5 --first 0 --n -1", "n"),
+        ("--seed 1 --strea 2 --p 0.5 --first 0 --n 1", "strea"),
+        ("--layout nobody --seed 1 --p 0.5 --first 0 --n 1", "layout"),
+        ("--layout tf --seed 1 --p 0.5 --first 0 --n 1", "stream"),
+        ("--layout triton --seed 1 --p 0.5 --first 0 --n 1 --size 3", "size"),
+        ("--layout triton --seed 1 --p 0.5 --first 0 --n 1 --keep 0.5", "keep"),
+        ("--layout triton --seed 1 --keep 0.5 --first 0 --n 1", "keep"),
+        ("--layout triton --seed 1 --first 0 --n 1", "p"),
+        ("--layout triton --seed 1 --p 0.5 --first 0 --n 1 --generator philox4x32-7", "generator"),
+        ("--layout onemkl --seed 4294967296 --p 0.5 --first 0 --n 1", "seed"),
+        ("--layout torch-cpu --seed 1 --p 0.5 --first 0 --n 1 --before 1152921504606846976", "before"),
+        (
+            "--layout torch-cuda --seed 1 --p 0.5 --first 0 --n 1 --size 8 --threads 4294967296 --vector 4",
+            "threads",
+        ),
     ],
 )
-def test_bad_options(options, what):
-    command = [sys.executable, "-m", "dropwise", *options.split()]
+def test_bad_options(options, what, program):
+    result = failing(sys.executable, "-m", "dropwise", "mask", *options.split())
+    assert result.returncode == 2 and what in result.stderr
+    assert failing(os.environ["DROPWISE_PROGRAM"], "mask", *options.split()).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "options, size",
+    [
+        ("--seed 1 --stream 2 --p 0.5 --first 1152921504606846976 --n 1", 2**60),
+        ("--seed 1 --stream 2 --p 0.5 --first 0 --n 18446744073709551615", 2**60),
+        ("--layout triton --seed 1 --p 0.5 --first 4294000000 --n 1000000", 2**32),
+    ],
+)
+def test_elements_past_the_end(options, size, program):
+    result = failing(sys.executable, "-m", "dropwise", "mask", *options.split())
+    assert result.returncode == 1 and str(size) in result.stderr
+    assert failing(os.environ["DROPWISE_PROGRAM"], "mask", *options.split()).returncode == 1
+
+
+def failing(*command):
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 2 and result.stdout == "" and what in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stdout == "" and "Traceback" not in result.stderr
+    return result
+
+
+def test_a_command_is_needed():
+    result = failing(sys.executable, "-m", "dropwise")
+    assert result.returncode == 2 and "COMMAND" in result.stderr

@@ -5,6 +5,8 @@
 #ifndef DROPWISE_CONSTRUCTORS_H
 #define DROPWISE_CONSTRUCTORS_H
 
+#include <stdbool.h>
+
 #include "dropwise_interop.h"
 
 /* What constructors are given; each takes of it what it knows. */
@@ -23,6 +25,15 @@ typedef struct layout_call {
                          (uint32_t)(second)})
 #define TWO_DWORDS(first, second) ((const uint64_t[2]){(first), (second)})
 #define SIGNED(first, second) ((const int64_t[2]){(int64_t)(first), (int64_t)(second)})
+
+/* Two words for each element before, and words; more than any generator gives instead of a sum that wraps. */
+static inline uint64_t words_before(const layout_call *a)
+{
+    uint64_t words;
+    const bool wraps =
+        __builtin_mul_overflow(a->before, 2, &words) || __builtin_add_overflow(words, a->offset, &words);
+    return wraps ? UINT64_MAX : words;
+}
 
 static inline dropwise_status call_constructor(uint32_t layout, const layout_call *a,
                                                dropwise_interop *interop)

@@ -178,6 +178,9 @@ dropwise_status dropwise_draw_bits_rows(const dropwise_mask *mask, uint64_t firs
         return DROPWISE_ERROR_SHAPE;
     if (!end_of_rows(rows, columns / 8 + 1, bits_stride, &end) || dropwise_check_size(end, 1) != DROPWISE_OK)
         return DROPWISE_ERROR_SIZE;
+    if (rows >
+        SIZE_MAX / columns) /* bits in less bytes than a 32-bit host has, which a size_t counts there */
+        return DROPWISE_ERROR_SIZE;
     if (bits == NULL)
         return DROPWISE_ERROR_NULL;
     const draw_plan plan = dropwise_draw_plan(dropwise_active(), mask);

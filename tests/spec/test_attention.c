@@ -671,6 +671,12 @@ static void bits_of_rows_are_those_of_the_mask(void **state)
                      DROPWISE_ERROR_RANGE);
     assert_int_equal(dropwise_draw_bits_rows(&mask, 0, 2, 8, 8, NULL, 1), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_draw_bits_rows(&mask, 0, 2, 8, 8, &one, UINT64_MAX), DROPWISE_ERROR_SIZE);
+    if (SIZE_MAX == UINT32_MAX) { /* 2^33 bits fit there, but their number does not */
+        assert_int_equal(dropwise_draw_bits_rows(&mask, 0, 1 << 10, 1 << 23, 1 << 23, &one, 1 << 20),
+                         DROPWISE_ERROR_SIZE);
+        assert_int_equal(dropwise_draw_bits_rows(&mask, 0, 1, UINT64_C(1) << 33, 0, &one, 1 << 30),
+                         DROPWISE_ERROR_SIZE);
+    }
     assert_int_equal(dropwise_draw_bits_rows(NULL, 0, 0, 8, 8, &one, 1), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_draw_bits_rows(&mask, 0, 0, 8, 8, NULL, 0), DROPWISE_OK);
     assert_int_equal(one, NOT_WRITTEN);

@@ -253,6 +253,8 @@ def test_layouts():
     check_usage("offset 0", *mask("onednn-3.11", 1, 0.5, 8, offset=0))
     check_usage("threads", *mask("torch-cuda", 1, 0.5, 8, size=8, threads=2**32, vector=4))
     check_usage("size and vector", *mask("torch-cuda", 1, 0.5, 8, size=10, threads=256, vector=4))
+    check_usage("words that wrap", *mask("torch-cpu", 1, 0.5, 8, before=2**59, offset=2**64 - 2**60))
+    check_usage("a generator and a layout", *mask("triton", 1, 0.5, 8, generator="philox4x32-7"))
     check_usage("a layout's option without a layout", "mask", "--seed", 1, "--stream", 2, "--p", 0.5,
                 "--first", 0, "--n", 8, "--offset", 4)
     check_failure("past 2^32", "4294967296 elements", *mask("triton", 1, 0.5, 2, first=2**32 - 1))
@@ -1199,7 +1201,8 @@ def test_usage():
         if name not in ("--seed", "--stream"):
             check_usage(f"mask {name} -1", "mask", *flat({**full, name: -1}))
         for value in ("", "+1", "-", "--1", "-+1", "- 1", "-1x", "-0x", -2**63 - 1, "-0x8000000000000001",
-                      " 1", "1 ", "1x", "0x", "0xg", "1.5", "1e3", 2**64, "0x1" + "0" * 16):
+                      " 1", "1 ", "1x", "0x", "0xg", "0x0x10", "0x 1", "0x-1", "1.5", "1e3", 2**64,
+                      "0x1" + "0" * 16):
             check_usage(f"mask {name} {value!r}", "mask", *flat({**full, name: value}))
     for value in ("", "nan", "-0.1", "1.1", "inf", "0.5x", " 0.5", "half"):
         check_usage(f"mask --p {value!r}", "mask", *flat({**full, "--p": value}))

@@ -170,8 +170,8 @@ def bernoulli(
     TypeError
         key is no key of threefry2x32, or more than one; p is no number, or of integers.
     ValueError
-        p is outside [0, 1] or NaN, or no scalar; axes does not fit. A traced p that is outside is an error of
-        the computation.
+        p is outside [0, 1] or NaN, or no scalar; axes does not fit. Of a p that is an array of JAX's, traced
+        or not, the value is not waited for: one that is outside is an error of the computation.
 
     Examples
     --------
@@ -205,8 +205,8 @@ def dropout(
     key : key of JAX
         Of the default generator, threefry2x32: typed, or the two words as uint32.
     rate : float, or scalar array
-        Probability of being dropped. It may be traced, as a schedule's is. The derivative by it is taken
-        as 0.
+        Probability of being dropped. It may be traced, as a schedule's is; in float16 only below 1 - 2**-16,
+        from which on 1 / (1 - rate) is infinite. The derivative by it is taken as 0.
     x : array
         float32, float64, float16 or bfloat16; of own masks float8_e4m3fn and float8_e5m2, too.
     broadcast_dims : sequence of int
@@ -233,7 +233,8 @@ def dropout(
         key is no key of threefry2x32, or more than one; x is of another dtype; rate is no number.
     ValueError
         rate is outside [0, 1] or NaN, or no scalar; generator is unknown; a dimension is none of x; axes does
-        not fit. A traced rate that is outside is an error of the computation.
+        not fit. Of a rate that is an array of JAX's, traced or not, the value is not waited for: one that is
+        outside is an error of the computation.
 
     Examples
     --------
@@ -258,7 +259,7 @@ def dropout(
         detail = _core.generators[generator]
     else:
         layout, (p, detail) = _layout(), _operand("rate", 1.0 - rate)
-    if len(broadcast_dims) > 0:
+    if len(broadcast_dims) > 0 or (not is_own and _is_scale_infinite(rate, x.dtype)):
         return _shared_dropout(layout, detail, words, p, rate, x, broadcast_dims, axes)
     if not x.shape:
         return dropout(key, rate, x.reshape(1), generator=generator).reshape(())
@@ -266,10 +267,18 @@ def dropout(
     return bind(dropout_p, *_alike(words, p, place, x), part=x.shape, dtype=x.dtype)
 
 
+def _is_scale_infinite(rate: Any, dtype: Any) -> bool:
+    """Whether JAX makes infinities of what is kept, for which the library has no masks."""
+    if dtype != jnp.float16 or isinstance(rate, jax.Array):
+        return False
+    with np.errstate(divide="ignore", over="ignore"):
+        return bool(np.isinf(np.float16(1) / np.float16(1.0 - rate)))
+
+
 def _shared_dropout(
     layout: int, detail: int, key: Any, p: Any, rate: Any, x: Any, dimensions: Any, axes: Any
 ) -> Any:
-    """Dropout along dimensions of which all elements share their decision: by the mask of the others."""
+    """Dropout by a mask, along dimensions of which all elements share their decision: that of the others."""
     shape, cut = list(x.shape), None if axes is None else list(axes)
     for d in dimensions:
         if not -x.ndim <= d < x.ndim:
@@ -286,4 +295,6 @@ def _shared_dropout(
         # Rounded to what XLA computes a division in.
         narrow = wide if x.dtype == jnp.bfloat16 else x.dtype
         scale = (1 / jnp.asarray(1.0 - rate, x.dtype).astype(narrow)).astype(wide)
+    # Gradients are multiplied by it, too: an infinite scale would make NaN of those of dropped elements.
+    scale = jax.lax.stop_gradient(jnp.where(kept, scale, 0))
     return jnp.where(kept, (x.astype(wide) * scale).astype(x.dtype), jnp.zeros_like(x))
