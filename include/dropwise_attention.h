@@ -30,8 +30,9 @@
  *   Identical   Results are the same bits on every tier, however the work is split into calls. An element
  *               of a product is one chain of fused multiply-adds in the order of its index, which begins
  *               with +0; of bf16 in whole attention see there.
- *   Masks       A logit of -infinity does not count: its probability is 0. A query without any key that
- *               counts has out = 0, a log-sum-exp of +infinity, and gradients of 0.
+ *   Masks       A logit of -infinity does not count: its probability is 0. Nor does one that `add` brings
+ *               below -2.3e38, as the lowest float does, which is infinite once it is times log2(e). A query
+ *               without any key that counts has out = 0, a log-sum-exp of +infinity, and gradients of 0.
  *   NaN         A NaN or +infinity among the logits of a query makes its out NaN. What is dropped or does not
  *               count takes part in products as a 0: a NaN or an infinity in v, k, q or dout may make NaN of
  *               outputs that do not depend on it.

@@ -1121,7 +1121,8 @@ def scaled_dot_product_attention(
         (..., heads, L, E), (..., heads, S, E), (..., heads, S, Ev).
     attn_mask : Tensor, optional
         Of a shape that broadcasts to (..., heads, L, S): bool, True where a key counts, or numbers that are
-        added.
+        added. Keys at which these are below -2.3e38 do not count, as with -infinity; a query without a key
+        that counts gives 0, where PyTorch gives NaN, or a mean for the lowest float.
     dropout_p : float
         Probability that an attention is dropped.
     is_causal, scale, enable_gqa
