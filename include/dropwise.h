@@ -51,10 +51,17 @@
  * this one, chosen through the generator field, and never a change to this one. */
 #define DROPWISE_STREAM_VERSION 1
 
-/* DROPWISE_STATIC is defined for a library that is only linked statically, and for programs that do so. With
- * -fvisibility=hidden for the library, a plug-in that contains it does not offer its copy to others then. */
-#if defined(__GNUC__) && !defined(DROPWISE_STATIC)
+/*
+ * DROPWISE_STATIC is defined for a library that is only linked statically, and for programs that do so. With
+ * -fvisibility=hidden for the library, a plug-in that contains it does not offer its copy to others then.
+ * DROPWISE_DLL is defined where a DLL is built. Programs need neither: all that is exported is functions.
+ */
+#if defined(DROPWISE_STATIC) || !defined(__GNUC__)
+#define DROPWISE_API
+#elif !defined(_WIN32)
 #define DROPWISE_API __attribute__((visibility("default")))
+#elif defined(DROPWISE_DLL)
+#define DROPWISE_API __attribute__((dllexport))
 #else
 #define DROPWISE_API
 #endif
