@@ -108,6 +108,14 @@ DROPWISE_API const char *dropwise_status_string(dropwise_status status);
 /* The library's version, e.g. "0.2.0": of the library that runs, not of the header. */
 DROPWISE_API const char *dropwise_version(void);
 
+/*
+ * The parts that this build has beside what this header declares, by number k from 0 on: "fused"
+ * (dropwise_fused.h), "attention" (dropwise_attention.h), "variants" (dropwise_variants.h,
+ * dropwise_dropblock.h, dropwise_dropconnect.h), "interop" (dropwise_interop.h); NULL from the last one on.
+ * Functions of a part that a build leaves out are not there to be linked with.
+ */
+DROPWISE_API const char *dropwise_part_name(uint32_t k);
+
 /* ---- Mask --------------------------------------------------------------------------------- */
 
 typedef int32_t dropwise_dtype;

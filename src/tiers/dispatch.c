@@ -269,7 +269,7 @@ const char *dropwise_isa_reason(void)
 
 bool dropwise_has_math(const dropwise_kernels *kernels)
 {
-    return kernels->row_exp_f64 != NULL && cpu_has(kernels->math_required);
+    return kernels->has_math && cpu_has(kernels->math_required);
 }
 
 dropwise_status dropwise_math_check(void)
@@ -280,7 +280,7 @@ dropwise_status dropwise_math_check(void)
 const char *dropwise_math_reason(void)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    if (kernels->row_exp_f64 == NULL)
+    if (!kernels->has_math)
         return "the library was built without SLEEF";
     return dropwise_has_math(kernels) ? "the library was built with SLEEF"
                                       : "this CPU has no fused multiply-add, which SLEEF needs for the tier";

@@ -278,13 +278,14 @@ def test_isa():
     check_usage("unknown --isa", *base, "--isa", "sse9")
     of_json = json.loads(run("info", "--json").stdout)
     check("info --json has the tiers", of_json["tiers_usable"] == usable)
+    check("info --json has the parts", f"parts         {' '.join(of_json['parts'])}\n" in info)
     for name in ("tier", "aes", "math"):
         word = {True: "yes", False: "no"}.get(of_json[name], of_json[name])
         check(f"info --json has {name}", f"{word}" in info and of_json[f"{name}_reason"] in info)
     check_usage("info --json=1", "info", "--json=1")
     check_usage("info --json twice", "info", "--json", "--json")
 
-    for word in ("CPU features", "tiers built", "tiers usable", "tier chosen"):
+    for word in ("interop", "CPU features", "tiers built", "tiers usable", "tier chosen"):
         check(f"info says {word}", word in info)
 
 
