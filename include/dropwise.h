@@ -40,6 +40,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a library whose build puts a prefix before its names. What uses it defines DROPWISE_PREFIX, too. */
+#ifdef DROPWISE_PREFIX
+#include "dropwise_prefix.h"
+#endif
+
 #define DROPWISE_VERSION_MAJOR 0
 #define DROPWISE_VERSION_MINOR 2
 #define DROPWISE_VERSION_PATCH 0
