@@ -10,11 +10,26 @@
 #include <string.h>
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #include <unistd.h>
+#elif defined(__ANDROID__)
+#include <sys/auxv.h>
 #endif
 
 #include "base/bytes.h"
 #include "tiers/cpu.h"
 #include "dropwise.h"
+
+/* A build for two architectures at once defines what either has. */
+#ifndef __x86_64__
+#undef DROPWISE_HAVE_AVX2
+#undef DROPWISE_HAVE_AVX512
+#undef DROPWISE_HAVE_ARS_AESNI
+#undef DROPWISE_HAVE_ARS_VAES256
+#undef DROPWISE_HAVE_ARS_VAES512
+#endif
+#ifndef __aarch64__
+#undef DROPWISE_HAVE_NEON
+#undef DROPWISE_HAVE_ARS_NEON
+#endif
 
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
@@ -201,7 +216,9 @@ const dropwise_ars_kernels *dropwise_ars_of(const dropwise_kernels *kernels)
 /* NULL where the variable is not set, or where the process has more rights than who started it. */
 static const char *wanted_isa(void)
 {
-#if defined(__linux__)
+#if defined(__ANDROID__) /* whose C library has no secure_getenv */
+    return getauxval(AT_SECURE) != 0 ? NULL : getenv("DROPWISE_ISA");
+#elif defined(__linux__)
     return secure_getenv("DROPWISE_ISA");
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
     return issetugid() ? NULL : getenv("DROPWISE_ISA");
