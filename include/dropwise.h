@@ -41,6 +41,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a library whose build puts a prefix before its names. What uses it defines DROPWISE_PREFIX, too. */
+#ifdef DROPWISE_PREFIX
+#include "dropwise_prefix.h"
+#endif
+
 #define DROPWISE_VERSION_MAJOR 0
 #define DROPWISE_VERSION_MINOR 2
 #define DROPWISE_VERSION_PATCH 0
@@ -52,10 +57,17 @@
  * this one, chosen through the generator field, and never a change to this one. */
 #define DROPWISE_STREAM_VERSION 1
 
-/* DROPWISE_STATIC is defined for a library that is only linked statically, and for programs that do so. With
- * -fvisibility=hidden for the library, a plug-in that contains it does not offer its copy to others then. */
-#if defined(__GNUC__) && !defined(DROPWISE_STATIC)
+/*
+ * DROPWISE_STATIC is defined for a library that is only linked statically, and for programs that do so. With
+ * -fvisibility=hidden for the library, a plug-in that contains it does not offer its copy to others then.
+ * DROPWISE_DLL is defined where a DLL is built. Programs need neither: all that is exported is functions.
+ */
+#if defined(DROPWISE_STATIC) || !defined(__GNUC__)
+#define DROPWISE_API
+#elif !defined(_WIN32)
 #define DROPWISE_API __attribute__((visibility("default")))
+#elif defined(DROPWISE_DLL)
+#define DROPWISE_API __attribute__((dllexport))
 #else
 #define DROPWISE_API
 #endif
@@ -125,6 +137,14 @@ DROPWISE_API size_t dropwise_explain(dropwise_status status, const char *functio
 
 /* The library's version, e.g. "0.2.0": of the library that runs, not of the header. */
 DROPWISE_API const char *dropwise_version(void);
+
+/*
+ * The parts that this build has beside what this header declares, by number k from 0 on: "fused"
+ * (dropwise_fused.h), "attention" (dropwise_attention.h), "variants" (dropwise_variants.h,
+ * dropwise_dropblock.h, dropwise_dropconnect.h), "interop" (dropwise_interop.h); NULL from the last one on.
+ * Functions of a part that a build leaves out are not there to be linked with.
+ */
+DROPWISE_API const char *dropwise_part_name(uint32_t k);
 
 /* ---- Mask --------------------------------------------------------------------------------- */
 

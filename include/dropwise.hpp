@@ -481,6 +481,11 @@ inline std::uint64_t cpu_features()
     return dropwise_cpu_features();
 }
 
+inline const char *part_name(std::uint32_t k)
+{
+    return dropwise_part_name(k);
+}
+
 inline const char *cpu_feature_name(std::uint32_t k)
 {
     return dropwise_cpu_feature_name(k);

@@ -254,6 +254,10 @@ static void print_info_json(void)
     printf("{\n  \"abi_version\": %d,\n  \"stream_version\": %d", DROPWISE_ABI_VERSION,
            DROPWISE_STREAM_VERSION);
     print_json("version", dropwise_version());
+    printf(",\n  \"parts\": [");
+    for (uint32_t k = 0; dropwise_part_name(k) != NULL; k++)
+        printf("%s\"%s\"", k > 0 ? ", " : "", dropwise_part_name(k));
+    printf("]");
     printf(",\n  \"cpu_features\": [");
     for (uint32_t k = 0; dropwise_cpu_feature_name(k) != NULL; k++) {
         if (features >> k & 1) {
@@ -282,7 +286,10 @@ static int run_info(const command *self, const option_values *given)
     const uint64_t features = dropwise_cpu_features();
     printf("dropwise      %s (ABI %d, stream version %d)\n", dropwise_version(), DROPWISE_ABI_VERSION,
            DROPWISE_STREAM_VERSION);
-    printf("CPU features ");
+    printf("parts        ");
+    for (uint32_t k = 0; dropwise_part_name(k) != NULL; k++)
+        printf(" %s", dropwise_part_name(k));
+    printf("\nCPU features ");
     for (uint32_t k = 0; dropwise_cpu_feature_name(k) != NULL; k++)
         if (features >> k & 1)
             printf(" %s", dropwise_cpu_feature_name(k));
@@ -443,8 +450,8 @@ static int run_apply(const command *self, const option_values *given)
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const command commands[] = {
-    {"info", "", "CPU features seen, tiers built and usable, the tier chosen and why", info_options,
-     COUNT(info_options), 0, run_info},
+    {"info", "", "parts built, CPU features seen, tiers built and usable, the tier chosen and why",
+     info_options, COUNT(info_options), 0, run_info},
     {"mask", "", "keep bits of elements F to F + N - 1: 1 is kept, 0 is dropped", mask_options,
      COUNT(mask_options), 0, run_mask},
     {"bytes", "", "the generator's raw bytes", bytes_options, COUNT(bytes_options), 0, run_bytes},

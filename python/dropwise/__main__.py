@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dropwise {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     info = commands.add_parser(
-        "info", help="CPU features seen, tiers built and usable, the tier chosen and why", allow_abbrev=False
+        "info", help="parts built, CPU features seen, tiers built and usable, the tier chosen and why",
+        allow_abbrev=False,
     )
     info.add_argument("--json", action="store_true", help="the same as one JSON object")
     mask = commands.add_parser(
@@ -66,6 +67,7 @@ def _print_info(as_json: bool) -> None:
         return
     print(
         f"dropwise      {__version__} (ABI {info['abi_version']}, stream version {info['stream_version']})",
+        " ".join(["parts        ", *info["parts"]]),
         " ".join(["CPU features ", *info["cpu_features"]]),
         " ".join(["tiers built  ", *info["tiers_built"]]),
         " ".join(["tiers usable ", *info["tiers_usable"]]),

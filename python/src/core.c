@@ -141,18 +141,30 @@ static PyObject *cpu_features(void)
     return names;
 }
 
+static PyObject *parts(void)
+{
+    PyObject *names = PyList_New(0);
+    for (uint32_t k = 0; names != NULL && dropwise_part_name(k) != NULL; k++) {
+        PyObject *name = PyUnicode_FromString(dropwise_part_name(k));
+        if (name == NULL || PyList_Append(names, name) < 0)
+            Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
 /* info(): what the library sees and chooses. */
 static PyObject *info(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
-    return Py_BuildValue("{s:i,s:i,s:s,s:N,s:N,s:N,s:s,s:s,s:s,s:s,s:N,s:s}", "abi_version",
-                         DROPWISE_ABI_VERSION, "stream_version", DROPWISE_STREAM_VERSION, "version",
-                         dropwise_version(), "cpu_features", cpu_features(), "tiers_built", tiers(false),
-                         "tiers_usable", tiers(true), "tier", dropwise_isa_name(dropwise_isa_active()),
-                         "tier_reason", dropwise_isa_reason(), "aes", dropwise_aes_name(), "aes_reason",
-                         dropwise_aes_reason(), "math", PyBool_FromLong(dropwise_math_check() == DROPWISE_OK),
-                         "math_reason", dropwise_math_reason());
+    return Py_BuildValue(
+        "{s:i,s:i,s:s,s:N,s:N,s:N,s:N,s:s,s:s,s:s,s:s,s:N,s:s}", "abi_version", DROPWISE_ABI_VERSION,
+        "stream_version", DROPWISE_STREAM_VERSION, "version", dropwise_version(), "parts", parts(),
+        "cpu_features", cpu_features(), "tiers_built", tiers(false), "tiers_usable", tiers(true), "tier",
+        dropwise_isa_name(dropwise_isa_active()), "tier_reason", dropwise_isa_reason(), "aes",
+        dropwise_aes_name(), "aes_reason", dropwise_aes_reason(), "math",
+        PyBool_FromLong(dropwise_math_check() == DROPWISE_OK), "math_reason", dropwise_math_reason());
 }
 
 /* ---- The module ---- */

@@ -19,12 +19,13 @@ def test_info(program):
     assert [line.split()[0] for line in mine.splitlines()] == [
         line.split()[0] for line in theirs.splitlines()
     ]
-    assert mine.splitlines()[:2] == theirs.splitlines()[:2]
+    assert mine.splitlines()[:3] == theirs.splitlines()[:3]
 
 
 def test_info_as_json(program):
     theirs, mine = json.loads(program("info", "--json")), json.loads(python("info", "--json"))
     assert set(mine) == set(theirs)
+    assert mine["parts"] == theirs["parts"]
     assert mine["cpu_features"] == theirs["cpu_features"]
 
 

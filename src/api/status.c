@@ -59,6 +59,27 @@ const char *dropwise_status_string(dropwise_status status)
     }
 }
 
+const char *dropwise_part_name(uint32_t k)
+{
+    static const char *const built[] = {
+#ifndef DROPWISE_WITHOUT_FUSED
+        "fused",
+#endif
+#ifndef DROPWISE_WITHOUT_ATTENTION
+        "attention",
+#endif
+#ifndef DROPWISE_WITHOUT_VARIANTS
+        "variants",
+#endif
+#ifndef DROPWISE_WITHOUT_INTEROP
+        "interop",
+#endif
+        NULL,
+    };
+    const uint32_t n = sizeof built / sizeof built[0] - 1;
+    return built[k < n ? k : n];
+}
+
 /* Two steps, as arguments of # are not expanded. */
 #define QUOTE(x) #x
 #define VERSION(major, minor, patch) QUOTE(major) "." QUOTE(minor) "." QUOTE(patch)

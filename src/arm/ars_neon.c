@@ -1,5 +1,6 @@
 /* ARS by Arm's AES instructions: a block in each vector. */
 #include "dropwise.h"
+#ifdef __aarch64__ /* not the other half of a universal binary */
 #include "arm/vec_neon.h"
 
 #include "kernels/elements/elements.inc.h"
@@ -52,3 +53,4 @@ const dropwise_ars_kernels ARS_TABLE = {
     .generator = ARS_KERNELS,
     .required = UINT64_C(1) << DROPWISE_CPU_NEON | UINT64_C(1) << DROPWISE_CPU_AES,
 };
+#endif

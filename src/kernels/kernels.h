@@ -403,11 +403,12 @@ typedef struct dropwise_kernels {
     int32_t isa;            /* DROPWISE_ISA_...                                                     */
     uint64_t required;      /* CPU features, DROPWISE_CPU_..., that the compiler was allowed to use */
     uint64_t math_required; /* CPU features that SLEEF's functions for this tier need besides       */
+    bool has_math;          /* built with SLEEF                                                     */
     void (*nt_fence)(void);
     dropwise_matmul_bf16_fn *matmul_tiles; /* matmul_bf16 by a matrix unit, or NULL: see tiers/dispatch.h */
     bool (*may_use_tiles)(void);
 #define DROPWISE_GENERATOR(number, name, user_name, template) dropwise_generator name;
-#define DROPWISE_KERNEL(kind, name, template) dropwise_##kind##_fn *name;
+#define DROPWISE_KERNEL(kind, name, template) dropwise_##kind##_fn *name; /* NULL: not in this build */
 #include "kernels/kernels.inc"
 } dropwise_kernels;
 

@@ -6,10 +6,13 @@
 #define DROPWISE_FUSED(kind, generator, element, name, template) .generator.kind##_##element = name,
 #endif
 #define DROPWISE_KERNEL(kind, name, template) .name = name,
-#ifndef DROPWISE_HAVE_SLEEF
+#ifdef DROPWISE_HAVE_SLEEF
+    .has_math = true,
+#else
 #define DROPWISE_MATH_KERNEL(kind, name, template) .name = NULL,
 #endif
 #ifdef DROPWISE_WITHOUT_ATTENTION
 #define DROPWISE_ATTENTION_KERNEL(kind, name, template) .name = NULL,
 #endif
+#define DROPWISE_BUILT_KERNELS_ONLY
 #include "kernels/kernels.inc"

@@ -10,11 +10,26 @@
 #include <string.h>
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #include <unistd.h>
+#elif defined(__ANDROID__)
+#include <sys/auxv.h>
 #endif
 
 #include "base/bytes.h"
 #include "tiers/cpu.h"
 #include "dropwise.h"
+
+/* A build for two architectures at once defines what either has. */
+#ifndef __x86_64__
+#undef DROPWISE_HAVE_AVX2
+#undef DROPWISE_HAVE_AVX512
+#undef DROPWISE_HAVE_ARS_AESNI
+#undef DROPWISE_HAVE_ARS_VAES256
+#undef DROPWISE_HAVE_ARS_VAES512
+#endif
+#ifndef __aarch64__
+#undef DROPWISE_HAVE_NEON
+#undef DROPWISE_HAVE_ARS_NEON
+#endif
 
 _Atomic(const dropwise_kernels *) dropwise_active_kernels;
 
@@ -211,7 +226,9 @@ dropwise_matmul_bf16_fn *dropwise_matmul_bf16_of(const dropwise_kernels *kernels
 /* NULL where the variable is not set, or where the process has more rights than who started it. */
 static const char *wanted_isa(void)
 {
-#if defined(__linux__) && !defined(__ANDROID__)
+#if defined(__ANDROID__) /* whose C library has no secure_getenv */
+    return getauxval(AT_SECURE) != 0 ? NULL : getenv("DROPWISE_ISA");
+#elif defined(__linux__)
     return secure_getenv("DROPWISE_ISA");
 #elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
     return issetugid() ? NULL : getenv("DROPWISE_ISA");
@@ -282,7 +299,7 @@ const char *dropwise_isa_reason(void)
 
 bool dropwise_has_math(const dropwise_kernels *kernels)
 {
-    return kernels->row_exp_f64 != NULL && cpu_has(kernels->math_required);
+    return kernels->has_math && cpu_has(kernels->math_required);
 }
 
 dropwise_status dropwise_math_check(void)
@@ -293,7 +310,7 @@ dropwise_status dropwise_math_check(void)
 const char *dropwise_math_reason(void)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    if (kernels->row_exp_f64 == NULL)
+    if (!kernels->has_math)
         return "the library was built without SLEEF";
     return dropwise_has_math(kernels) ? "the library was built with SLEEF"
                                       : "this CPU has no fused multiply-add, which SLEEF needs for the tier";

@@ -1,5 +1,6 @@
 /* ARS by AES-NI: a block in each vector of 128 bits. */
 #include "dropwise.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #include "x86/vec_avx2.h"
 
 #include "kernels/elements/elements.inc.h"
@@ -51,3 +52,4 @@ const dropwise_ars_kernels ARS_TABLE = {
     .generator = ARS_KERNELS,
 #include "x86/required.inc.h"
 };
+#endif

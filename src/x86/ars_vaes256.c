@@ -1,5 +1,6 @@
 /* ARS by VAES in AVX2 registers: two blocks in each vector. */
 #include "dropwise.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #include "x86/vec_avx2.h"
 
 #include "kernels/elements/elements.inc.h"
@@ -54,3 +55,4 @@ const dropwise_ars_kernels ARS_TABLE = {
     .generator = ARS_KERNELS,
 #include "x86/required.inc.h"
 };
+#endif

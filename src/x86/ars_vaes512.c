@@ -1,5 +1,6 @@
 /* ARS by VAES in AVX-512 registers: four blocks in each vector. */
 #include "dropwise.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #include "x86/vec_avx512.h"
 
 #include "kernels/elements/elements.inc.h"
@@ -56,3 +57,4 @@ const dropwise_ars_kernels ARS_TABLE = {
     .generator = ARS_KERNELS,
 #include "x86/required.inc.h"
 };
+#endif

@@ -1,7 +1,8 @@
 /* CPU detection on x86: CPUID for what the CPU has, XGETBV for what the operating system saves. */
+#include "tiers/cpu.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #include <cpuid.h>
 
-#include "tiers/cpu.h"
 #include "x86/caches.h"
 
 /* Read by its bytes, so that no compiler flag is needed; only after OSXSAVE was seen. */
@@ -99,3 +100,4 @@ uint64_t dropwise_cpu_caches(void)
     }
     return 0;
 }
+#endif

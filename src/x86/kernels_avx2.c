@@ -1,9 +1,10 @@
 /* The AVX2 tier: the loops over vec_avx2.h. */
+#include "dropwise.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #if !defined(__AVX2__) || !defined(__F16C__) || !defined(__FMA__)
 #error "compile this file with -mavx2 -mf16c -mfma"
 #endif
 
-#include "dropwise.h"
 #include "x86/vec_avx2.h"
 
 #include "kernels/all_kernels.inc.h"
@@ -13,3 +14,4 @@ const dropwise_kernels dropwise_kernels_avx2 = {
 #include "x86/required.inc.h"
 #include "kernels/table.inc.h"
 };
+#endif

@@ -1,9 +1,10 @@
 /* The AVX-512 tier: the loops over vec_avx512.h. */
+#include "dropwise.h"
+#ifdef __x86_64__ /* not the other half of a universal binary */
 #if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__)
 #error "compile this file with -mavx512f -mavx512bw -mavx512dq -mavx512vl"
 #endif
 
-#include "dropwise.h"
 #include "x86/vec_avx512.h"
 
 #include "kernels/all_kernels.inc.h"
@@ -18,3 +19,4 @@ const dropwise_kernels dropwise_kernels_avx512 = {
 #include "x86/required.inc.h"
 #include "kernels/table.inc.h"
 };
+#endif

@@ -7,7 +7,7 @@
 
 /* ---- The tests ---- */
 
-/* A build may be without attention. */
+/* A build may be without parts. */
 static void needs(bool built)
 {
     if (!built)
@@ -20,11 +20,11 @@ static void needs(bool built)
         (void)state; \
         check; \
     }
-#define DROPWISE_KERNEL(kind, name, template) TEST(name, check_##kind(dropwise_active()->name, #name))
-#define DROPWISE_MATH_KERNEL(kind, name, template) \
-    TEST(name, (needs_math(), check_##kind(dropwise_active()->name, #name)))
-#define DROPWISE_ATTENTION_KERNEL(kind, name, template) \
+#define DROPWISE_KERNEL(kind, name, template) \
     TEST(name, (needs(dropwise_active()->name != NULL), check_##kind(dropwise_active()->name, #name)))
+#define DROPWISE_MATH_KERNEL(kind, name, template) \
+    TEST(name, (needs_math(), needs(dropwise_active()->name != NULL), \
+                check_##kind(dropwise_active()->name, #name)))
 #define DROPWISE_KERNEL_OF(generator, kind, name, template) \
     TEST(name, check_##kind(&dropwise_active()->generator, #generator))
 #define DROPWISE_FUSED(kind, generator, element, name, template) \

@@ -445,9 +445,41 @@ static void every_cpu_feature_has_a_name(void **state)
     assert_true(dropwise_cpu_features() < UINT64_C(1) << k);
 }
 
+static void a_build_names_its_parts_once_each(void **state)
+{
+    (void)state;
+    bool has[4] = {false};
+    static const char *const names[] = {"fused", "attention", "variants", "interop"};
+    uint32_t k = 0, n = 0;
+    for (; dropwise_part_name(k) != NULL; k++)
+        for (size_t i = 0; i < 4; i++)
+            if (strcmp(dropwise_part_name(k), names[i]) == 0 && !has[i]) {
+                has[i] = true;
+                n++;
+            }
+    assert_int_equal(n, k);
+    assert_null(dropwise_part_name(k + 1));
+    assert_null(dropwise_part_name(UINT32_MAX));
+    bool built[4] = {true, true, true, true};
+#ifdef DROPWISE_WITHOUT_FUSED
+    built[0] = false;
+#endif
+#ifdef DROPWISE_WITHOUT_ATTENTION
+    built[1] = false;
+#endif
+#ifdef DROPWISE_WITHOUT_VARIANTS
+    built[2] = false;
+#endif
+#ifdef DROPWISE_WITHOUT_INTEROP
+    built[3] = false;
+#endif
+    assert_memory_equal(has, built, sizeof has);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_build_names_its_parts_once_each),
         cmocka_unit_test(a_probability_outside_0_to_1_is_refused),
         cmocka_unit_test(a_probability_becomes_the_nearest_threshold_ties_to_even),
         cmocka_unit_test(every_call_refuses_a_mask_with_a_field_that_is_wrong),

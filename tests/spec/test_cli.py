@@ -257,7 +257,8 @@ def test_layouts():
     check_usage("a generator and a layout", *mask("triton", 1, 0.5, 8, generator="philox4x32-7"))
     check_usage("a layout's option without a layout", "mask", "--seed", 1, "--stream", 2, "--p", 0.5,
                 "--first", 0, "--n", 8, "--offset", 4)
-    check_failure("past 2^32", "4294967296 elements", *mask("triton", 1, 0.5, 2, first=2**32 - 1))
+    check_failure("past 2^32", "4294967296 elements",
+                  *mask("inductor-gpu-2.11", 1, 0.5, 2, first=2**32 - 1))
     check_failure("past the size", "999 elements", *mask("jax-legacy", 1, 0.5, 1000, size=999))
     whole = run(*mask("curand-host", 7, 0.1, 1000000)).stdout
     check("a part of a mask", run(*mask("curand-host", 7, 0.1, 1000, first=999000)).stdout == whole[999000:])
@@ -280,13 +281,14 @@ def test_isa():
     check_usage("unknown --isa", *base, "--isa", "sse9")
     of_json = json.loads(run("info", "--json").stdout)
     check("info --json has the tiers", of_json["tiers_usable"] == usable)
+    check("info --json has the parts", f"parts         {' '.join(of_json['parts'])}\n" in info)
     for name in ("tier", "aes", "math"):
         word = {True: "yes", False: "no"}.get(of_json[name], of_json[name])
         check(f"info --json has {name}", f"{word}" in info and of_json[f"{name}_reason"] in info)
     check_usage("info --json=1", "info", "--json=1")
     check_usage("info --json twice", "info", "--json", "--json")
 
-    for word in ("CPU features", "tiers built", "tiers usable", "tier chosen"):
+    for word in ("interop", "CPU features", "tiers built", "tiers usable", "tier chosen"):
         check(f"info says {word}", word in info)
 
 

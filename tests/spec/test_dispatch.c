@@ -2,11 +2,9 @@
  * The choice of a tier: by the CPU, by DROPWISE_ISA in processes of its own, by the API, and by threads
  * that come before anything was chosen. What caches a CPU says to have.
  */
-#define _GNU_SOURCE /* setenv under -std=c11 */
+#define _GNU_SOURCE /* setenv, popen under -std=c11 */
 
 #include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "apply/apply.h"
 #include "support/common.h"
@@ -38,10 +36,22 @@ static void tiers_that_are_required_here_are_usable(void **state)
     }
 }
 
+/* NULL or "" is as if it were not set, as far as systems tell these apart. */
+static void set_variable(const char *wanted)
+{
+#ifdef _WIN32
+    char assignment[64];
+    snprintf(assignment, sizeof assignment, "DROPWISE_ISA=%s", wanted != NULL ? wanted : "");
+    assert_int_equal(putenv(assignment), 0);
+#else
+    assert_int_equal(wanted != NULL ? setenv("DROPWISE_ISA", wanted, 1) : unsetenv("DROPWISE_ISA"), 0);
+#endif
+}
+
 static void the_best_usable_tier_is_chosen(void **state)
 {
     (void)state;
-    assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
+    set_variable(NULL);
     assert_int_equal(dropwise_isa_select(DROPWISE_ISA_AUTO), DROPWISE_OK);
     assert_int_equal(dropwise_isa_active(), best_tier());
     assert_non_null(strstr(dropwise_isa_reason(), "best tier"));
@@ -247,31 +257,14 @@ static void ars_is_computed_with_what_this_machine_is_said_to_have(void **state)
 /* This program, started again, prints its tier and why. */
 static void ask_child(const char *program, const char *wanted, char *answer, size_t size)
 {
-    if (wanted != NULL)
-        assert_int_equal(setenv("DROPWISE_ISA", wanted, 1), 0);
-    else
-        assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
-    int fd[2];
-    assert_int_equal(pipe(fd), 0);
-    const pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        dup2(fd[1], STDOUT_FILENO);
-        close(fd[0]);
-        close(fd[1]);
-        execl(program, program, "report", (char *)NULL);
-        _exit(127);
-    }
-    close(fd[1]);
-    size_t got = 0;
-    for (ssize_t n; got < size - 1 && (n = read(fd[0], answer + got, size - 1 - got)) > 0;)
-        got += (size_t)n;
-    answer[got] = '\0';
-    close(fd[0]);
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(unsetenv("DROPWISE_ISA"), 0);
+    char command[4096];
+    assert_true(snprintf(command, sizeof command, "\"%s\" report", program) < (int)sizeof command);
+    set_variable(wanted);
+    FILE *child = popen(command, "r");
+    assert_non_null(child);
+    answer[fread(answer, 1, size - 1, child)] = '\0';
+    assert_int_equal(pclose(child), 0);
+    set_variable(NULL);
 }
 
 static const char *program;

@@ -518,6 +518,7 @@ static void words(void)
 {
     assert_non_null(dropwise_status_string(DROPWISE_OK));
     assert_non_null(dropwise_version());
+    assert_non_null(dropwise_part_name(0));
     assert_non_null(dropwise_generator_name(DROPWISE_PHILOX4X32_10));
     assert_non_null(dropwise_layout_name(1));
     assert_non_null(dropwise_isa_name(dropwise_isa_active()));

@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 enum { CANARY = 0xCA, CANARY_BYTES = 256 };
-
-static size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
 
 static void require(bool ok, const char *what)
 {
@@ -23,10 +22,72 @@ static void require(bool ok, const char *what)
     }
 }
 
+/* ---- The operating system's pages ---- */
+
+enum access { NONE, READ, READ_AND_WRITE };
+
+#ifdef _WIN32
+
+static size_t page_size(void)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static uint8_t *map_pages(size_t bytes)
+{
+    uint8_t *pages = VirtualAlloc(NULL, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    require(pages != NULL, "VirtualAlloc");
+    return pages;
+}
+
+static void unmap_pages(uint8_t *pages, size_t bytes)
+{
+    (void)bytes;
+    require(VirtualFree(pages, 0, MEM_RELEASE), "VirtualFree");
+}
+
+static void protect_pages(uint8_t *pages, size_t bytes, enum access access)
+{
+    static const DWORD protection[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE};
+    DWORD before;
+    require(VirtualProtect(pages, bytes, protection[access], &before), "VirtualProtect");
+}
+
+#else
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint8_t *map_pages(size_t bytes)
+{
+    uint8_t *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(pages != MAP_FAILED, "mmap");
+    return pages;
+}
+
+static void unmap_pages(uint8_t *pages, size_t bytes)
+{
+    require(munmap(pages, bytes) == 0, "munmap");
+}
+
+static void protect_pages(uint8_t *pages, size_t bytes, enum access access)
+{
+    static const int protection[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE};
+    require(mprotect(pages, bytes, protection[access]) == 0, "mprotect");
+}
+
+#endif
+
+/* ---- Arenas ---- */
+
 void guard_free(guard_arena *arena)
 {
     const size_t page = page_size();
-    require(munmap(arena->start - page, arena->size + 2 * page) == 0, "munmap");
+    unmap_pages(arena->start - page, arena->size + 2 * page);
 }
 
 static size_t at_most_canary(size_t n)
@@ -58,10 +119,9 @@ guard_arena guard_new(size_t size)
 {
     const size_t page = page_size();
     const size_t pages = (size + page - 1) / page + 1;
-    uint8_t *map = mmap(NULL, (pages + 2) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    require(map != MAP_FAILED, "mmap");
-    require(mprotect(map, page, PROT_NONE) == 0, "mprotect");
-    require(mprotect(map + (pages + 1) * page, page, PROT_NONE) == 0, "mprotect");
+    uint8_t *map = map_pages((pages + 2) * page);
+    protect_pages(map, page, NONE);
+    protect_pages(map + (pages + 1) * page, page, NONE);
     guard_arena arena = {.start = map + page, .size = pages * page};
     place(&arena, arena.start, 0); /* nobody writes to one that has no data yet */
     return arena;
@@ -99,6 +159,5 @@ bool guard_intact(const guard_arena *arena)
 
 void guard_readonly(guard_arena *arena, bool readonly)
 {
-    const int protection = readonly ? PROT_READ : PROT_READ | PROT_WRITE;
-    require(mprotect(arena->start, arena->size, protection) == 0, "mprotect");
+    protect_pages(arena->start, arena->size, readonly ? READ : READ_AND_WRITE);
 }
