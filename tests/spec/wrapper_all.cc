@@ -33,6 +33,7 @@ int main()
     functions += exists(dropwise::math_reason);
     functions += exists(dropwise::cpu_features);
     functions += exists(dropwise::cpu_feature_name);
+    functions += exists(dropwise::part_name);
     functions += exists(dropwise::residual_forward<float>);
     functions += exists(dropwise::residual_backward<float>);
     functions += exists(dropwise::activation_forward<float>);
