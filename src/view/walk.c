@@ -129,16 +129,17 @@ static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int6
 static void apply_strided(const view_walk *walk, const walk_axis *axis, const uint8_t *bits, size_t n,
                           const walk_place *place)
 {
-    uint8_t of_x[GATHER * sizeof(double)], of_y[GATHER * sizeof(double)];
-    uint8_t *const to = walk->apply->adds ? of_y : of_x;
-    const size_t bytes = (size_t)walk->element_bytes;
-    for (size_t done = 0; done < n; done += GATHER) {
-        const size_t len = min_size(GATHER, n - done);
+    uint8_t of_x[GATHER * sizeof(double)];
+    const bool adds = walk->apply->adds; /* then y has half of the buffer */
+    const size_t bytes = (size_t)walk->element_bytes, most = adds ? GATHER / 2 : GATHER;
+    uint8_t *const to = adds ? of_x + sizeof of_x / 2 : of_x;
+    for (size_t done = 0; done < n; done += most) {
+        const size_t len = min_size(most, n - done);
         const uint8_t *x = place->x + (int64_t)done * axis->x;
         uint8_t *y = place->y + (int64_t)done * axis->y;
         copy_strided(of_x, walk->element_bytes, x, axis->x, len, bytes);
-        if (walk->apply->adds)
-            copy_strided(of_y, walk->element_bytes, y, axis->y, len, bytes);
+        if (adds)
+            copy_strided(to, walk->element_bytes, y, axis->y, len, bytes);
         dropwise_apply_bits(walk->apply, bits + done / 8, len, of_x, to);
         copy_strided(y, axis->y, to, walk->element_bytes, len, bytes);
     }
