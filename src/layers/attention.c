@@ -185,6 +185,8 @@ typedef struct matrix {
 static matrix matrix_of(const void *p, const int64_t *stride, size_t bytes, uint64_t batch, uint64_t number,
                         uint64_t rows)
 {
+    if (rows == 0) /* there may be no pointer, and C has no offsets from that */
+        return (matrix){NULL, 0};
     const int64_t at = (int64_t)batch * stride[0] + (int64_t)number * stride[1];
     return (matrix){(uint8_t *)(uintptr_t)p + at * (int64_t)bytes,
                     rows > 1 ? (ptrdiff_t)(stride[2] * (int64_t)bytes) : 0};
@@ -223,7 +225,7 @@ static matrix pack_rows(const call *c, const operand *o, uint64_t first, size_t 
 {
     const size_t used = o->columns * (size_t)c->format->bytes;
     const matrix packed = {to, (ptrdiff_t)o->row_bytes};
-    if (c->type.widen == NULL && padded == n && used == o->row_bytes)
+    if (n != 0 && c->type.widen == NULL && padded == n && used == o->row_bytes)
         return (matrix){row_of(o->from, first), o->from.row};
     for (size_t r = 0; r < n; r++, to += o->row_bytes) {
         const uint8_t *from = row_of(o->from, first + r);
