@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static npy_header header;
     if (size < 2)
         return 0;
-    const dropwise_dtype dtype = data[0] % 10; /* 0: none was given */
+    const dropwise_dtype dtype = data[0] % (DROPWISE_F8_E5M2_SAT + 1); /* 0: none was given */
     data++;
     size--;
     FILE *file = fmemopen((void *)(uintptr_t)data, size, "rb");
