@@ -271,7 +271,7 @@ CASES = {
     "p and keep": (TypeError, "p", lambda: interop.by_name("onemkl-mcg31", 0.5, 1, keep=0.5)),
     "neither p nor keep": (TypeError, "p", lambda: interop.by_name("triton", None, 1)),
     "beyond the size": (ValueError, "first", lambda: interop.jax_legacy((0, 1), 99, 0.5).forward(X)),
-    "bits beyond the size": (ValueError, "first", lambda: interop.triton(0, 0.5).bits(1, 2**32)),
+    "bits beyond the size": (ValueError, "first", lambda: interop.inductor_cpu("f32", 0, 0.5).bits(1, 2**32)),
     "a forbidden p": (ValueError, "rate", lambda: interop.tensorflow((1, 2), 1.0)),
     "a dtype that a system lacks": (TypeError, "dtype", lambda: interop.tensorflow((1, 2), 0.5, "f8_e4m3")),
     "a seed of 33 bits": (ValueError, "seed", lambda: interop.onednn_3_6(2**32, 0.5)),

@@ -89,7 +89,7 @@ def test_bad_options(options, what, program):
     [
         ("--seed 1 --stream 2 --p 0.5 --first 1152921504606846976 --n 1", 2**60),
         ("--seed 1 --stream 2 --p 0.5 --first 0 --n 18446744073709551615", 2**60),
-        ("--layout triton --seed 1 --p 0.5 --first 4294000000 --n 1000000", 2**32),
+        ("--layout inductor-gpu-2.11 --seed 1 --p 0.5 --first 4294000000 --n 1000000", 2**32),
     ],
 )
 def test_elements_past_the_end(options, size, program):

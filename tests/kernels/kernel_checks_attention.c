@@ -176,8 +176,8 @@ void check_matmul_bf16(dropwise_matmul_bf16_fn *matmul, const char *name)
                         for (size_t l = k; l < k + 32; l++) {
                             const size_t pair =
                                 panels ? (j / 64 * (depth / 2) + l / 2) * 64 + j % 64 : l / 2 * columns + j;
-                            part[l % 2] = fmaf(bf16_number(x, i * depth + l),
-                                               bf16_number(y, 2 * pair + l % 2), part[l % 2]);
+                            part[l % 2] = fused(bf16_number(x, i * depth + l),
+                                                bf16_number(y, 2 * pair + l % 2), part[l % 2]);
                         }
                         sum += part[0] + part[1];
                     }
