@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dropwise {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     info = commands.add_parser(
-        "info", help="parts built, CPU features seen, tiers built and usable, the tier chosen and why",
+        "info",
+        help="parts built, CPU features seen, tiers built and usable, the tier chosen and why",
         allow_abbrev=False,
     )
     info.add_argument("--json", action="store_true", help="the same as one JSON object")
