@@ -95,6 +95,7 @@ void add_peer(const std::string &name, const Dtype &dtype, double p, size_t byte
         const std::string wrong = prepare();
         if (!wrong.empty())
             return wrong;
+        buffers().begin(bytes);
         std::memset(buffers().y, 0xFF, bytes); /* NaN: nothing may be left of another row */
         work();
         return check_dropout(dtype, p, bytes / dtype.bytes);

@@ -13,9 +13,15 @@ Buffers::Buffers()
     x = reinterpret_cast<float *>(memory);
     y = reinterpret_cast<float *>(memory + kMaxBytes + kPage / 2 + 64);
     bits = reinterpret_cast<unsigned char *>(memory + 2 * kMaxBytes + 2 * kPage);
-    for (size_t i = 0; i < kMaxBytes / sizeof(float); i++)
-        x[i] = y[i] = static_cast<float>(i % 1024) - 512;
+    begin(kMaxBytes);
+    std::memcpy(y, x, kMaxBytes);
     std::memset(bits, 0x5A, kMaxBytes / 8);
+}
+
+void Buffers::begin(size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof(float); i++)
+        x[i] = static_cast<float>(i % 1024) - 512;
 }
 
 Buffers &buffers()

@@ -28,6 +28,9 @@ struct Buffers {
     unsigned char *bits;
 
     Buffers();
+
+    /* x is what it was at the beginning: some rows leave their own numbers there. */
+    void begin(size_t bytes);
 };
 
 Buffers &buffers();
