@@ -1,4 +1,7 @@
-/* Runs the inputs of a fuzzer that are named, or lie in folders that are: for compilers without libFuzzer. */
+/*
+ * Runs the inputs of a fuzzer that are named, or lie in folders that are: for compilers without libFuzzer. Names
+ * those that take more than SLOW times as long as all take on average for as many bytes.
+ */
 #define _POSIX_C_SOURCE 200809L
 
 #include <dirent.h>
@@ -7,10 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { SLOW = 100, MAX_INPUTS = 1 << 16 };
+
+static struct input {
+    char *name;
+    size_t size;
+    double seconds;
+} inputs[MAX_INPUTS];
+
 static unsigned long count;
+
+/* Processor time: what others on the machine do is not the input's fault. */
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 static void run_file(const char *name)
 {
@@ -26,9 +46,28 @@ static void run_file(const char *name)
     if (copy == NULL)
         abort();
     memcpy(copy, data, size);
+    const double start = seconds();
     LLVMFuzzerTestOneInput(copy, size);
+    if (count < MAX_INPUTS)
+        inputs[count] = (struct input){strdup(name), size, seconds() - start};
     free(copy);
     count++;
+}
+
+static void name_slow_ones(void)
+{
+    const unsigned long n = count < MAX_INPUTS ? count : MAX_INPUTS;
+    double bytes = 0, all = 0;
+    for (unsigned long i = 0; i < n; i++) {
+        bytes += (double)inputs[i].size;
+        all += inputs[i].seconds;
+    }
+    for (unsigned long i = 0; i < n; i++) {
+        const double mean = all / bytes * (double)inputs[i].size;
+        if (inputs[i].seconds > SLOW * mean && mean > 0)
+            printf("slow: %s: %.3g ms, %.0f times the mean for its %zu bytes\n", inputs[i].name,
+                   1e3 * inputs[i].seconds, inputs[i].seconds / mean, inputs[i].size);
+    }
 }
 
 static void run_folder(const char *name, DIR *folder)
@@ -52,6 +91,7 @@ int main(int argc, char **argv)
         else
             run_file(argv[i]);
     }
+    name_slow_ones();
     printf("%lu inputs\n", count);
     return count == 0;
 }

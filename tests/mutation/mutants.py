@@ -267,6 +267,9 @@ def main():
         if compiled.returncode != 0:
             sys.exit(compiled.stderr)
         code = pathlib.Path(base).read_bytes()
+        optimized = os.path.join(top, "optimized.o")
+        tier.compile(NO_OVERLAY, optimized, "-O2")
+        best = pathlib.Path(optimized).read_bytes()
         limits = {}
         for test in tier.tests:
             passed, seconds = tier.run(test, base, top, 36000)
@@ -296,6 +299,9 @@ def main():
                     with lock:
                         by_test[test] = by_test.get(test, 0) + 1
                     return "caught"
+            # Without optimization code stays that is never reached.
+            if tier.compile(overlay, unit, "-O2").returncode == 0 and pathlib.Path(unit).read_bytes() == best:
+                return "same code"
             return "survived"
 
         def work():

@@ -29,6 +29,7 @@ checks = 0
 # the faulty words, and large files once.
 emulated = len(command) > 1 and "DROPWISE_TEST_QUICK" in os.environ
 usage_step = 5 if emulated else 1
+dtype_step = 3 if emulated else 1
 usages = 0
 
 
@@ -489,7 +490,7 @@ def test_headers():
             check(f"good header {header[:80]!r}, version {version}: {result.stderr.decode()!r}",
                   result.returncode == 0 and result.stdout == npy_file(header, bytes(4 * n), version))
     for header, versions in BAD_HEADERS + [(header, (1, 2, 3)) for header in UNUSUAL_HEADERS]:
-        for version in versions:
+        for version in versions[::2 if emulated else 1]:
             result = apply(header, 60, version)
             check(f"bad header {header[:80]!r}, version {version}: status {result.returncode}",
                   result.returncode == 1 and result.stdout == b"" and
@@ -561,7 +562,7 @@ def test_dtypes():
                 descrs.append(order + own[name])
                 result = apply(order + own[name], None, source)
                 check(f"{order + own[name]} without --dtype", result.stdout[128:] == expected)
-            for descr in descrs:
+            for descr in descrs[::dtype_step]:
                 result = apply(descr, name, source)
                 check(f"{descr} --dtype {name}: {result.stderr.decode()!r}", result.stdout ==
                       npy(f"'{descr}'", "(200,)", expected))
@@ -575,7 +576,7 @@ def test_dtypes():
         check(f"{descr} --dtype {dtype}: {result.stderr.decode()!r}", result.returncode == 1 and
               result.stdout == b"" and b"--dtype names" in result.stderr)
     for descr in ("|b1", "|S1", "|S2", "<U1", "<c8", "<M8", "<m8", "<V3", "|V0", "|O8", "<f16"):
-        for dtype in ("bf16", "f8_e4m3", "f32", "f64"):
+        for dtype in ("bf16", "f8_e4m3", "f32", "f64")[::dtype_step]:
             result = apply(descr, dtype, bytes(64)) if descr[-1] != "0" else run(
                 "apply", "--seed", 5, "--stream", 6, "--p", 0.5, "--dtype", dtype, "-", "-",
                 stdin=npy(f"'{descr}'", "(1,)", b""))
