@@ -95,6 +95,10 @@
  *   select_f32(choice,a,b), select_f64
  * * min_f32(a,b), max_f32(a,b), max_f64
  *                                 the smaller and the larger one; b if one of them is NaN, or both are 0
+ * * sum_lanes_f32(v), sum_lanes_f64
+ *                                 lanes i and i + n / 2 of n are added, again and again, until one is left
+ * * largest_lane_f32(v), largest_lane_f64
+ *                                 likewise the larger one is taken, the former if one of them is NaN
  * * zero_below_f32(v,x,limit)     the lanes of v, but +0.0 where x < limit
  * * canonical_f32(v), canonical_f64
  *                                 v, with the positive quiet NaN without payload for every NaN
