@@ -303,8 +303,7 @@ typedef struct dropwise_attention_rows {
     float factor; /* of x, which makes logits in powers of 2 */
     bool first;   /* top and sum hold nothing yet             */
     float *top, *sum, *shrink;
-    uint8_t *packed; /* NULL, or forward rows of bf16, packed_step apart, to be written in place of x */
-    size_t packed_step;
+    bool packs;               /* forward: rows of bf16 are to be written where those of x are */
     float least;              /* below this they are 0 */
     const float *lse, *delta; /* in powers of 2; times the scale of scores */
     float kept, kept_factor;  /* of probabilities, of d                     */

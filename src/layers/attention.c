@@ -68,7 +68,6 @@ typedef struct layout {
     uint64_t scores, d;             /* of a tile                                                */
     uint64_t bits;                  /* of a strip                                               */
     uint64_t rows;                  /* a panel of rows, packed                                  */
-    uint64_t packed;                /* bf16: of a tile, rows                                    */
     uint64_t p_pairs, d_pairs;      /* bf16: of a tile, pairs of rows                           */
     uint64_t q_turned, dout_turned; /* bf16: of a strip, transposed                          */
     uint64_t pairs, block;          /* bf16: rows of a strip in pairs; some sums, transposed */
@@ -111,7 +110,6 @@ static layout lay_out(const dropwise_attention *a, const attention_type *type, b
     l.scores = take(&l, strip, tile_row);
     l.bits = take(&l, strip, bytes_of_bits((size_t)a->keys));
     l.rows = take(&l, type->widen == NULL ? 0 : PANEL, size > value ? size : value);
-    l.packed = take(&l, type->is_bf16 ? strip : 0, tile_row / 2);
     l.sum = take(&l, strip, (backward ? columns : values) * number);
     if (!backward)
         return l;
@@ -278,29 +276,28 @@ static matrix pack_keys(const call *c, const operand *o, uint8_t *to)
     return pairs;
 }
 
-/* Rows of bf16 in c->at.packed: 0 behind the first n elements of `rows` rows, up to whole blocks. */
-static matrix pad_tile(const call *c, size_t rows, size_t padded_rows, size_t n)
+/* Rows of bf16 where numbers were: 0 behind the first n elements of `rows` rows, up to whole blocks. */
+static matrix pad_tile(const call *c, uint64_t at, size_t rows, size_t padded_rows, size_t n)
 {
     const size_t row_bytes = 2 * (size_t)round_up(n, BF16_BLOCK);
-    const matrix packed = {space(c, c->at.packed), (ptrdiff_t)(c->tile_row / 2)};
+    const matrix tile = {space(c, at), (ptrdiff_t)c->tile_row};
     for (size_t r = 0; r < padded_rows; r++) {
         const size_t filled = r < rows ? 2 * n : 0;
         if (filled != row_bytes)
-            memset(row_of(packed, r) + filled, 0, row_bytes - filled);
+            memset(row_of(tile, r) + filled, 0, row_bytes - filled);
     }
-    return packed;
+    return tile;
 }
 
-/* Rows of numbers from `at` on, likewise. */
+/* Rows of numbers become such rows. */
 static matrix pack_tile(const call *c, uint64_t at, size_t rows, size_t padded_rows, size_t n, uint16_t least)
 {
-    const matrix packed = pad_tile(c, rows, padded_rows, n);
     for (size_t r = 0; r < rows; r++) {
-        uint8_t *to = row_of(packed, r);
-        c->type.narrow(n, (const float *)(const void *)(space(c, at) + r * c->tile_row), to);
-        c->kernels->pack_bf16(n, least, to, to);
+        uint8_t *row = space(c, at) + r * c->tile_row;
+        c->type.narrow(n, (const float *)(const void *)row, row);
+        c->kernels->pack_bf16(n, least, row, row);
     }
-    return packed;
+    return pad_tile(c, at, rows, padded_rows, n);
 }
 
 /* ---- Strips ---- */
@@ -438,9 +435,9 @@ static void shrink_rows(const call *c, size_t rows, size_t columns, const float 
         if (shrink[r] == 1)
             continue;
         c->kernels->scale_f32(columns, o, o, &shrink[r]);
-        for (size_t i = 0; c->type.is_bf16 && i < columns; i++)
-            if (o[i] < 0x1p-102f && o[i] > -0x1p-102f)
-                o[i] = 0;
+        for (size_t i = 0; c->type.is_bf16 && i < columns; i += BF16_BLOCK)
+            for (size_t k = i; k < i + BF16_BLOCK; k++)
+                o[k] = __builtin_fabsf(o[k]) < 0x1p-102f ? 0 : o[k];
     }
 }
 
@@ -459,17 +456,14 @@ static void forward_strip(const call *c, head h, const query_strip *s, matrix q,
         rows.top = top;
         rows.sum = sum;
         rows.shrink = shrink;
-        if (c->type.is_bf16) {
-            rows.packed = space(c, c->at.packed);
-            rows.packed_step = c->tile_row / 2;
-            rows.least = 0x1p-40f; /* LEAST_VALUE */
-        }
+        rows.packs = c->type.is_bf16;
+        rows.least = 0x1p-40f; /* LEAST_VALUE */
         c->kernels->attention_f32(&rows);
         shrink_rows(c, s->n, columns, shrink, (float *)(void *)o);
         const sums to = {o, row_bytes, columns, j != 0};
         if (c->type.is_bf16)
-            collect_bf16(c, s->padded, n, pad_tile(c, s->n, s->padded, n), (matrix){row_of(v, j / 2), v.row},
-                         to);
+            collect_bf16(c, s->padded, n, pad_tile(c, c->at.scores, s->n, s->padded, n),
+                         (matrix){row_of(v, j / 2), v.row}, to);
         else
             collect(c, false, s->padded, n, c->at.scores, (matrix){row_of(v, j), v.row}, to);
     }

@@ -199,14 +199,11 @@ static double log_of(double x)
     static const double series[] = {1.0, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11};
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    int64_t exponent = (int64_t)(bits >> 52) - 1023;
-    bits = (bits & (UINT64_MAX >> 12)) | UINT64_C(1023) << 52;
+    /* In integers, as compilers branch on comparisons of reals: the rest is from sqrt(1 / 2) to sqrt(2). */
+    const int64_t exponent = (int64_t)(bits - UINT64_C(0x3FE6A09E667F3BCE)) >> 52;
+    bits -= (uint64_t)exponent << 52;
     double m;
     memcpy(&m, &bits, sizeof m);
-    if (m > 1.4142135623730951) {
-        m *= 0.5;
-        exponent++;
-    }
     const double s = (m - 1) / (m + 1);
     double sum = 0;
     for (int k = 5; k >= 0; k--)

@@ -97,6 +97,21 @@ static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
     return _mm256_max_pd(a, b);
 }
 
+#define sum_lanes_f32 sum_lanes_f32
+static inline float sum_lanes_f32(vec_f32 v)
+{
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float largest_lane_f32(vec_f32 v)
+{
+    const __m128 four = _mm_max_ps(_mm256_extractf128_ps(v, 1), _mm256_castps256_ps128(v));
+    const __m128 two = _mm_max_ps(_mm_movehl_ps(four, four), four);
+    return _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(two), two));
+}
+
 static inline vec_f32 zero_below_f32(vec_f32 v, vec_f32 x, vec_f32 limit)
 {
     return _mm256_and_ps(v, _mm256_cmp_ps(x, limit, _CMP_NLT_UQ));

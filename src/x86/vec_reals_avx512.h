@@ -96,6 +96,23 @@ static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
     return _mm512_max_pd(a, b);
 }
 
+#define sum_lanes_f32 sum_lanes_f32
+static inline float sum_lanes_f32(vec_f32 v)
+{
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float largest_lane_f32(vec_f32 v)
+{
+    const __m256 eight = _mm256_max_ps(_mm512_extractf32x8_ps(v, 1), _mm512_castps512_ps256(v));
+    const __m128 four = _mm_max_ps(_mm256_extractf128_ps(eight, 1), _mm256_castps256_ps128(eight));
+    const __m128 two = _mm_max_ps(_mm_movehl_ps(four, four), four);
+    return _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(two), two));
+}
+
 static inline vec_f32 zero_below_f32(vec_f32 v, vec_f32 x, vec_f32 limit)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), v);
@@ -187,14 +204,34 @@ VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
     return upper_halves(round_to_bf16(_mm512_castps_si512(r[0])), round_to_bf16(_mm512_castps_si512(r[1])));
 }
 
-/* What round_to_bf16 adds in two steps is added in one, and to numbers only: others become the one NaN. */
+/* What round_to_bf16 adds in two steps is added in one, and to some lanes only: others are `other`. */
+static inline __m512i round_some_to_bf16(__m512i other, __mmask16 some, __m512 v)
+{
+    const __m512i u = _mm512_castps_si512(v);
+    const __mmask16 odd = _mm512_mask_test_epi32_mask(some, u, _mm512_set1_epi32(0x10000));
+    const __m512i down = _mm512_mask_add_epi32(other, some, u, _mm512_set1_epi32(0x7FFF));
+    return _mm512_mask_add_epi32(down, odd, u, _mm512_set1_epi32(0x8000));
+}
+
+#define store_kept_bf16 store_kept_bf16
+VEC_INLINE void store_kept_bf16(uint8_t *p, const vec_f32 *r, unsigned n, float least, uint64_t bits)
+{
+    const __m512i upper = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31,
+                                           29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    __m512i rounded[2];
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++) {
+        const __mmask16 some =
+            _mm512_mask_cmp_ps_mask((__mmask16)(bits >> 16 * k), r[k], _mm512_set1_ps(least), _CMP_NLT_UQ);
+        rounded[k % 2] = round_some_to_bf16(_mm512_setzero_si512(), some, r[k]);
+        if (k % 2 == 1)
+            store_b16(p + 32 * (k - 1), _mm512_permutex2var_epi16(rounded[0], upper, rounded[1]));
+    }
+}
+
 static inline __m512i round_result_to_bf16(__m512 v)
 {
-    const __m512i u = _mm512_castps_si512(v), nan = _mm512_set1_epi32(0x7FC00000);
-    const __mmask16 number = _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q);
-    const __mmask16 odd = _mm512_mask_test_epi32_mask(number, u, _mm512_set1_epi32(0x10000));
-    const __m512i down = _mm512_mask_add_epi32(nan, number, u, _mm512_set1_epi32(0x7FFF));
-    return _mm512_mask_add_epi32(down, odd, u, _mm512_set1_epi32(0x8000));
+    return round_some_to_bf16(_mm512_set1_epi32(0x7FC00000), _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v);
 }
 
 static inline __m256i round_result_to_f16(__m512 v)

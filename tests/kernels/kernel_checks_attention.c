@@ -286,6 +286,39 @@ static void assert_close(const char *name, size_t n, double actual, double expec
         fail_msg("%s: n %zu: %.9g, expected %.9g", name, n, actual, expected);
 }
 
+static void begin_rows(tile_case *c)
+{
+    static const float before[TILE_ROWS] = {-3, 0.25f, 9};
+    for (size_t r = 0; r < TILE_ROWS; r++) {
+        c->of_rows[0][r] = c->rows.first ? NAN : before[r];
+        c->of_rows[1][r] = c->rows.first ? NAN : 2;
+    }
+}
+
+/* The same scores once more, to bf16: what became of them is rounded, and 0 below a limit. */
+static void check_packed(dropwise_attention_fn *attention, const char *name, tile_case *c,
+                         const uint8_t *scores, size_t bytes)
+{
+    static uint8_t wide[8 * LARGE_N];
+    float of_rows[3][TILE_ROWS];
+    memcpy(wide, c->rows.x, bytes);
+    memcpy(of_rows, c->of_rows, sizeof of_rows);
+    memcpy(c->rows.x, scores, bytes);
+    begin_rows(c);
+    c->rows.packs = true;
+    c->rows.least = 0x1p-3f;
+    attention(&c->rows);
+    assert_memory_equal(c->of_rows, of_rows, sizeof of_rows);
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        for (size_t i = 0; i < c->rows.n; i++) {
+            uint8_t expected[2];
+            const float e = number(wide + r * c->rows.step, i);
+            put(REF_BF16, expected, 0, e < 0x1p-3f ? 0 : (double)e);
+            assert_same_bytes(c->rows.x + r * c->rows.step + 2 * i, expected, 2, "%s: n %zu, row %zu, %zu",
+                              name, c->rows.n, r, i);
+        }
+}
+
 void check_attention(dropwise_attention_fn *attention, const char *name)
 {
     static uint8_t scores[8 * LARGE_N];
@@ -294,12 +327,11 @@ void check_attention(dropwise_attention_fn *attention, const char *name)
             tile_case c = tile_setup(n, variant);
             c.rows.first = (variant & 4) != 0;
             c.rows.top = c.of_rows[0], c.rows.sum = c.of_rows[1], c.rows.shrink = c.of_rows[2];
-            static const float before[TILE_ROWS] = {-3, 0.25f, 9};
-            for (size_t r = 0; r < TILE_ROWS; r++) {
-                c.of_rows[0][r] = c.rows.first ? NAN : before[r];
-                c.of_rows[1][r] = c.rows.first ? NAN : 2;
-            }
-            memcpy(scores, c.rows.x, (TILE_ROWS - 1) * c.rows.step + 4 * n);
+            begin_rows(&c);
+            const size_t bytes = (TILE_ROWS - 1) * c.rows.step + 4 * n;
+            float before[TILE_ROWS];
+            memcpy(before, c.rows.top, sizeof before);
+            memcpy(scores, c.rows.x, bytes);
             attention(&c.rows);
             for (size_t r = 0; r < TILE_ROWS; r++) {
                 const uint8_t *from = scores + r * c.rows.step;
@@ -319,6 +351,7 @@ void check_attention(dropwise_attention_fn *attention, const char *name)
                 assert_close(name, n, (double)c.rows.shrink[r], shrink, 0);
                 assert_close(name, n, (double)c.rows.sum[r], sum, 0);
             }
+            check_packed(attention, name, &c, scores, bytes);
             assert_all_intact();
         }
 }

@@ -36,17 +36,14 @@ VEC_INLINE uint64_t bits_of_step_f32(const dropwise_attention_rows *c, size_t r,
     return c->bits == NULL ? UINT64_MAX : step_bits_f32(c->bits + r * c->bits_step, i, c->n);
 }
 
-/* A step of powers as elements of bf16, 0 below what counts. NaN stay NaN: they come of elements of bf16, or
- * of operations, whose NaN end in zeros. */
-VEC_INLINE void pack_step_bf16(const dropwise_attention_rows *c, size_t r, size_t i, vec_f32 (*z)[PARTS_f32])
+/* A step of dropped powers as elements of bf16, 0 below what counts. NaN stay NaN: they come of elements of
+ * bf16, or of operations, whose NaN end in zeros. */
+VEC_INLINE void pack_step_bf16(const dropwise_attention_rows *c, size_t r, size_t i, const vec_f32 *z,
+                               uint64_t bits)
 {
     uint8_t buffer[2 * STEP_f32];
-    uint8_t *const out = c->packed + r * c->packed_step + 2 * i;
-    uint8_t *const to = c->n - i >= STEP_f32 ? out : buffer;
-    VEC_UNROLL
-    for (unsigned k = 0; k < TOGETHER_f32; k++)
-        store_u16(to + 2 * k * LANES_b32,
-                  shr_b32(round_to_bf16(as_b32(zero_below_f32(z[k][0], z[k][0], set_f32(c->least)))), 16));
+    uint8_t *const out = c->x + r * c->step + 2 * i;
+    store_kept_bf16(c->n - i >= STEP_f32 ? out : buffer, z, TOGETHER_f32, c->least, bits);
     if (c->n - i < STEP_f32)
         memcpy(out, buffer, 2 * (c->n - i));
 }
@@ -66,12 +63,12 @@ VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, f
         keep_first_f32(c->n - i, z);
         sum_step_f32(partial, i, z);
         const uint64_t word = bits_of_step_f32(c, r, i);
-        VEC_UNROLL
-        for (unsigned k = 0; k < TOGETHER_f32; k++)
-            z[k][0] = kept_f32(z[k][0], word, k * LANES_b32);
         if (packs) {
-            pack_step_bf16(c, r, i, z);
+            pack_step_bf16(c, r, i, z[0], word);
         } else {
+            VEC_UNROLL
+            for (unsigned k = 0; k < TOGETHER_f32; k++)
+                z[k][0] = kept_f32(z[k][0], word, k * LANES_b32);
             store_step_f32(out, z);
             end_step_f32(buffer.bytes, x, i, c->n);
         }
@@ -80,9 +77,11 @@ VEC_INLINE float attention_row_f32(const dropwise_attention_rows *c, size_t r, f
     return sum == sum ? sum : __builtin_nanf("");
 }
 
+/* The factor is positive: the largest score is the largest logit. */
 VEC_INLINE float top_of_row_f32(const dropwise_attention_rows *c, size_t r)
 {
-    return largest_f32(c->n, c->x + r * c->step, NULL, c->factor, c->first ? -__builtin_inff() : c->top[r]);
+    const float top = largest_f32(c->n, c->x + r * c->step, NULL, 1, -__builtin_inff()) * c->factor;
+    return !c->first && !(top > c->top[r]) ? c->top[r] : top;
 }
 
 VEC_INLINE void attention_rows_f32(const dropwise_attention_rows *c, bool packs)
@@ -103,7 +102,7 @@ VEC_INLINE void attention_rows_f32(const dropwise_attention_rows *c, bool packs)
 
 static void attention_f32(const dropwise_attention_rows *c)
 {
-    if (c->packed != NULL)
+    if (c->packs)
         attention_rows_f32(c, true);
     else
         attention_rows_f32(c, false);

@@ -110,10 +110,19 @@ static void matmul_bf16(const dropwise_matmul *m)
         }
 }
 
+/* Elements whose size, in some bits of a word, is below the least one are cleared. */
+VEC_INLINE vec_b32 clear_least(vec_b32 v, uint32_t size, uint32_t least)
+{
+    const choose32 less = above_b32(set_b32(least), and_b32(v, set_b32(size)));
+    return select_b32(less, set_b32(0), v);
+}
+
 VEC_INLINE void pack_few(uint16_t least, const uint8_t *x, uint8_t *y)
 {
-    const vec_b32 v = load_u16(x), size = and_b32(v, set_b32(0x7FFF));
-    store_u16(y, select_b32(above_b32(set_b32(least), size), set_b32(0), v));
+    const vec_b32 v = load_b32(x), first = and_b32(v, set_b32(0xFFFF));
+    const vec_b32 second = and_b32(v, set_b32(0xFFFF0000));
+    store_b32(
+        y, or_b32(clear_least(first, 0x7FFF, least), clear_least(second, 0x7FFF0000, (uint32_t)least << 16)));
 }
 
 static void pack_bf16(size_t n, uint16_t least, const void *x, void *y)
@@ -121,10 +130,10 @@ static void pack_bf16(size_t n, uint16_t least, const void *x, void *y)
     const uint8_t *from = x;
     uint8_t *to = y;
     size_t i = 0;
-    for (; n - i >= LANES_b32; i += LANES_b32)
+    for (; n - i >= 2 * LANES_b32; i += 2 * LANES_b32)
         pack_few(least, from + 2 * i, to + 2 * i);
     if (i < n) {
-        uint8_t last[2 * LANES_b32] = {0};
+        uint8_t last[4 * LANES_b32] = {0};
         memcpy(last, from + 2 * i, 2 * (n - i));
         pack_few(least, last, last);
         memcpy(to + 2 * i, last, 2 * (n - i));

@@ -72,18 +72,10 @@ VEC_INLINE NUMBER OP_E(largest)(size_t n, const uint8_t *x, const uint8_t *add, 
                 top[j][k] = OP_R(max)(z[j][k], top[j][k]);
         }
     }
-    NUMBER lanes[LANES / OP_E(PARTS)];
     OP_R(vec) largest = top[0][0];
     for (unsigned k = 1; k < VECTORS; k++)
         largest = OP_R(max)(top[k / OP_E(PARTS)][k % OP_E(PARTS)], largest);
-    memcpy(lanes, &largest, sizeof lanes);
-    VEC_UNROLL
-    for (unsigned half = LANES / OP_E(PARTS) / 2; half != 0; half /= 2) {
-        VEC_UNROLL
-        for (unsigned k = 0; k < half; k++)
-            lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
-    }
-    return lanes[0];
+    return OP_R(largest_lane)(largest);
 }
 
 /* The first so many reals of a step and 0 behind them: what there is not is not to be added. */
@@ -124,15 +116,15 @@ VEC_INLINE void OP_E(no_sums)(OP_R(vec) *partial)
 
 VEC_INLINE NUMBER OP_E(sum_tree)(const OP_R(vec) *partial)
 {
-    NUMBER sums[16];
+    OP_R(vec) sums[OP_E(SUMS)];
     memcpy(sums, partial, sizeof sums);
     VEC_UNROLL
-    for (unsigned half = 8; half != 0; half /= 2) {
+    for (unsigned half = OP_E(SUMS) / 2; half != 0; half /= 2) {
         VEC_UNROLL
         for (unsigned k = 0; k < half; k++)
-            sums[k] += sums[k + half];
+            sums[k] = OP_R(add)(sums[k], sums[k + half]);
     }
-    return sums[0];
+    return OP_R(sum_lanes)(sums[0]);
 }
 
 #ifndef WITHOUT_FUNCTIONS

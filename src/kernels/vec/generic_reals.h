@@ -310,6 +310,72 @@ VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
 }
 #endif
 
+#ifndef sum_lanes_f32
+VEC_INLINE float sum_lanes_f32(vec_f32 v)
+{
+    float lanes[LANES_b32];
+    memcpy(lanes, &v, sizeof lanes);
+    VEC_UNROLL
+    for (unsigned half = LANES_b32 / 2; half != 0; half /= 2) {
+        VEC_UNROLL
+        for (unsigned k = 0; k < half; k++)
+            lanes[k] += lanes[k + half];
+    }
+    return lanes[0];
+}
+
+VEC_INLINE float largest_lane_f32(vec_f32 v)
+{
+    float lanes[LANES_b32];
+    memcpy(lanes, &v, sizeof lanes);
+    VEC_UNROLL
+    for (unsigned half = LANES_b32 / 2; half != 0; half /= 2) {
+        VEC_UNROLL
+        for (unsigned k = 0; k < half; k++)
+            lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
+    }
+    return lanes[0];
+}
+#endif
+
+VEC_INLINE double sum_lanes_f64(vec_f64 v)
+{
+    double lanes[LANES_b64];
+    memcpy(lanes, &v, sizeof lanes);
+    VEC_UNROLL
+    for (unsigned half = LANES_b64 / 2; half != 0; half /= 2) {
+        VEC_UNROLL
+        for (unsigned k = 0; k < half; k++)
+            lanes[k] += lanes[k + half];
+    }
+    return lanes[0];
+}
+
+VEC_INLINE double largest_lane_f64(vec_f64 v)
+{
+    double lanes[LANES_b64];
+    memcpy(lanes, &v, sizeof lanes);
+    VEC_UNROLL
+    for (unsigned half = LANES_b64 / 2; half != 0; half /= 2) {
+        VEC_UNROLL
+        for (unsigned k = 0; k < half; k++)
+            lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
+    }
+    return lanes[0];
+}
+
+#ifndef store_kept_bf16
+VEC_INLINE void store_kept_bf16(uint8_t *p, const vec_f32 *r, unsigned n, float least, uint64_t bits)
+{
+    VEC_UNROLL
+    for (unsigned k = 0; k < n; k++) {
+        const vec_b32 kept =
+            keep_b32(as_b32(zero_below_f32(r[k], r[k], set_f32(least))), bits, k * LANES_b32);
+        store_u16(p + 2 * k * LANES_b32, shr_b32(round_to_bf16(kept), 16));
+    }
+}
+#endif
+
 #ifndef results_of_f16
 VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
 {

@@ -95,6 +95,10 @@
  *   select_f32(choice,a,b), select_f64
  * * min_f32(a,b), max_f32(a,b), max_f64
  *                                 the smaller and the larger one; b if one of them is NaN, or both are 0
+ * * sum_lanes_f32(v), sum_lanes_f64
+ *                                 lanes i and i + n / 2 of n are added, again and again, until one is left
+ * * largest_lane_f32(v), largest_lane_f64
+ *                                 likewise the larger one is taken, the former if one of them is NaN
  * * zero_below_f32(v,x,limit)     the lanes of v, but +0.0 where x < limit
  * * canonical_f32(v), canonical_f64
  *                                 v, with the positive quiet NaN without payload for every NaN
@@ -117,6 +121,9 @@
  * * elements_of_f32(r), and of f64, f16, bf16
  *                                 reals as a vector of elements, rounded to nearest even. NaN stay NaN if
  *                                 the lower half of their bits is 0, as of those that come from a bf16
+ * * store_kept_bf16(p,r,n,least,bits)
+ *                                 the numbers of n vectors, an even number unless a vector is one of them, as
+ *                                 elements of bf16, as above, but 0 where a bit is 0 and below `least`
  * * results_of_f32(r), and of f64, f16, bf16
  *                                 likewise, with the positive quiet NaN without payload for every NaN
  * * in_order_f32(r), and of f64, f16, bf16
