@@ -909,6 +909,13 @@ inline result interop_paddle_cpu(dropwise_interop &interop, dropwise_dtype dtype
     return call("dropwise_interop_paddle_cpu", dropwise_interop_paddle_cpu, &interop, dtype, seed, before, p);
 }
 
+inline result interop_mxnet_cpu(dropwise_interop &interop, dropwise_dtype dtype, std::uint32_t seed,
+                                std::uint64_t size, std::uint64_t run, double p)
+{
+    return call("dropwise_interop_mxnet_cpu", dropwise_interop_mxnet_cpu, &interop, dtype, seed, size, run,
+                p);
+}
+
 inline result interop_onednn_3_6(dropwise_interop &interop, std::uint32_t seed, double p)
 {
     return call("dropwise_interop_onednn_3_6", dropwise_interop_onednn_3_6, &interop, seed, p);

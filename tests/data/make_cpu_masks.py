@@ -9,6 +9,7 @@
     tinygrad   tinygrad==0.14.0 numpy
     mkl        mkl==2026.2.0 numpy
     paddle     paddlepaddle==3.3.1
+    mxnet      mxnet==1.9.1 numpy<1.24
     func       torch==2.14.1 numpy
     numpy      numpy==2.4.6
 
@@ -224,6 +225,26 @@ def paddle():
                 row("paddle-cpu", y.numpy() != 0, seed=seed, before=before, p=p, dtype=name)
 
 
+def mxnet():
+    import mxnet as system
+    print(f"# MXNet {system.__version__} on a CPU; a number of seed 681070 is 0.5")
+    dtypes = {"f32": "float32", "f64": "float64", "f16": "float16"}
+
+    def drawn(seed, name, p, size, run):
+        system.random.seed(seed)
+        for _ in range(run + 1):
+            with system.autograd.record(train_mode=True):
+                y = system.nd.Dropout(system.nd.ones((size,), dtype=dtypes[name]), p=p)
+        row("mxnet-cpu", y.asnumpy()[:N] != 0, seed=seed, size=size, run=run, p=p, dtype=name)
+
+    for seed in 0, 5, 2**32 - 7:
+        for name in dtypes:
+            for p in 0.1, 0.5:
+                for size in N, 1000, 70001:
+                    drawn(seed, name, p, size, seed % 2)
+    drawn(681070, "f32", 0.5, N, 0)
+
+
 def torch_func_random():
     import torch
     import torch.func._random as stateless
@@ -253,6 +274,6 @@ def numpy_pcg64():
 
 
 SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "mlx": mlx,
-           "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "func": torch_func_random,
+           "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "mxnet": mxnet, "func": torch_func_random,
            "numpy": numpy_pcg64}
 SYSTEMS[sys.argv[1]]()

@@ -30,7 +30,8 @@ static const double probabilities[] = {0.5, 0.1, 0.9, 1.0 / 3, 0, 1};
 /* Generators that go from state to state. */
 static bool has_state(const ref_interop *r)
 {
-    return r->layout == DROPWISE_LAYOUT_TORCH_CPU || r->layout == DROPWISE_LAYOUT_PADDLE_CPU;
+    return r->layout == DROPWISE_LAYOUT_TORCH_CPU || r->layout == DROPWISE_LAYOUT_PADDLE_CPU ||
+           r->layout == DROPWISE_LAYOUT_MXNET_CPU;
 }
 
 /* Each of their calls for elements that are far off is a jump of milliseconds, of a second where emulated. */
@@ -47,6 +48,7 @@ static bool is_forbidden(const ref_interop *r)
     case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
     case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
     case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
+    case DROPWISE_LAYOUT_MXNET_CPU:
         return (float)r->p == 1;
     case DROPWISE_LAYOUT_TENSORFLOW:
     case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
@@ -601,7 +603,7 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
         rows++;
     }
-    assert_int_equal(rows, 343);
+    assert_int_equal(rows, 398);
 }
 
 /* As 3.8 multiplied, to nine digits. */
@@ -746,6 +748,10 @@ static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(voi
             r.dtype = dtype < REF_F8_E4M3 ? dtype : REF_F32; /* systems know no narrower ones */
             if (r.layout == DROPWISE_LAYOUT_PADDLE_CPU && r.dtype != REF_F64)
                 r.dtype = REF_F32;
+            if (r.layout == DROPWISE_LAYOUT_MXNET_CPU) {
+                r.dtype = r.dtype == REF_BF16 ? REF_F32 : r.dtype;
+                r.draws = r.dtype == REF_F32 ? REF_F32 : REF_F64;
+            }
             if (r.layout == DROPWISE_LAYOUT_TENSORFLOW || r.layout == DROPWISE_LAYOUT_TENSORFLOW_STATEFUL ||
                 r.layout == DROPWISE_LAYOUT_TENSORFLOW_XLA || r.layout == DROPWISE_LAYOUT_TORCH_FUNC_RANDOM)
                 r.draws = r.dtype;
@@ -1331,6 +1337,13 @@ static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
     assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F32, 1, (UINT64_C(1) << 61) + 1, 0.5),
                      DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F16, 1, 0, 0.99999),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_BF16, 1, 9, 0, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F16, 1, 9, 0, 0.99999),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F32, 1, UINT64_C(1) << 31, 0, 0.5),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F32, 1, 9, UINT64_C(1) << 32, 0.5),
                      DROPWISE_ERROR_PARAMETER);
     assert_memory_equal(&interop, &before, sizeof interop);
 }

@@ -78,6 +78,7 @@ int main()
     functions += exists(dropwise::interop_tensorflow_xla);
     functions += exists(dropwise::interop_tensorflow_stateful);
     functions += exists(dropwise::interop_paddle_cpu);
+    functions += exists(dropwise::interop_mxnet_cpu);
     functions += exists(dropwise::interop_onednn_3_6);
     functions += exists(dropwise::interop_onednn_3_11);
     functions += exists(dropwise::interop_onednn_3_11_no_offset);
