@@ -14,7 +14,7 @@ static uint64_t part_size(uint64_t size)
     return (size + parts - 1) / parts;
 }
 
-/* Makes the generator of an element's part, before that element; returns how many elements it has from there. */
+/* Makes the generator of an element's part, before that element; returns how many it has from there on. */
 static uint64_t begin_part(const layout_plan *p, uint64_t element, uint64_t words, dropwise_mt19937 *engine)
 {
     const dropwise_interop *d = p->interop;

@@ -587,6 +587,9 @@ static layout_call call_of(const char *line, uint32_t layout)
     return call;
 }
 
+/* Rows of JAX's mode="high". */
+#define HIGH "high "
+
 static void masks_of_systems_on_cpus_are_drawn_again(void **state)
 {
     (void)state;
@@ -594,7 +597,7 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
     memcpy(text, cpu_masks, sizeof text);
     size_t rows = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (line[0] == '#')
+        if (line[0] == '#' || strncmp(line, HIGH, sizeof HIGH - 1) == 0)
             continue;
         const uint32_t layout = layout_named(line);
         const layout_call call = call_of(line, layout);
@@ -604,6 +607,52 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         rows++;
     }
     assert_int_equal(rows, 398);
+}
+
+/* Bits of a JAX mask of this probability of being kept. */
+static void draw_jax(uint32_t layout, layout_call call, double keep, uint64_t first, uint8_t bits[32])
+{
+    dropwise_interop interop;
+    call.keep = keep;
+    call.dtype = DROPWISE_F32;
+    assert_int_equal(call_constructor(layout, &call, &interop), DROPWISE_OK);
+    assert_int_equal(dropwise_interop_bits(&interop, first, 256, bits), DROPWISE_OK);
+}
+
+/* As docs/interop.md says: a second number decides where the first one is in the probability's own step. */
+static void jaxs_mode_high_is_made_of_three_masks_of_twice_the_size(void **state)
+{
+    (void)state;
+    static char text[sizeof cpu_masks];
+    memcpy(text, cpu_masks, sizeof text);
+    size_t rows = 0, decided_by_second = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strncmp(line, HIGH, sizeof HIGH - 1) != 0)
+            continue;
+        const char *digits = strrchr(line, ' ') + 1;
+        const uint32_t layout = layout_named(line + sizeof HIGH - 1);
+        const layout_call call = call_of(line, layout);
+        const ref_dtype narrow = call.draws == DROPWISE_F16 ? REF_F16 : REF_BF16;
+        const bool is_f32 = call.draws == DROPWISE_F32;
+        const int bits_of_number = is_f32 ? 23 : narrow == REF_F16 ? 10 : 7;
+        const double keep = is_f32 ? (double)(float)call.keep
+                                   : (double)ref_widen(narrow, ref_narrow(narrow, (float)call.keep));
+        const double steps = ldexp(keep, bits_of_number), whole = floor(steps);
+        uint8_t below[32], up_to[32], second[32];
+        draw_jax(layout, call, ldexp(whole, -bits_of_number), 0, below);
+        draw_jax(layout, call, ldexp(whole + 1, -bits_of_number), 0, up_to);
+        draw_jax(layout, call, steps - whole, 256, second);
+        for (size_t i = 0; i < 256; i++) {
+            const int is_below = below[i / 8] >> i % 8 & 1, is_up_to = up_to[i / 8] >> i % 8 & 1;
+            const int is_kept = is_below | (is_up_to & second[i / 8] >> i % 8);
+            if (is_kept != digits[i] - '0')
+                fail_msg("element %zu: %s", i, line);
+            decided_by_second += is_below != is_kept;
+        }
+        rows++;
+    }
+    assert_int_equal(rows, 36);
+    assert_true(decided_by_second > 0);
 }
 
 /* As 3.8 multiplied, to nine digits. */
@@ -1380,6 +1429,7 @@ int main(void)
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
         cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
+        cmocka_unit_test(jaxs_mode_high_is_made_of_three_masks_of_twice_the_size),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
         cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),
