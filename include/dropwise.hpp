@@ -852,6 +852,18 @@ inline result jax_split_legacy(const std::uint32_t (&key)[2], std::uint32_t chil
     return call("dropwise_jax_split_legacy", dropwise_jax_split_legacy, key, children, child, out);
 }
 
+inline result jax_unsafe_rbg_split(const std::uint32_t (&key)[4], std::uint32_t child,
+                                   std::uint32_t (&out)[4])
+{
+    return call("dropwise_jax_unsafe_rbg_split", dropwise_jax_unsafe_rbg_split, key, child, out);
+}
+
+inline result jax_unsafe_rbg_fold_in(const std::uint32_t (&key)[4], std::uint32_t data,
+                                     std::uint32_t (&out)[4])
+{
+    return call("dropwise_jax_unsafe_rbg_fold_in", dropwise_jax_unsafe_rbg_fold_in, key, data, out);
+}
+
 inline result interop_jax(dropwise_interop &interop, const std::uint32_t (&key)[2], dropwise_dtype draws,
                           dropwise_dtype dtype, double keep)
 {

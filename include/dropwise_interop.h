@@ -202,11 +202,21 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
 /*
  * jax.random.bernoulli(key, keep, shape) of a key of the implementations rbg and unsafe_rbg, on CPUs. The
  * four words of jax.random.key(seed, impl="rbg") are those of dropwise_jax_key twice; rbg's fold_in and
- * split are those of threefry2x32 on either half of a key. Arguments and errors as of dropwise_interop_jax.
+ * split are those of threefry2x32 on either half of a key; unsafe_rbg's are below. Arguments and errors as of
+ * dropwise_interop_jax.
  */
 DROPWISE_API dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
                                                       dropwise_dtype draws, dropwise_dtype dtype,
                                                       double keep);
+
+/*
+ * jax.random.split(key, children)[child] and jax.random.fold_in(key, data) of a key of unsafe_rbg, on CPUs.
+ * out may be key. Errors: NULL.
+ */
+DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_split(const uint32_t key[4], uint32_t child,
+                                                           uint32_t out[4]);
+DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_fold_in(const uint32_t key[4], uint32_t data,
+                                                             uint32_t out[4]);
 
 /* ---- MLX and tinygrad ---------------------------------------------------------------------- */
 

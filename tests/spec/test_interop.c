@@ -1316,6 +1316,38 @@ static void fields_are_taken_up_to_the_ends_of_their_ranges(void **state)
     expect_status(DROPWISE_OK, DROPWISE_OK);
 }
 
+/* As JAX 0.10.2 made them on a CPU; the last two keys' counters carry, or just do not. */
+static void keys_of_unsafe_rbg_are_jaxs(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t key[4], data, child, folded[4], split[4];
+    } cases[] = {
+        {{56543296, 1826787332, 2453521982, 2503663988},
+         9,
+         7,
+         {1310944905, 1688908187, 309966127, 1377747203},
+         {1359734147, 915656304, 2071371638, 770558457}},
+        {{56543296, 3974270976, 2453521982, 356180336},
+         UINT32_MAX,
+         1000,
+         {3657556568, 1588222138, 2929213204, 535348391},
+         {2492321321, 779701316, 2807745090, 3452757688}},
+        {{5, 6, UINT32_MAX, UINT32_MAX}, 0, 2, {0}, {959641239, 4014108029, 1286985423, 2186698299}},
+        {{5, 6, UINT32_MAX - 19, UINT32_MAX}, 0, 2, {0}, {3369663133, 2917692848, 2659525831, 1622086665}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t key[4];
+        memcpy(key, cases[i].key, sizeof key);
+        assert_int_equal(dropwise_jax_unsafe_rbg_split(key, cases[i].child, key), DROPWISE_OK);
+        assert_same_bytes(key, cases[i].split, sizeof key, "split, case %zu", i);
+        if (cases[i].folded[0] == 0)
+            continue;
+        memcpy(key, cases[i].key, sizeof key);
+        assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(key, cases[i].data, key), DROPWISE_OK);
+        assert_same_bytes(key, cases[i].folded, sizeof key, "fold_in, case %zu", i);
+    }
+}
+
 static void keys_refuse_bad_arguments_and_write_nothing(void **state)
 {
     (void)state;
@@ -1327,6 +1359,11 @@ static void keys_refuse_bad_arguments_and_write_nothing(void **state)
     assert_int_equal(dropwise_jax_split_legacy(key, 2, 2, out), DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_jax_split_legacy(key, UINT32_C(1) << 31, 2, out), DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_jax_split_legacy(NULL, 2, 1, out), DROPWISE_ERROR_NULL);
+    uint32_t rbg_key[4] = {1, 2, 3, 4};
+    assert_int_equal(dropwise_jax_unsafe_rbg_split(NULL, 1, rbg_key), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_split(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(NULL, 1, rbg_key), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_numpy_key(1, NULL), DROPWISE_ERROR_NULL);
     assert_true(out[0] == 7 && out[1] == 7);
 }
@@ -1442,6 +1479,7 @@ int main(void)
         cmocka_unit_test(every_system_refuses_bad_arguments_and_structs_and_writes_nothing),
         cmocka_unit_test(structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused),
         cmocka_unit_test(fields_are_taken_up_to_the_ends_of_their_ranges),
+        cmocka_unit_test(keys_of_unsafe_rbg_are_jaxs),
         cmocka_unit_test(keys_refuse_bad_arguments_and_write_nothing),
         cmocka_unit_test(systems_refuse_what_they_do_not_know_and_write_nothing),
         cmocka_unit_test(a_scale_that_no_mask_of_ours_has_is_refused),

@@ -69,6 +69,8 @@ int main()
     functions += exists(dropwise::jax_fold_in);
     functions += exists(dropwise::jax_split);
     functions += exists(dropwise::jax_split_legacy);
+    functions += exists(dropwise::jax_unsafe_rbg_split);
+    functions += exists(dropwise::jax_unsafe_rbg_fold_in);
     functions += exists(dropwise::interop_jax);
     functions += exists(dropwise::interop_jax_legacy);
     functions += exists(dropwise::interop_jax_rbg);
