@@ -852,6 +852,18 @@ inline result jax_split_legacy(const std::uint32_t (&key)[2], std::uint32_t chil
     return call("dropwise_jax_split_legacy", dropwise_jax_split_legacy, key, children, child, out);
 }
 
+inline result jax_unsafe_rbg_split(const std::uint32_t (&key)[4], std::uint32_t child,
+                                   std::uint32_t (&out)[4])
+{
+    return call("dropwise_jax_unsafe_rbg_split", dropwise_jax_unsafe_rbg_split, key, child, out);
+}
+
+inline result jax_unsafe_rbg_fold_in(const std::uint32_t (&key)[4], std::uint32_t data,
+                                     std::uint32_t (&out)[4])
+{
+    return call("dropwise_jax_unsafe_rbg_fold_in", dropwise_jax_unsafe_rbg_fold_in, key, data, out);
+}
+
 inline result interop_jax(dropwise_interop &interop, const std::uint32_t (&key)[2], dropwise_dtype draws,
                           dropwise_dtype dtype, double keep)
 {
@@ -907,6 +919,13 @@ inline result interop_paddle_cpu(dropwise_interop &interop, dropwise_dtype dtype
                                  std::uint64_t before, double p)
 {
     return call("dropwise_interop_paddle_cpu", dropwise_interop_paddle_cpu, &interop, dtype, seed, before, p);
+}
+
+inline result interop_mxnet_cpu(dropwise_interop &interop, dropwise_dtype dtype, std::uint32_t seed,
+                                std::uint64_t size, std::uint64_t run, double p)
+{
+    return call("dropwise_interop_mxnet_cpu", dropwise_interop_mxnet_cpu, &interop, dtype, seed, size, run,
+                p);
 }
 
 inline result interop_onednn_3_6(dropwise_interop &interop, std::uint32_t seed, double p)

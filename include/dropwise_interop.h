@@ -68,7 +68,8 @@ enum dropwise_interop_layouts {
     DROPWISE_LAYOUT_NUMPY_PCG64 = 32,
     DROPWISE_LAYOUT_TORCH_FUNC_RANDOM = 33,
     DROPWISE_LAYOUT_PADDLE_CPU = 34,
-    DROPWISE_LAYOUT_COUNT = 35 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_MXNET_CPU = 35,
+    DROPWISE_LAYOUT_COUNT = 36 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -201,11 +202,21 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
 /*
  * jax.random.bernoulli(key, keep, shape) of a key of the implementations rbg and unsafe_rbg, on CPUs. The
  * four words of jax.random.key(seed, impl="rbg") are those of dropwise_jax_key twice; rbg's fold_in and
- * split are those of threefry2x32 on either half of a key. Arguments and errors as of dropwise_interop_jax.
+ * split are those of threefry2x32 on either half of a key; unsafe_rbg's are below. Arguments and errors as of
+ * dropwise_interop_jax.
  */
 DROPWISE_API dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
                                                       dropwise_dtype draws, dropwise_dtype dtype,
                                                       double keep);
+
+/*
+ * jax.random.split(key, children)[child] and jax.random.fold_in(key, data) of a key of unsafe_rbg, on CPUs.
+ * out may be key. Errors: NULL.
+ */
+DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_split(const uint32_t key[4], uint32_t child,
+                                                           uint32_t out[4]);
+DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_fold_in(const uint32_t key[4], uint32_t data,
+                                                             uint32_t out[4]);
 
 /* ---- MLX and tinygrad ---------------------------------------------------------------------- */
 
@@ -266,6 +277,22 @@ DROPWISE_API dropwise_status dropwise_interop_tensorflow_stateful(dropwise_inter
  */
 DROPWISE_API dropwise_status dropwise_interop_paddle_cpu(dropwise_interop *interop, dropwise_dtype dtype,
                                                          uint64_t seed, uint64_t before, double p);
+
+/* ---- MXNet -------------------------------------------------------------------------------- */
+
+/*
+ * mx.nd.Dropout(x, p) on cpu(0), as training does it, after mx.random.seed(seed) and `run` such calls of as
+ * many elements. A call of n elements has min(1024, ceil(n / 64)) parts, each with a generator of its own, so
+ * elements depend on the size. Each call seeds the generators of its range and skips, as of torch_cpu.
+ *
+ * dtype  of the tensor, F32, F64 or F16, whose masks are others; the scale is 1 / (1 - p) in f32, rounded to
+ *        it
+ * size   elements of the tensor; with axes, of the mask
+ * Errors: NULL, PROBABILITY (a p that is 1 in f32 too, which makes NaN of all), DTYPE, PARAMETER (a size
+ * above 2^31 - 1; a run of 2^32 or more; the scale is beyond the dtype).
+ */
+DROPWISE_API dropwise_status dropwise_interop_mxnet_cpu(dropwise_interop *interop, dropwise_dtype dtype,
+                                                        uint32_t seed, uint64_t size, uint64_t run, double p);
 
 /* ---- oneDNN ------------------------------------------------------------------------------- */
 

@@ -554,6 +554,11 @@ def paddle_cpu(dtype: str, seed: int, before: int, p: float) -> Masks:
     return _make("paddle-cpu", p, _signed("seed", seed), before=before, dtype=dtype)
 
 
+def mxnet_cpu(dtype: str, seed: int, size: int, run: int, p: float) -> Masks:
+    """mx.nd.Dropout on cpu(0) after mx.random.seed(seed) and `run` such calls, each of `size` elements."""
+    return _make("mxnet-cpu", p, _signed("seed", seed, 32), size=size, run=run, dtype=dtype)
+
+
 def torch_func_random(key: tuple[int, int], p: float, draws: str = "f32") -> Masks:
     """torch.func._random.uniform(key, (n,), dtype=draws) >= p, on CPUs; key is (seed, offset)."""
     seed, offset = integers("key", key, 2, 0, 2**64)

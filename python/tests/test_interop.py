@@ -61,6 +61,10 @@ SAME = {
         "--seed 5 --before 1000 --offset 1 --dtype f16",
     ),
     "paddle-cpu": (lambda: interop.paddle_cpu("f64", 5, 7, 0.25), "--seed 5 --before 7 --dtype f64"),
+    "mxnet-cpu": (
+        lambda: interop.mxnet_cpu("f16", -5, 1000, 2, 0.25),
+        "--seed -5 --size 1000 --run 2 --dtype f16",
+    ),
     "torch-func-random": (
         lambda: interop.torch_func_random((5, 6), 0.25, "bf16"),
         "--seed 5 --offset 6 --dtype bf16",

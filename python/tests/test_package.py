@@ -88,6 +88,7 @@ def test_every_function_of_the_library_is_reached():
     unused = {"status_string", "explain", "convert_stored", "view_noise_shape", "view_pack", "isa_select"}
     unused |= {f"mt19937_{name}" for name in ("seed", "words", "skip", "jump_init", "make_jump")}
     tiles = {"tile_forward", "tile_backward", "rows_end", "delta"}  # of attention, for engines' own loops
+    unused |= {"jax_unsafe_rbg_split", "jax_unsafe_rbg_fold_in"}  # JAX itself has them in Python
     unused |= {"draw_bits_rows"} | {f"attention_{name}" for name in tiles}
     unused |= {
         f"{call}_{dtype}"

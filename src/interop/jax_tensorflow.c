@@ -211,6 +211,50 @@ dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32
     return fp_env_leave(caller, jax_rbg(interop, key, draws, dtype, keep));
 }
 
+static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
+                         uint32_t out[4])
+{
+    uint8_t bytes[16];
+    dropwise_counters counters = {.key = {(uint32_t)key, (uint32_t)(key >> 32)}, .group = 1};
+    memcpy(counters.first, counter, sizeof counters.first);
+    kernels->words_philox4x32_10(&counters, 1, bytes);
+    for (unsigned w = 0; w < 4; w++)
+        out[w] = load_le32(bytes + 4 * w);
+}
+
+/* Block number `block` of a key's numbers. */
+static void rbg_block(const uint32_t key[4], uint64_t block, uint32_t out[4])
+{
+    const uint64_t start = pair(key[2], key[3]), low = start + block,
+                   high = pair(key[0], key[1]) + (low < block);
+    const uint32_t counter[4] = {(uint32_t)low, (uint32_t)(low >> 32), (uint32_t)high,
+                                 (uint32_t)(high >> 32)};
+    philox_block(dropwise_active(), pair(key[0], key[1]), counter, out);
+}
+
+/* JAX takes one block of ten. */
+enum { RBG_STEP = 10 };
+
+dropwise_status dropwise_jax_unsafe_rbg_split(const uint32_t key[4], uint32_t child, uint32_t out[4])
+{
+    if (key == NULL || out == NULL)
+        return DROPWISE_ERROR_NULL;
+    rbg_block(key, (uint64_t)RBG_STEP * child, out);
+    return DROPWISE_OK;
+}
+
+dropwise_status dropwise_jax_unsafe_rbg_fold_in(const uint32_t key[4], uint32_t data, uint32_t out[4])
+{
+    if (key == NULL || out == NULL)
+        return DROPWISE_ERROR_NULL;
+    const uint32_t of_data[4] = {0, data, 0, data};
+    uint32_t words[4];
+    rbg_block(of_data, RBG_STEP - 1, words);
+    for (unsigned w = 0; w < 4; w++)
+        out[w] = key[w] ^ words[w];
+    return DROPWISE_OK;
+}
+
 /* ---- MLX and tinygrad, whose words lie as JAX's legacy ones ---- */
 
 static FP_ENV_BODY dropwise_status interop_mlx(dropwise_interop *interop, const uint32_t key[2],
@@ -300,17 +344,6 @@ void dropwise_plan_tensorflow(layout_plan *p)
     const bool dwords = draws == DROPWISE_F64;
     p->words = dwords ? p->kernels->words_philox4x32_10_swapped : p->kernels->words_philox4x32_10;
     p->how.shift = (dwords ? 64 : 32) - fraction_bits(draws);
-}
-
-static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
-                         uint32_t out[4])
-{
-    uint8_t bytes[16];
-    dropwise_counters counters = {.key = {(uint32_t)key, (uint32_t)(key >> 32)}, .group = 1};
-    memcpy(counters.first, counter, sizeof counters.first);
-    kernels->words_philox4x32_10(&counters, 1, bytes);
-    for (unsigned w = 0; w < 4; w++)
-        out[w] = load_le32(bytes + 4 * w);
 }
 
 /* What all of TensorFlow's masks have: the numbers' dtype, the scale, the comparison. */

@@ -135,6 +135,36 @@ void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *en
         dropwise_mt19937_walk(kernels, engine, n, &none);
 }
 
+/* ---- Words ---- */
+
+typedef struct words_taker {
+    mt_taker taker; /* first */
+    uint8_t *to;
+    size_t left;
+} words_taker;
+
+static void take_words(mt_taker *to, const dropwise_kernels *kernels, const mt_part *part)
+{
+    words_taker *t = (words_taker *)to;
+    for (size_t at = 0; at < part->n; at += STEP) {
+        uint8_t numbers[8 * STEP];
+        const size_t n = min_size(2 * STEP, t->left);
+        kernels->temper_mt19937(1, part->first + at, part->second + at, numbers);
+        if (part->even != NULL)
+            kernels->twist_mt19937(1, part->even + at, part->odd + at);
+        memcpy(t->to, numbers, 4 * n);
+        t->to += 4 * n;
+        t->left -= n;
+    }
+}
+
+void dropwise_mt19937_numbers(const dropwise_kernels *kernels, dropwise_mt19937 *engine, size_t n,
+                              void *numbers)
+{
+    words_taker taker = {{take_words}, numbers, n};
+    dropwise_mt19937_walk(kernels, engine, n, &taker.taker);
+}
+
 /* ---- Drawing ---- */
 
 void dropwise_mt19937_part_bits(const dropwise_kernels *kernels, const mt_part *part, uint64_t threshold,

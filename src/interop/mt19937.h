@@ -39,6 +39,10 @@ void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *en
 /* Moves on by n words. */
 void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n);
 
+/* Writes the next n > 0 words, in little-endian. */
+void dropwise_mt19937_numbers(const dropwise_kernels *kernels, dropwise_mt19937 *engine, size_t n,
+                              void *numbers);
+
 /* The bits of a part's elements, of two words each, where the kernels' numbers are below the threshold. */
 void dropwise_mt19937_part_bits(const dropwise_kernels *kernels, const mt_part *part, uint64_t threshold,
                                 uint8_t bits[MT_MOST_PAIRS / 8]);

@@ -55,6 +55,8 @@ static double read_number(const rule *r, uint64_t v)
         const float number = (float)v * 0x1p-64f;
         return number < 1.0f ? (double)number : 0x1.fffffep-1;
     }
+    case OF_TWO_WORDS:
+        return (double)(float)((double)v * 0x1p-64);
     default:
         return (double)v;
     }

@@ -75,28 +75,6 @@ dropwise_status dropwise_mt19937_to_torch(const dropwise_mt19937 *engine, void *
     return DROPWISE_OK;
 }
 
-typedef struct words_taker {
-    mt_taker taker; /* first */
-    uint32_t *to;
-    size_t left;
-} words_taker;
-
-static void take_words(mt_taker *to, const dropwise_kernels *kernels, const mt_part *part)
-{
-    words_taker *t = (words_taker *)to;
-    uint8_t numbers[64 * 8];
-    for (size_t at = 0; at < part->n; at += 64) {
-        const size_t n = t->left < 128 ? t->left : 128;
-        kernels->temper_mt19937(1, part->first + at, part->second + at, numbers);
-        if (part->even != NULL)
-            kernels->twist_mt19937(1, part->even + at, part->odd + at);
-        for (size_t i = 0; i < n; i++)
-            t->to[i] = load_le32(numbers + 4 * i);
-        t->to += n;
-        t->left -= n;
-    }
-}
-
 dropwise_status dropwise_mt19937_words(dropwise_mt19937 *engine, size_t n, uint32_t *words)
 {
     dropwise_status status = check_engine(engine);
@@ -106,8 +84,9 @@ dropwise_status dropwise_mt19937_words(dropwise_mt19937 *engine, size_t n, uint3
         return status;
     if (words == NULL)
         return DROPWISE_ERROR_NULL;
-    words_taker taker = {{take_words}, words, n};
-    dropwise_mt19937_walk(dropwise_active(), engine, n, &taker.taker);
+    dropwise_mt19937_numbers(dropwise_active(), engine, n, words);
+    for (size_t i = 0; i < n; i++)
+        words[i] = load_le32((const uint8_t *)(words + i));
     return DROPWISE_OK;
 }
 

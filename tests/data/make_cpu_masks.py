@@ -4,11 +4,12 @@
     torch      torch==2.13.0 numpy==2.4.6                    torch_cpu_masks.txt
     ort        onnxruntime==1.32.0 onnx==1.23.2 numpy        these and the next: cpu_masks.txt
     tf         tensorflow-cpu==2.21.0
-    jax        jax==0.10.2
+    jax        jax==0.10.2                                   also jax-high
     mlx        mlx[cpu]==0.32.4 numpy
     tinygrad   tinygrad==0.14.0 numpy
     mkl        mkl==2026.2.0 numpy
     paddle     paddlepaddle==3.3.1
+    mxnet      mxnet==1.9.1 numpy<1.24
     func       torch==2.14.1 numpy
     numpy      numpy==2.4.6
 
@@ -166,6 +167,24 @@ def jax_rbg():
             dtype="f64")
 
 
+def jax_high():
+    import jax
+    import numpy as np
+    print(f"# JAX {jax.__version__} on a CPU, bernoulli with mode='high'; jax-legacy: not partitionable")
+    for layout, impl, partitionable in (("jax", "threefry2x32", True), ("jax-legacy", "threefry2x32", False),
+                                        ("jax-rbg", "rbg", True)):
+        jax.config.update("jax_threefry_partitionable", partitionable)
+        for seed in 1, 2:
+            key = jax.random.key(seed, impl=impl)
+            words = [int(word) for word in jax.random.key_data(key)]
+            for name, dtype in ("f32", np.float32), ("f16", np.float16), ("bf16", jax.numpy.bfloat16):
+                for p in 0.1, 0.7:
+                    keep = jax.numpy.asarray(1.0 - p, dtype)
+                    mask = np.asarray(jax.random.bernoulli(key, keep, (N,), mode="high"))
+                    row(f"high {layout}", mask, seed=words[0] << 32 | words[1], size=2 * N, p=p,
+                        dtype=name, **({"stream": seed} if layout == "jax-rbg" else {}))
+
+
 def mlx():
     import mlx.core as mx
     import numpy as np
@@ -224,6 +243,26 @@ def paddle():
                 row("paddle-cpu", y.numpy() != 0, seed=seed, before=before, p=p, dtype=name)
 
 
+def mxnet():
+    import mxnet as system
+    print(f"# MXNet {system.__version__} on a CPU; a number of seed 681070 is 0.5")
+    dtypes = {"f32": "float32", "f64": "float64", "f16": "float16"}
+
+    def drawn(seed, name, p, size, run):
+        system.random.seed(seed)
+        for _ in range(run + 1):
+            with system.autograd.record(train_mode=True):
+                y = system.nd.Dropout(system.nd.ones((size,), dtype=dtypes[name]), p=p)
+        row("mxnet-cpu", y.asnumpy()[:N] != 0, seed=seed, size=size, run=run, p=p, dtype=name)
+
+    for seed in 0, 5, 2**32 - 7:
+        for name in dtypes:
+            for p in 0.1, 0.5:
+                for size in N, 1000, 70001:
+                    drawn(seed, name, p, size, seed % 2)
+    drawn(681070, "f32", 0.5, N, 0)
+
+
 def torch_func_random():
     import torch
     import torch.func._random as stateless
@@ -252,7 +291,7 @@ def numpy_pcg64():
                     inc1=words[3], p=p, dtype=name)
 
 
-SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "mlx": mlx,
-           "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "func": torch_func_random,
-           "numpy": numpy_pcg64}
+SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "jax-high": jax_high,
+           "mlx": mlx, "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "mxnet": mxnet,
+           "func": torch_func_random, "numpy": numpy_pcg64}
 SYSTEMS[sys.argv[1]]()

@@ -450,6 +450,20 @@ static uint64_t torch_func_random_number(const ref_interop *r, uint64_t i)
     return high << 32 | philox_word(r->seed, r->offset + i / 2, 0, i % 2 * 2 + 1);
 }
 
+/* Part t of the elements has the generator of seed 127 seed + t, which all calls before took as much of. */
+static uint64_t mxnet_number(const ref_interop *r, uint64_t i)
+{
+    const uint64_t wanted = (r->size + 63) / 64, parts = wanted < 1024 ? wanted : 1024;
+    const uint64_t step = (r->size + parts - 1) / parts, part = i / step;
+    const uint64_t there = (part + 1) * step <= r->size ? step : r->size - part * step;
+    const uint64_t at = r->run * there + i % step;
+    const uint32_t seed = (uint32_t)r->seed * 127 + (uint32_t)part;
+    if (r->draws == REF_F32)
+        return mt19937_word(seed, at);
+    const uint64_t low = mt19937_word(seed, 2 * at);
+    return low | (uint64_t)mt19937_word(seed, 2 * at + 1) << 32;
+}
+
 uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
     switch (r->layout) {
@@ -519,6 +533,8 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return torch_func_random_number(r, i);
     case DROPWISE_LAYOUT_PADDLE_CPU:
         return mt19937_64_number((uint32_t)r->seed, r->before + i);
+    case DROPWISE_LAYOUT_MXNET_CPU:
+        return mxnet_number(r, i);
     default:
         return deepspeed_number(r, i);
     }
@@ -586,6 +602,11 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
         return decide_tensorflow_xla(r, number);
     case DROPWISE_LAYOUT_PADDLE_CPU:
         return r->p == 0 || fminf((float)number * 0x1p-64f, nextafterf(1, 0)) >= p;
+    case DROPWISE_LAYOUT_MXNET_CPU: {
+        const float u = r->draws == REF_F32 ? fminf((float)word * 0x1p-32f, nextafterf(1, 0))
+                                            : (float)((double)number * 0x1p-64);
+        return p == 0 || u <= 1 - p;
+    }
     case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM: {
         const int bits = r->draws == REF_F64 ? 53 : r->draws == REF_F32 ? 24 : r->draws == REF_F16 ? 11 : 8;
         return ldexp((double)(number & ((UINT64_C(1) << bits) - 1)), -bits) >= in_dtype(r->draws, r->p);
@@ -677,6 +698,8 @@ double ref_interop_scale(const ref_interop *r)
         if (p == 1)
             return 0;
         return r->dtype == REF_F64 ? 1.0 / (double)(1.0f - p) : (double)(1.0f / (1.0f - p));
+    case DROPWISE_LAYOUT_MXNET_CPU:
+        return in_dtype(r->dtype, (double)(1 / (1 - p)));
     case DROPWISE_LAYOUT_TORCH_FUNC_RANDOM:
         return r->draws == REF_F64 ? 1.0 / (1.0 - r->p)
                                    : in_dtype(r->draws, (double)(1.0f / (float)(1.0 - r->p)));
@@ -808,6 +831,12 @@ const ref_interop ref_interop_cases[] = {
      .offset = UINT64_C(1) << 40},
     {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F32, .seed = SEED},
     {DROPWISE_LAYOUT_PADDLE_CPU, .draws = REF_F64, .dtype = REF_F64, .seed = 5, .before = 3000001},
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F32, .dtype = REF_F32, .seed = 5, .size = 5999},
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = 1300001, .run = 1},
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F64, .dtype = REF_F64, .seed = UINT32_MAX, .size = 6000,
+     .run = 2},
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 0, .size = 65, .run = 9},
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 3, .size = 1300000},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F64, .seed = SEED, .seed2 = 77, .counter = {5, SEED}},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F32, .seed = UINT64_MAX, .seed2 = SEED,
      .counter = {UINT64_MAX, 9}},

@@ -499,12 +499,14 @@ static void torch_cpus(void)
 
 static void launches(void)
 {
-    uint32_t key[2] = {1, 2}, threads = 0, vector = 0;
+    uint32_t key[2] = {1, 2}, rbg_key[4] = {1, 2, 3, 4}, threads = 0, vector = 0;
     uint64_t step = 0, numpy_key[2], increment[2];
     said(dropwise_jax_key(5, key));
     said(dropwise_jax_fold_in(key, 6, key));
     said(dropwise_jax_split(key, 1, key));
     said(dropwise_jax_split_legacy(key, 4, 1, key));
+    said(dropwise_jax_unsafe_rbg_split(rbg_key, 1, rbg_key));
+    said(dropwise_jax_unsafe_rbg_fold_in(rbg_key, 6, rbg_key));
     said(dropwise_numpy_key(5, numpy_key));
     said(dropwise_numpy_pcg64_seed(5, numpy_key, increment));
     said(dropwise_torch_cuda_launch(DROPWISE_F32, 100000, 80, 1024, &threads, &vector, &step));

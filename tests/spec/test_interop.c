@@ -30,7 +30,8 @@ static const double probabilities[] = {0.5, 0.1, 0.9, 1.0 / 3, 0, 1};
 /* Generators that go from state to state. */
 static bool has_state(const ref_interop *r)
 {
-    return r->layout == DROPWISE_LAYOUT_TORCH_CPU || r->layout == DROPWISE_LAYOUT_PADDLE_CPU;
+    return r->layout == DROPWISE_LAYOUT_TORCH_CPU || r->layout == DROPWISE_LAYOUT_PADDLE_CPU ||
+           r->layout == DROPWISE_LAYOUT_MXNET_CPU;
 }
 
 /* p = 1 is forbidden by some systems, of which some round it to f32 before. */
@@ -41,6 +42,7 @@ static bool is_forbidden(const ref_interop *r)
     case DROPWISE_LAYOUT_TRANSFORMER_ENGINE:
     case DROPWISE_LAYOUT_ONNX_RUNTIME_CPU:
     case DROPWISE_LAYOUT_ONNX_RUNTIME_WEB:
+    case DROPWISE_LAYOUT_MXNET_CPU:
         return (float)r->p == 1;
     case DROPWISE_LAYOUT_TENSORFLOW:
     case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
@@ -581,6 +583,9 @@ static layout_call call_of(const char *line, uint32_t layout)
     return call;
 }
 
+/* Rows of JAX's mode="high". */
+#define HIGH "high "
+
 static void masks_of_systems_on_cpus_are_drawn_again(void **state)
 {
     (void)state;
@@ -588,7 +593,7 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
     memcpy(text, cpu_masks, sizeof text);
     size_t rows = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (line[0] == '#')
+        if (line[0] == '#' || strncmp(line, HIGH, sizeof HIGH - 1) == 0)
             continue;
         const uint32_t layout = layout_named(line);
         const layout_call call = call_of(line, layout);
@@ -597,7 +602,53 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
         rows++;
     }
-    assert_int_equal(rows, 343);
+    assert_int_equal(rows, 398);
+}
+
+/* Bits of a JAX mask of this probability of being kept. */
+static void draw_jax(uint32_t layout, layout_call call, double keep, uint64_t first, uint8_t bits[32])
+{
+    dropwise_interop interop;
+    call.keep = keep;
+    call.dtype = DROPWISE_F32;
+    assert_int_equal(call_constructor(layout, &call, &interop), DROPWISE_OK);
+    assert_int_equal(dropwise_interop_bits(&interop, first, 256, bits), DROPWISE_OK);
+}
+
+/* As docs/interop.md says: a second number decides where the first one is in the probability's own step. */
+static void jaxs_mode_high_is_made_of_three_masks_of_twice_the_size(void **state)
+{
+    (void)state;
+    static char text[sizeof cpu_masks];
+    memcpy(text, cpu_masks, sizeof text);
+    size_t rows = 0, decided_by_second = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strncmp(line, HIGH, sizeof HIGH - 1) != 0)
+            continue;
+        const char *digits = strrchr(line, ' ') + 1;
+        const uint32_t layout = layout_named(line + sizeof HIGH - 1);
+        const layout_call call = call_of(line, layout);
+        const ref_dtype narrow = call.draws == DROPWISE_F16 ? REF_F16 : REF_BF16;
+        const bool is_f32 = call.draws == DROPWISE_F32;
+        const int bits_of_number = is_f32 ? 23 : narrow == REF_F16 ? 10 : 7;
+        const double keep = is_f32 ? (double)(float)call.keep
+                                   : (double)ref_widen(narrow, ref_narrow(narrow, (float)call.keep));
+        const double steps = ldexp(keep, bits_of_number), whole = floor(steps);
+        uint8_t below[32], up_to[32], second[32];
+        draw_jax(layout, call, ldexp(whole, -bits_of_number), 0, below);
+        draw_jax(layout, call, ldexp(whole + 1, -bits_of_number), 0, up_to);
+        draw_jax(layout, call, steps - whole, 256, second);
+        for (size_t i = 0; i < 256; i++) {
+            const int is_below = below[i / 8] >> i % 8 & 1, is_up_to = up_to[i / 8] >> i % 8 & 1;
+            const int is_kept = is_below | (is_up_to & second[i / 8] >> i % 8);
+            if (is_kept != digits[i] - '0')
+                fail_msg("element %zu: %s", i, line);
+            decided_by_second += is_below != is_kept;
+        }
+        rows++;
+    }
+    assert_int_equal(rows, 36);
+    assert_true(decided_by_second > 0);
 }
 
 /* As 3.8 multiplied, to nine digits. */
@@ -742,6 +793,10 @@ static void forward_and_the_rest_of_the_library_apply_the_mask_as_the_oracle(voi
             r.dtype = dtype < REF_F8_E4M3 ? dtype : REF_F32; /* systems know no narrower ones */
             if (r.layout == DROPWISE_LAYOUT_PADDLE_CPU && r.dtype != REF_F64)
                 r.dtype = REF_F32;
+            if (r.layout == DROPWISE_LAYOUT_MXNET_CPU) {
+                r.dtype = r.dtype == REF_BF16 ? REF_F32 : r.dtype;
+                r.draws = r.dtype == REF_F32 ? REF_F32 : REF_F64;
+            }
             if (r.layout == DROPWISE_LAYOUT_TENSORFLOW || r.layout == DROPWISE_LAYOUT_TENSORFLOW_STATEFUL ||
                 r.layout == DROPWISE_LAYOUT_TENSORFLOW_XLA || r.layout == DROPWISE_LAYOUT_TORCH_FUNC_RANDOM)
                 r.draws = r.dtype;
@@ -1257,6 +1312,38 @@ static void fields_are_taken_up_to_the_ends_of_their_ranges(void **state)
     expect_status(DROPWISE_OK, DROPWISE_OK);
 }
 
+/* As JAX 0.10.2 made them on a CPU; the last two keys' counters carry, or just do not. */
+static void keys_of_unsafe_rbg_are_jaxs(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t key[4], data, child, folded[4], split[4];
+    } cases[] = {
+        {{56543296, 1826787332, 2453521982, 2503663988},
+         9,
+         7,
+         {1310944905, 1688908187, 309966127, 1377747203},
+         {1359734147, 915656304, 2071371638, 770558457}},
+        {{56543296, 3974270976, 2453521982, 356180336},
+         UINT32_MAX,
+         1000,
+         {3657556568, 1588222138, 2929213204, 535348391},
+         {2492321321, 779701316, 2807745090, 3452757688}},
+        {{5, 6, UINT32_MAX, UINT32_MAX}, 0, 2, {0}, {959641239, 4014108029, 1286985423, 2186698299}},
+        {{5, 6, UINT32_MAX - 19, UINT32_MAX}, 0, 2, {0}, {3369663133, 2917692848, 2659525831, 1622086665}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t key[4];
+        memcpy(key, cases[i].key, sizeof key);
+        assert_int_equal(dropwise_jax_unsafe_rbg_split(key, cases[i].child, key), DROPWISE_OK);
+        assert_same_bytes(key, cases[i].split, sizeof key, "split, case %zu", i);
+        if (cases[i].folded[0] == 0)
+            continue;
+        memcpy(key, cases[i].key, sizeof key);
+        assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(key, cases[i].data, key), DROPWISE_OK);
+        assert_same_bytes(key, cases[i].folded, sizeof key, "fold_in, case %zu", i);
+    }
+}
+
 static void keys_refuse_bad_arguments_and_write_nothing(void **state)
 {
     (void)state;
@@ -1268,6 +1355,11 @@ static void keys_refuse_bad_arguments_and_write_nothing(void **state)
     assert_int_equal(dropwise_jax_split_legacy(key, 2, 2, out), DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_jax_split_legacy(key, UINT32_C(1) << 31, 2, out), DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_jax_split_legacy(NULL, 2, 1, out), DROPWISE_ERROR_NULL);
+    uint32_t rbg_key[4] = {1, 2, 3, 4};
+    assert_int_equal(dropwise_jax_unsafe_rbg_split(NULL, 1, rbg_key), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_split(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(NULL, 1, rbg_key), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_numpy_key(1, NULL), DROPWISE_ERROR_NULL);
     assert_true(out[0] == 7 && out[1] == 7);
 }
@@ -1328,6 +1420,13 @@ static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
                      DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_interop_torch_cpu(&interop, DROPWISE_F16, 1, 0, 0.99999),
                      DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_BF16, 1, 9, 0, 0.5), DROPWISE_ERROR_DTYPE);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F16, 1, 9, 0, 0.99999),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F32, 1, UINT64_C(1) << 31, 0, 0.5),
+                     DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_interop_mxnet_cpu(&interop, DROPWISE_F32, 1, 9, UINT64_C(1) << 32, 0.5),
+                     DROPWISE_ERROR_PARAMETER);
     assert_memory_equal(&interop, &before, sizeof interop);
 }
 
@@ -1363,6 +1462,7 @@ int main(void)
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
         cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
+        cmocka_unit_test(jaxs_mode_high_is_made_of_three_masks_of_twice_the_size),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
         cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),
@@ -1375,6 +1475,7 @@ int main(void)
         cmocka_unit_test(every_system_refuses_bad_arguments_and_structs_and_writes_nothing),
         cmocka_unit_test(structs_filled_by_hand_give_the_same_on_all_tiers_or_are_refused),
         cmocka_unit_test(fields_are_taken_up_to_the_ends_of_their_ranges),
+        cmocka_unit_test(keys_of_unsafe_rbg_are_jaxs),
         cmocka_unit_test(keys_refuse_bad_arguments_and_write_nothing),
         cmocka_unit_test(systems_refuse_what_they_do_not_know_and_write_nothing),
         cmocka_unit_test(a_scale_that_no_mask_of_ours_has_is_refused),

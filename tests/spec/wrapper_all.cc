@@ -69,6 +69,8 @@ int main()
     functions += exists(dropwise::jax_fold_in);
     functions += exists(dropwise::jax_split);
     functions += exists(dropwise::jax_split_legacy);
+    functions += exists(dropwise::jax_unsafe_rbg_split);
+    functions += exists(dropwise::jax_unsafe_rbg_fold_in);
     functions += exists(dropwise::interop_jax);
     functions += exists(dropwise::interop_jax_legacy);
     functions += exists(dropwise::interop_jax_rbg);
@@ -78,6 +80,7 @@ int main()
     functions += exists(dropwise::interop_tensorflow_xla);
     functions += exists(dropwise::interop_tensorflow_stateful);
     functions += exists(dropwise::interop_paddle_cpu);
+    functions += exists(dropwise::interop_mxnet_cpu);
     functions += exists(dropwise::interop_onednn_3_6);
     functions += exists(dropwise::interop_onednn_3_11);
     functions += exists(dropwise::interop_onednn_3_11_no_offset);
