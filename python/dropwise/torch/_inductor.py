@@ -28,11 +28,11 @@ def tell(dropout: Any) -> None:
         return
     _told.add(dropout)
     patterns = getattr(sys.modules[_JOINT_GRAPH], "patterns", None)
-    matcher = sys.modules.get(_PATTERNS)
+    matcher: Any = sys.modules.get(_PATTERNS)
     try:
-        arguments = [matcher.KeywordArg(name) for name in ("is_zero", "zero", "gradient")]  # type: ignore[union-attr]
-        matcher.register_graph_pattern(  # type: ignore[union-attr]
-            matcher.CallFunction(_aten.where.self, *arguments),  # type: ignore[union-attr]
+        arguments = [matcher.KeywordArg(name) for name in ("is_zero", "zero", "gradient")]
+        matcher.register_graph_pattern(
+            matcher.CallFunction(_aten.where.self, *arguments),
             extra_check=lambda match: _dropped(dropout, **match.kwargs) is not None,
             pass_dict=patterns,
         )(lambda match, **kwargs: _replace(match.output_node(), _dropped(dropout, **kwargs)))
