@@ -147,6 +147,62 @@ def test_inductor(masks):
     assert not torch.equal(first, second)
 
 
+def by_joint_graph(function):
+    """As Inductor compiles it, but for code: derivatives by its passes, and what it keeps for them."""
+    from torch._dynamo.backends.common import aot_autograd
+    from torch._functorch.aot_autograd import make_boxed_func
+    from torch._functorch.partitioners import min_cut_rematerialization_partition
+    from torch._inductor.decomposition import select_decomp_table
+    from torch._inductor.fx_passes.joint_graph import joint_graph_passes
+
+    def partition(graph, *arguments, **options):
+        joint_graph_passes(graph)
+        return min_cut_rematerialization_partition(graph, *arguments, **options)
+
+    code = lambda graph, _: make_boxed_func(graph.forward)  # noqa: E731
+    backend = aot_autograd(
+        fw_compiler=code, bw_compiler=code, partition_fn=partition, decompositions=select_decomp_table()
+    )
+    return torch.compile(function, fullgraph=True, backend=backend)
+
+
+def saved_and_gradient(function, x):
+    saved, leaf = [], x.clone().requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        y = function(leaf)
+    return saved, torch.autograd.grad(y, leaf, numbers(*x.shape))[0]
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0])
+def test_no_bool_is_kept_of_a_relu(p):
+    """What dropout made of its result says the same, and is kept anyway."""
+    function = lambda x: dw.dropout(F.relu(x), p, seed=5).square()  # noqa: E731
+    special = torch.tensor([-float("inf"), -1.0, -0.0, 0.0, 1e-42, 1.0, float("inf"), float("nan")])
+    compiled = by_joint_graph(function)
+    for x in (numbers(64, 32), special.repeat(64, 4)):
+        saved, dx = saved_and_gradient(compiled, x)
+        _, expected = saved_and_gradient(function, x)
+        assert saved and all(t.dtype != torch.bool for t in saved)
+        assert torch.equal(dx.view(torch.int32), expected.view(torch.int32))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda y: dw.dropout(y.detach(), 0.5, seed=6) + dw.dropout(y, 0.5, seed=5),
+        lambda y: dw.dropout(y, 0.5, seed=5).sin() * dw.dropout(y, 0.5, seed=6) * y,
+        lambda y: dw.dropout(y, 0.5, masks="torch").sin(),
+    ],
+)
+def test_the_same_mask_alone_says_where_a_relu_was_0(function):
+    x, whole = numbers(64, 32), lambda x: function(F.relu(x))
+    gradients = []
+    for f in (whole, by_joint_graph(whole)):
+        torch.manual_seed(7)
+        gradients.append(saved_and_gradient(f, x)[1])
+    assert torch.allclose(*gradients, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("masks", ["dropwise", "torch"])
 def test_make_fx(masks, monkeypatch):
     """A graph draws and asks the generator as eager mode does, and making it leaves the generator alone."""

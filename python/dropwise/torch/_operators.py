@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from . import _load
+from . import _inductor, _load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,6 +306,7 @@ def derivative_of(operator: Any) -> Any:
 def _linear_context(ctx: Any, inputs: Any, output: Any) -> None:
     _, seed, *ctx.rest = inputs
     ctx.save_for_backward(seed)
+    _inductor.tell(dropout)  # which compiles derivatives next, if it does
 
 
 def _linear_backward(operator: Any) -> Callable[[Any, Tensor], Any]:
