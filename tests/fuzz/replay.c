@@ -1,6 +1,6 @@
 /*
- * Runs the inputs of a fuzzer that are named, or lie in folders that are: for compilers without libFuzzer. Names
- * those that take more than SLOW times as long as all take on average for as many bytes.
+ * Runs the inputs of a fuzzer that are named, or lie in folders that are: for compilers without libFuzzer.
+ * Names those that take more than SLOW times as long as all take on average for as many bytes.
  */
 #define _POSIX_C_SOURCE 200809L
 
