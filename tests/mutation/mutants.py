@@ -8,9 +8,9 @@ many of each file as of each other one as far as that goes, chosen by SEED. Each
 one operation changed by one of the rules below: the tier's unit is compiled with it, without optimization,
 and linked into the test programs in place of the library's own.
 
-A mutant is caught if a test fails, crashes, or takes many times the CPU time that it takes else. One that
-compiles to the same code as before changes nothing in this tier, and one that does not compile is none:
-others are made in their place. Those that survive are printed. The file equivalent.txt beside this one lists
+A mutant is caught if a test fails, crashes, or takes many times the CPU time that it takes else, under ASan if
+not without. One that compiles to the same code as before, optimized or not, changes nothing in this tier, and
+one that does not compile is none: others are made in their place. Those that survive are printed. The file equivalent.txt beside this one lists
 those that cannot be noticed, and why.
 
 Writes a row of a table to BUILD/mutants-TIER.md.
@@ -205,10 +205,10 @@ class Tier:
         command = [words[0], f"-I{overlay}", *words[1:], "-O0", "-w", *trap, *more, "-o", output]
         return subprocess.run(command, cwd=self.build, capture_output=True, text=True)
 
-    def link(self, test, unit, output):
+    def link(self, test, unit, output, *more):
         words = shlex.split(self.linking[test])
         words[words.index("-o") + 1] = output
-        words.insert(1, unit)
+        words[1:1] = [unit, *more]
         subprocess.run(words, cwd=self.build, check=True, capture_output=True)
 
     def sources(self):
@@ -219,12 +219,12 @@ class Tier:
         return sorted(path for path in paths if any(folder in path.parents for folder in folders)
                       and path.name not in ("kernels.h", "template.h", "required.inc.h"))
 
-    def run(self, test, unit, folder, seconds):
+    def run(self, test, unit, folder, seconds, *more):
         """Whether the tests pass; the CPU seconds that they took."""
         program = os.path.join(folder, f"test_{test}")
-        self.link(test, unit, program)
+        self.link(test, unit, program, *more)
         environment = {**os.environ, "DROPWISE_TEST_TIER": self.name, "DROPWISE_TEST_QUICK": "1",
-                       "DROPWISE_TEST_NO_EXEC": "1"}
+                       "DROPWISE_TEST_NO_EXEC": "1", "ASAN_OPTIONS": "detect_leaks=0"}
         limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         wrapper = shlex.split(os.environ.get("MUTANTS_WRAPPER", ""))
         child = subprocess.Popen([*wrapper, program], env=environment, preexec_fn=limit,
@@ -292,16 +292,26 @@ def main():
                 return "does not compile"
             if pathlib.Path(unit).read_bytes() == code:
                 return "same code"
-            if mutant.name() in known:
+            if {mutant.name(), f"{tier.name}: {mutant.name()}"} & known:
                 return "equivalent"
-            for test in tier.tests:
-                if not tier.run(test, unit, folder, limits[test])[0]:
-                    with lock:
-                        by_test[test] = by_test.get(test, 0) + 1
-                    return "caught"
+
+            def catches(test, *more):
+                if tier.run(test, unit, folder, limits[test], *more)[0]:
+                    return False
+                with lock:
+                    by_test[test] = by_test.get(test, 0) + 1
+                return True
+
+            if any(catches(test) for test in tier.tests):
+                return "caught"
             # Without optimization code stays that is never reached.
             if tier.compile(overlay, unit, "-O2").returncode == 0 and pathlib.Path(unit).read_bytes() == best:
                 return "same code"
+            # What goes beyond an array that a function was given: the sanitized builds run all tests, too.
+            sanitizer = "-fsanitize=address"
+            if tier.compile(overlay, unit, sanitizer).returncode == 0 and any(
+                    catches(test, sanitizer) for test in tier.tests):
+                return "caught"
             return "survived"
 
         def work():
