@@ -23,7 +23,7 @@
  *                 outside the arguments is read or written. Elements, bits and bytes need no
  *                 alignment; structs, and what a pointer has a type for, need theirs.
  *                 Buffers are on the stack, of which calls use up to 32 KiB, those that draw noise,
- *                 fused steps and gradients 64 KiB, and DropConnect 96 KiB.
+ *                 fused steps, gradients and other systems' masks 64 KiB, and DropConnect 96 KiB.
  *   Environment   Results do not depend on the caller's floating-point environment: rounding mode,
  *                 flushing of subnormals, enabled traps. No call traps, and each leaves control bits
  *                 and exception flags as it found them, also where what it keeps overflows.

@@ -48,7 +48,7 @@ static const option_spec mask_options[] = {
     {"rows", "R", false, "of a layout: queries of an attention head"},
     {"columns", "C", false, "of a layout: keys of an attention head"},
     {"before", "B", false, "of a layout: elements that the generator drew before (default 0)"},
-    {"run", "K", false, "of a layout: number of the session's run (default 0)"},
+    {"run", "K", false, "of a layout: number of the session's run, or of the call (default 0)"},
     {"keep", "Q", false, "of a layout: probability of being kept, instead of --p"},
 };
 

@@ -149,6 +149,7 @@ def test_inductor(masks):
 
 def by_joint_graph(function):
     """As Inductor compiles it, but for code: derivatives by its passes, and what it keeps for them."""
+    pytest.importorskip("torch._inductor.fx_passes.joint_graph")
     from torch._dynamo.backends.common import aot_autograd
     from torch._functorch.aot_autograd import make_boxed_func
     from torch._functorch.partitioners import min_cut_rematerialization_partition
@@ -184,6 +185,12 @@ def test_no_bool_is_kept_of_a_relu(p):
         _, expected = saved_and_gradient(function, x)
         assert saved and all(t.dtype != torch.bool for t in saved)
         assert torch.equal(dx.view(torch.int32), expected.view(torch.int32))
+
+
+def test_inductor_finds_the_pattern_itself():
+    compiled = torch.compile(lambda x: dw.dropout(F.relu(x), 0.5, seed=5).square(), fullgraph=True)
+    saved, _ = saved_and_gradient(compiled, numbers(16, 8))
+    assert saved and all(t.dtype != torch.bool for t in saved)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ typedef uint64_t dropwise_count_fn(size_t n, const void *bits);
 /*
  * Elements to f32 (exact; NaN quiet, but those of bf16 as they are) and back (rounded to nearest even; NaN
  * quiet). Beyond the largest number lies infinity, or NaN for E4M3, or, where the kernel's name ends in sat,
- * that number itself.
+ * that number itself. Back, y may be in.
  */
 typedef void dropwise_widen_fn(size_t n, const void *x, float *out);
 typedef void dropwise_narrow_fn(size_t n, const float *in, void *y);

@@ -529,6 +529,9 @@ void check_narrow(dropwise_narrow_fn *narrow, const char *name)
             guard_readonly(&input, false);
             assert_same_bytes(y, expected + 100 * bytes, n * bytes, "%s: n %zu", name, n);
             assert_true(guard_intact(&output));
+            narrow(n, x, x);
+            assert_same_bytes((uint8_t *)x, expected + 100 * bytes, n * bytes, "%s: n %zu, in place", name,
+                              n);
         }
     }
 }

@@ -8,10 +8,10 @@ many of each file as of each other one as far as that goes, chosen by SEED. Each
 one operation changed by one of the rules below: the tier's unit is compiled with it, without optimization,
 and linked into the test programs in place of the library's own.
 
-A mutant is caught if a test fails, crashes, or takes many times the CPU time that it takes else, under ASan if
-not without. One that compiles to the same code as before, optimized or not, changes nothing in this tier, and
-one that does not compile is none: others are made in their place. Those that survive are printed. The file equivalent.txt beside this one lists
-those that cannot be noticed, and why.
+A mutant is caught if a test fails, crashes, or takes many times the CPU time that it takes else, under ASan
+if not without. One that compiles to the same code as before, optimized or not, changes nothing in this tier,
+and one that does not compile is none: others are made in their place. Those that survive are printed.
+equivalent.txt beside this file lists those that cannot be noticed, and why.
 
 Writes a row of a table to BUILD/mutants-TIER.md.
 """
@@ -168,6 +168,13 @@ def mutants_of(path):
     return found
 
 
+ASAN = "-fsanitize=address"
+# GCC 12's ASan does not know kernels that randomise more bits of addresses than 28.
+FIXED_ADDRESSES = ["setarch", os.uname().machine, "-R"]
+if subprocess.run([*FIXED_ADDRESSES, "true"], capture_output=True).returncode != 0:
+    FIXED_ADDRESSES = []
+
+
 class Tier:
     def __init__(self, build, name):
         self.build, self.name = build, name
@@ -226,7 +233,7 @@ class Tier:
         environment = {**os.environ, "DROPWISE_TEST_TIER": self.name, "DROPWISE_TEST_QUICK": "1",
                        "DROPWISE_TEST_NO_EXEC": "1", "ASAN_OPTIONS": "detect_leaks=0"}
         limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        wrapper = shlex.split(os.environ.get("MUTANTS_WRAPPER", ""))
+        wrapper = shlex.split(os.environ.get("MUTANTS_WRAPPER", "")) or FIXED_ADDRESSES
         child = subprocess.Popen([*wrapper, program], env=environment, preexec_fn=limit,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         # The first failure is enough.
@@ -271,11 +278,13 @@ def main():
         tier.compile(NO_OVERLAY, optimized, "-O2")
         best = pathlib.Path(optimized).read_bytes()
         limits = {}
-        for test in tier.tests:
-            passed, seconds = tier.run(test, base, top, 36000)
-            if not passed:
-                sys.exit(f"test_{test} fails without a mutant")
-            limits[test] = int(10 * seconds) + 10
+        for options in ((), (ASAN,)):
+            tier.compile(NO_OVERLAY, base, *options)
+            for test in tier.tests:
+                passed, seconds = tier.run(test, base, top, 36000, *options)
+                if not passed:
+                    sys.exit(" ".join([f"test_{test} fails without a mutant", *options]))
+                limits[test, *options] = int(10 * seconds) + 10
         candidates = iter(in_turns(tier.sources(), int(sys.argv[4]) if len(sys.argv) > 4 else 1))
         lock = threading.Lock()
         counts = {"caught": 0, "equivalent": 0, "survived": 0, "same code": 0, "does not compile": 0}
@@ -296,7 +305,7 @@ def main():
                 return "equivalent"
 
             def catches(test, *more):
-                if tier.run(test, unit, folder, limits[test], *more)[0]:
+                if tier.run(test, unit, folder, limits[test, *more], *more)[0]:
                     return False
                 with lock:
                     by_test[test] = by_test.get(test, 0) + 1
@@ -308,9 +317,8 @@ def main():
             if tier.compile(overlay, unit, "-O2").returncode == 0 and pathlib.Path(unit).read_bytes() == best:
                 return "same code"
             # What goes beyond an array that a function was given: the sanitized builds run all tests, too.
-            sanitizer = "-fsanitize=address"
-            if tier.compile(overlay, unit, sanitizer).returncode == 0 and any(
-                    catches(test, sanitizer) for test in tier.tests):
+            if tier.compile(overlay, unit, ASAN).returncode == 0 and any(
+                    catches(test, ASAN) for test in tier.tests):
                 return "caught"
             return "survived"
 

@@ -5,6 +5,7 @@
 #include "support/common.h"
 #include "dropwise_attention.h"
 #include "dropwise_fused.h"
+#include "dropwise_interop.h"
 #include "dropwise_variants.h"
 
 #if defined(__has_feature)
@@ -153,6 +154,22 @@ static dropwise_status attention(dropwise_dtype dtype)
 }
 #endif
 
+#ifndef DROPWISE_WITHOUT_INTEROP
+/* Generators with a state, far on. */
+static dropwise_status systems(dropwise_dtype dtype)
+{
+    dropwise_interop made[3];
+    dropwise_status status = dropwise_interop_mxnet_cpu(&made[0], DROPWISE_F64, 5, 1000000, 3, 0.1);
+    if (status == DROPWISE_OK)
+        status = dropwise_interop_paddle_cpu(&made[1], DROPWISE_F32, 5, 1000000, 0.1);
+    if (status == DROPWISE_OK)
+        status = dropwise_interop_torch_cpu(&made[2], DROPWISE_F32, 5, 1000000, 0.1);
+    for (int i = 0; i < 3 && status == DROPWISE_OK; i++)
+        status = dropwise_interop_forward(&made[i], dtype, 100, ELEMENTS, x, y, stored_bits);
+    return status;
+}
+#endif
+
 /* The second of two calls counts: the first one may bind functions and choose tables. */
 static void assert_stack(const char *name, some_call *call, size_t most)
 {
@@ -195,6 +212,9 @@ static void calls_use_no_more_of_the_stack_than_the_header_says(void **state)
         assert_stack("alpha dropout and its mask", alpha, 64 << 10);
         assert_stack("softmax and its mask", softmax, 64 << 10);
     }
+#ifndef DROPWISE_WITHOUT_INTEROP
+    assert_stack("masks of other systems", systems, 64 << 10);
+#endif
 #ifndef DROPWISE_WITHOUT_ATTENTION
     for (size_t i = 0; i < 4; i++) {
         keys = i % 2 == 0 ? COLUMNS : LONG - 1;

@@ -10,7 +10,9 @@ This is a pattern of the joint graph, which is not public: nothing is done where
 
 from __future__ import annotations
 
+import math
 import sys
+import threading
 from typing import Any
 
 import torch
@@ -20,15 +22,24 @@ _PATTERNS = "torch._inductor.pattern_matcher"
 _aten = torch.ops.aten
 
 _told: set[Any] = set()
+_lock = threading.Lock()
 
 
 def tell(dropout: Any) -> None:
-    """Registers the pattern for this operator, once, if Inductor is in use: that is not imported for it."""
-    if dropout in _told or _JOINT_GRAPH not in sys.modules:
+    """Registers the pattern for this operator, once, if Inductor is in use: that is not imported for it.
+
+    To be called while a graph is traced: others that are compiled wait for that.
+    """
+    patterns = getattr(sys.modules.get(_JOINT_GRAPH), "patterns", None)
+    if patterns is None:
         return
-    _told.add(dropout)
-    patterns = getattr(sys.modules[_JOINT_GRAPH], "patterns", None)
-    matcher: Any = sys.modules.get(_PATTERNS)
+    with _lock:
+        if dropout not in _told:
+            _told.add(dropout)
+            _register(dropout, patterns, sys.modules.get(_PATTERNS))
+
+
+def _register(dropout: Any, patterns: Any, matcher: Any) -> None:
     try:
         arguments = [matcher.KeywordArg(name) for name in ("is_zero", "zero", "gradient")]
         matcher.register_graph_pattern(
@@ -44,6 +55,12 @@ def _is_call(node: Any, *targets: Any) -> bool:
     return isinstance(node, torch.fx.Node) and node.op == "call_function" and node.target in targets
 
 
+def _kind(node: Any) -> Any:
+    """The shape and dtype of a node's tensor: masks of equal seeds are equal if these are."""
+    value = node.meta.get("val") if isinstance(node, torch.fx.Node) else None
+    return None if value is None else (tuple(value.shape), value.dtype)
+
+
 def _origin(node: Any) -> Any:
     while _is_call(node, _aten.alias.default):
         node = node.args[0]
@@ -57,10 +74,13 @@ def _dropped(dropout: Any, is_zero: Any, zero: Any, gradient: Any) -> Any:
         or is_zero.args[1] != 0
         or not _is_call(zero, _aten.full.default, _aten.scalar_tensor.default)
         or zero.args[-1] != 0
+        or math.copysign(1, zero.args[-1]) < 0
         or not _is_call(gradient, dropout)
     ):
         return None
     x = _origin(is_zero.args[0])
+    if _kind(x) is None or _kind(x) != _kind(gradient):
+        return None
     for node in x.users:
         if _is_call(node, dropout) and node.args[0] is x and node.args[1:] == gradient.args[1:]:
             return node

@@ -306,7 +306,8 @@ def derivative_of(operator: Any) -> Any:
 def _linear_context(ctx: Any, inputs: Any, output: Any) -> None:
     _, seed, *ctx.rest = inputs
     ctx.save_for_backward(seed)
-    _inductor.tell(dropout)  # which compiles derivatives next, if it does
+    if type(output) is not Tensor:  # but one of a graph, of which Inductor may compile derivatives next
+        _inductor.tell(dropout)
 
 
 def _linear_backward(operator: Any) -> Callable[[Any, Tensor], Any]:

@@ -122,8 +122,8 @@
  *                                 reals as a vector of elements, rounded to nearest even. NaN stay NaN if
  *                                 the lower half of their bits is 0, as of those that come from a bf16
  * * store_kept_bf16(p,r,n,least,bits)
- *                                 the numbers of n vectors, an even number unless a vector is one of them, as
- *                                 elements of bf16, as above, but 0 where a bit is 0 and below `least`
+ *                                 the numbers of n vectors (HALF_PARTS is 2: even) as elements of bf16, as
+ *                                 above, but 0 where the element's bit is 0, or the number below `least`
  * * results_of_f32(r), and of f64, f16, bf16
  *                                 likewise, with the positive quiet NaN without payload for every NaN
  * * in_order_f32(r), and of f64, f16, bf16
