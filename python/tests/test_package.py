@@ -15,8 +15,8 @@ FILES = """
 __init__.py __main__.py _arrays.py _core.abi3.so _core.pyi dropblock.py dropconnect.py fused.py interop.py
 jax/__init__.py jax/_load.py jax/_primitive.py jax/keys.py jax/linen.py jax/nnx.py mask.py py.typed
 torch/__init__.py torch/_arguments.py torch/_inductor.py torch/_load.py torch/_operators.py
-torch/_options.py torch/_torch_masks.py torch/distributed.py torch/functional.py torch/modules.py torch/patched.py
-torch/replace.py variants.py
+torch/_options.py torch/_torch_masks.py torch/distributed.py torch/functional.py torch/modules.py
+torch/patched.py torch/replace.py variants.py
 """.split()
 
 
