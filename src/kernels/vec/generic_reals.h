@@ -311,7 +311,7 @@ VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
 #endif
 
 #ifndef sum_lanes_f32
-VEC_INLINE float sum_lanes_f32(vec_f32 v)
+VEC_INLINE float fold_lanes_f32(vec_f32 v, float (*both)(float, float))
 {
     float lanes[LANES_b32];
     memcpy(lanes, &v, sizeof lanes);
@@ -319,26 +319,33 @@ VEC_INLINE float sum_lanes_f32(vec_f32 v)
     for (unsigned half = LANES_b32 / 2; half != 0; half /= 2) {
         VEC_UNROLL
         for (unsigned k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
+            lanes[k] = both(lanes[k], lanes[k + half]);
     }
     return lanes[0];
+}
+
+VEC_INLINE float sum_of_two_f32(float a, float b)
+{
+    return a + b;
+}
+
+VEC_INLINE float larger_of_two_f32(float a, float b)
+{
+    return b > a ? b : a;
+}
+
+VEC_INLINE float sum_lanes_f32(vec_f32 v)
+{
+    return fold_lanes_f32(v, sum_of_two_f32);
 }
 
 VEC_INLINE float largest_lane_f32(vec_f32 v)
 {
-    float lanes[LANES_b32];
-    memcpy(lanes, &v, sizeof lanes);
-    VEC_UNROLL
-    for (unsigned half = LANES_b32 / 2; half != 0; half /= 2) {
-        VEC_UNROLL
-        for (unsigned k = 0; k < half; k++)
-            lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
-    }
-    return lanes[0];
+    return fold_lanes_f32(v, larger_of_two_f32);
 }
 #endif
 
-VEC_INLINE double sum_lanes_f64(vec_f64 v)
+VEC_INLINE double fold_lanes_f64(vec_f64 v, double (*both)(double, double))
 {
     double lanes[LANES_b64];
     memcpy(lanes, &v, sizeof lanes);
@@ -346,22 +353,29 @@ VEC_INLINE double sum_lanes_f64(vec_f64 v)
     for (unsigned half = LANES_b64 / 2; half != 0; half /= 2) {
         VEC_UNROLL
         for (unsigned k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
+            lanes[k] = both(lanes[k], lanes[k + half]);
     }
     return lanes[0];
+}
+
+VEC_INLINE double sum_of_two_f64(double a, double b)
+{
+    return a + b;
+}
+
+VEC_INLINE double larger_of_two_f64(double a, double b)
+{
+    return b > a ? b : a;
+}
+
+VEC_INLINE double sum_lanes_f64(vec_f64 v)
+{
+    return fold_lanes_f64(v, sum_of_two_f64);
 }
 
 VEC_INLINE double largest_lane_f64(vec_f64 v)
 {
-    double lanes[LANES_b64];
-    memcpy(lanes, &v, sizeof lanes);
-    VEC_UNROLL
-    for (unsigned half = LANES_b64 / 2; half != 0; half /= 2) {
-        VEC_UNROLL
-        for (unsigned k = 0; k < half; k++)
-            lanes[k] = lanes[k + half] > lanes[k] ? lanes[k + half] : lanes[k];
-    }
-    return lanes[0];
+    return fold_lanes_f64(v, larger_of_two_f64);
 }
 
 #ifndef store_kept_bf16
