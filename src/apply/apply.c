@@ -34,15 +34,6 @@ bool dropwise_is_large(uint64_t bytes)
     return bytes >= NEAR_MOST && bytes > dropwise_cached_bytes();
 }
 
-real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
-{
-    /* With p = 1 nothing is kept, whatever the factor. */
-    const double factor = !dropwise_scales_kept(mask) ? 1.0
-                          : mask->keep_threshold != 0 ? 0x1p40 / (double)mask->keep_threshold
-                                                      : 0.0;
-    return real_of(dtype == DROPWISE_F64, factor);
-}
-
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal)
 {

@@ -26,7 +26,14 @@ static inline bool dropwise_scales_kept(const dropwise_mask *mask)
 }
 
 /* What is kept is multiplied by this; 1 if it is copied. */
-real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype);
+static inline real dropwise_kept_factor(const dropwise_mask *mask, dropwise_dtype dtype)
+{
+    /* With p = 1 nothing is kept, whatever the factor. */
+    const double factor = !dropwise_scales_kept(mask) ? 1.0
+                          : mask->keep_threshold != 0 ? 0x1p40 / (double)mask->keep_threshold
+                                                      : 0.0;
+    return real_of(dtype == DROPWISE_F64, factor);
+}
 
 apply_plan dropwise_apply_plan(const dropwise_kernels *kernels, const dropwise_mask *mask,
                                dropwise_dtype dtype, bool nontemporal);

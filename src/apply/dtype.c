@@ -63,18 +63,3 @@ dropwise_step_kernels dropwise_steps_of(const dropwise_kernels *k, dropwise_dtyp
         return dropwise_steps_of(k, DROPWISE_F32);
     }
 }
-
-fused_kernels dropwise_fused_of(const dropwise_kernels *kernels, const dropwise_generator *generator,
-                                dropwise_dtype dtype)
-{
-    switch (dtype) {
-#define DROPWISE_DTYPE(number, name, bits) \
-    case DROPWISE_##number: \
-        return (fused_kernels){kernels->scale_kept_##name, generator->forward_##name, \
-                               generator->draw_scale_##name};
-#define DROPWISE_SMALL_FLOAT(number, name, bits, widens, narrows, ...)
-#include "kernels/dtypes.inc"
-    default:
-        return (fused_kernels){.scale_kept = NULL};
-    }
-}

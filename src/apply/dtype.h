@@ -58,8 +58,20 @@ typedef struct fused_kernels {
     dropwise_draw_scale_fn *draw_scale;
 } fused_kernels;
 
-fused_kernels dropwise_fused_of(const dropwise_kernels *kernels, const dropwise_generator *generator,
-                                dropwise_dtype dtype);
+static inline fused_kernels dropwise_fused_of(const dropwise_kernels *kernels,
+                                              const dropwise_generator *generator, dropwise_dtype dtype)
+{
+    switch (dtype) {
+#define DROPWISE_DTYPE(number, name, bits) \
+    case DROPWISE_##number: \
+        return (fused_kernels){kernels->scale_kept_##name, generator->forward_##name, \
+                               generator->draw_scale_##name};
+#define DROPWISE_SMALL_FLOAT(number, name, bits, widens, narrows, ...)
+#include "kernels/dtypes.inc"
+    default:
+        return (fused_kernels){.scale_kept = NULL};
+    }
+}
 
 /* A number in the type that a dtype is computed in: f64 for f64, f32 for all others. */
 typedef union real {

@@ -35,11 +35,15 @@ bool dropwise_forward_few(const dropwise_kernels *kernels, const dropwise_mask *
         equal[n_words - 1] &= UINT64_MAX >> (64 * n_words - (skip + n));
         dropwise_resolve_ties(&draw, keep, equal, n_words, first - skip);
     }
+    const uint8_t *kept = (const uint8_t *)keep;
     uint8_t shifted[8 * FEW];
-    for (size_t i = 0; i < (n + 63) / 64; i++)
-        store_le64(shifted + 8 * i, draw_bits_at(keep, n_words, i, skip));
+    if (skip != 0 || !BYTES_ARE_IN_ORDER) {
+        for (size_t i = 0; i < (n + 63) / 64; i++)
+            store_le64(shifted + 8 * i, draw_bits_at(keep, n_words, i, skip));
+        kept = shifted;
+    }
     const real factor = dropwise_kept_factor(mask, dtype);
-    scale_kept(shifted, n, x, y, &factor);
+    scale_kept(kept, n, x, y, &factor);
     if (bits != NULL)
         dropwise_write_bits(keep, n_words, skip, n, bits);
     return true;

@@ -7,10 +7,19 @@
 #include "dropwise.h"
 
 /* n elements of a size in bytes, which no object in C can exceed. */
-dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes);
+static inline dropwise_status dropwise_check_size(uint64_t n, size_t element_bytes)
+{
+    uint64_t bytes; /* a product takes less than a quotient */
+    const bool wraps = __builtin_mul_overflow(n, element_bytes, &bytes);
+    return wraps || bytes > PTRDIFF_MAX ? DROPWISE_ERROR_SIZE : DROPWISE_OK;
+}
 
 /* Mask indices first to first + n - 1. */
-dropwise_status dropwise_check_range(uint64_t first, uint64_t n);
+static inline dropwise_status dropwise_check_range(uint64_t first, uint64_t n)
+{
+    const bool inside = n <= DROPWISE_INDEX_LIMIT && first <= DROPWISE_INDEX_LIMIT - n;
+    return inside || n == 0 ? DROPWISE_OK : DROPWISE_ERROR_RANGE;
+}
 
 /* n elements from x to y, which may be the same, and their bits unless NULL: nothing else may overlap. */
 dropwise_status dropwise_check_buffers(size_t n, size_t element_bytes, const void *x, const void *y,

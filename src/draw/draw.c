@@ -30,7 +30,7 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
         return DROPWISE_ERROR_NULL;
     if (mask->struct_size != sizeof *mask)
         return DROPWISE_ERROR_STRUCT_SIZE;
-    uint64_t any = mask->flags & ~(uint32_t)DROPWISE_ACCUMULATE; /* a branch for each would take most of the
+    uint32_t any = mask->flags & ~(uint32_t)DROPWISE_ACCUMULATE; /* a branch for each would take most of the
                                                                   * time of a check */
     for (size_t i = 0; i < sizeof mask->reserved / sizeof mask->reserved[0]; i++)
         any |= mask->reserved[i];
@@ -45,7 +45,7 @@ dropwise_status dropwise_check_mask(const dropwise_mask *mask)
     return DROPWISE_OK;
 }
 
-static const dropwise_generator *generator_of(const dropwise_kernels *kernels, uint32_t generator)
+const dropwise_generator *dropwise_generator_of(const dropwise_kernels *kernels, uint32_t generator)
 {
     switch (generator) {
 #define DROPWISE_GENERATOR(number, name, user_name, template) \
@@ -58,17 +58,6 @@ static const dropwise_generator *generator_of(const dropwise_kernels *kernels, u
     default:
         return NULL;
     }
-}
-
-draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask)
-{
-    return (draw_plan){
-        .kernels = kernels,
-        .generator = generator_of(kernels, mask->generator),
-        .key = {{(uint32_t)mask->seed, (uint32_t)(mask->seed >> 32), 0, 0},
-                {(uint32_t)mask->stream, (uint32_t)(mask->stream >> 32)}},
-        .keep_threshold = mask->keep_threshold,
-    };
 }
 
 void dropwise_write_bits(const uint64_t *keep, size_t n_words, unsigned skip, size_t n, uint8_t *bits)

@@ -94,7 +94,19 @@ typedef struct draw_chunk {
     uint64_t equal[DRAW_CHUNK / 64 + 1]; /* elements that are undecided, or were: ties */
 } draw_chunk;
 
-draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask);
+/* The tier's kernels of a generator, whose number was checked. */
+const dropwise_generator *dropwise_generator_of(const dropwise_kernels *kernels, uint32_t generator);
+
+static inline draw_plan dropwise_draw_plan(const dropwise_kernels *kernels, const dropwise_mask *mask)
+{
+    return (draw_plan){
+        .kernels = kernels,
+        .generator = dropwise_generator_of(kernels, mask->generator),
+        .key = {{(uint32_t)mask->seed, (uint32_t)(mask->seed >> 32), 0, 0},
+                {(uint32_t)mask->stream, (uint32_t)(mask->stream >> 32)}},
+        .keep_threshold = mask->keep_threshold,
+    };
+}
 
 /* Starts a chunk of n elements. */
 void dropwise_draw_begin(draw_chunk *chunk, uint64_t first, size_t n, uint8_t *bits);
