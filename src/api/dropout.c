@@ -103,7 +103,10 @@ static FP_ENV_BODY dropwise_status forward(const dropwise_mask *mask, dropwise_d
     if (status != DROPWISE_OK || n == 0)
         return status;
     if (!dropwise_is_constant(mask->keep_threshold)) {
-        if (!dropwise_forward_few(dropwise_active(), mask, dtype, first, n, x, y, bits))
+        const dropwise_kernels *kernels = dropwise_active();
+        const bool large = dropwise_is_large(n * dropwise_dtype_bytes(dtype));
+        if (!dropwise_forward_few(kernels, mask, dtype, first, n, x, y, bits) &&
+            (large || !dropwise_forward_call(kernels, mask, dtype, first, n, x, y, bits)))
             apply_call_of(mask, dtype, first, n, x, y, bits, NULL, false);
         return DROPWISE_OK;
     }

@@ -199,18 +199,9 @@ static uint8_t *output_at(const apply_call *call, const apply_plan *plan, size_t
 /* The call by kernels that draw and scale the same elements, if there are some; false: there are none. */
 static bool apply_forward(const dropwise_kernels *kernels, const apply_call *call)
 {
-    if (call->stored != NULL || call->adds || !dropwise_scales_kept(call->mask))
-        return false;
-    const draw_plan draw = dropwise_draw_plan(kernels, call->mask);
-    const fused_kernels fused = dropwise_fused_of(kernels, draw.generator, call->dtype);
-    if (fused.scale_kept == NULL)
-        return false;
-    const real factor = dropwise_kept_factor(call->mask, call->dtype);
-    forward_run run;
-    forward_begin(&run, &draw, fused, &factor, dropwise_dtype_bytes(call->dtype), call->y);
-    dropwise_forward_range(&run, call->first, call->n, call->x, 0, call->drawn);
-    dropwise_forward_end(&run);
-    return true;
+    return call->stored == NULL && !call->adds &&
+           dropwise_forward_call(kernels, call->mask, call->dtype, call->first, call->n, call->x, call->y,
+                                 call->drawn);
 }
 
 /*

@@ -209,3 +209,20 @@ void dropwise_forward_range(forward_run *run, uint64_t first, size_t n, const ui
                       bits != NULL ? bits + done / 8 : NULL);
     }
 }
+
+bool dropwise_forward_call(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
+                           uint64_t first, size_t n, const uint8_t *x, uint8_t *y, uint8_t *bits)
+{
+    if (!dropwise_scales_kept(mask))
+        return false;
+    const draw_plan draw = dropwise_draw_plan(kernels, mask);
+    const fused_kernels fused = dropwise_fused_of(kernels, draw.generator, dtype);
+    if (fused.scale_kept == NULL)
+        return false;
+    const real factor = dropwise_kept_factor(mask, dtype);
+    forward_run run;
+    forward_begin(&run, &draw, fused, &factor, dropwise_dtype_bytes(dtype), y);
+    dropwise_forward_range(&run, first, n, x, 0, bits);
+    dropwise_forward_end(&run);
+    return true;
+}

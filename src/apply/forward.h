@@ -49,4 +49,8 @@ void dropwise_forward_range(forward_run *run, uint64_t first, size_t n, const ui
 /* After the last range. */
 void dropwise_forward_end(forward_run *run);
 
+/* A call on one range. False: there are no kernels for its elements, and nothing was done. */
+bool dropwise_forward_call(const dropwise_kernels *kernels, const dropwise_mask *mask, dropwise_dtype dtype,
+                           uint64_t first, size_t n, const uint8_t *x, uint8_t *y, uint8_t *bits);
+
 #endif
