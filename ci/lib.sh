@@ -17,7 +17,9 @@ install_packages() {
     fi
     echo "installing: ${missing[*]}"
     if [ -z "${apt_updated:-}" ]; then
-        apt-get update -qq
+        # Fails for a while whenever a mirror is being brought up to date; the lists from before may do.
+        apt-get -o Acquire::Retries=3 update -qq || { sleep 20 && apt-get update -qq; } ||
+            echo "some of apt's lists are old"
         apt_updated=yes
     fi
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq \
