@@ -50,7 +50,7 @@ const uint8_t *dropwise_bits_get(bit_source *source, uint64_t index, int64_t ste
         end_next(source);
         forget_before(source, index);
     } else if (source->next != source->to) {
-        dropwise_draw_step(source->draw, &source->chunk, DRAW_STEP);
+        dropwise_draw_step(source->draw, &source->chunk, source->step);
     }
     if (source->next == source->to && run_length > source->to - index && (source->to - source->from) % 8 == 0)
         begin_next(source, run_length - (source->to - index));

@@ -44,10 +44,12 @@ static dropwise_residual_fn *residual_for(const residual_call *c, const void *ou
     return nontemporal ? c->kernels.residual_nt : c->kernels.residual;
 }
 
-/* Elements of a row that go through a kernel at a time. */
+/* Elements of a row that go through a kernel at a time: few where memory is waited for, as bits are drawn
+ * meanwhile. */
 static size_t piece_of(const residual_call *c, dropwise_activation activation)
 {
-    return activation != 0 && c->rows.dtype.widen == NULL && !c->rows.adds ? LONG_PIECE : PIECE;
+    return (activation != 0 || !c->rows.far) && c->rows.dtype.widen == NULL && !c->rows.adds ? LONG_PIECE
+                                                                                             : PIECE;
 }
 
 /* y = residual + drop(x + bias), or y = drop(activation(x + bias)) for an activation that is not 0. */

@@ -131,6 +131,8 @@ dropwise_status dropwise_begin_rows(row_call *c, const dropwise_kernels *kernels
     c->reads_stored = stored != NULL && mask->keep_threshold != 0;
     const uint64_t largest = largest_output(view, operands, extents, n_operands);
     c->far = !dropwise_is_near(largest);
+    if (!c->far) /* nothing to wait for meanwhile */
+        c->source.step = DRAW_CHUNK;
     c->adds = false;
     for (size_t i = 0; i < n_operands; i++)
         c->adds = c->adds || operands[i].use == ADDED;
