@@ -18,21 +18,20 @@ static void fill_numbers(uint8_t *p, size_t n, uint64_t *state)
 
 /* a * b + c, rounded once. */
 #ifdef _WIN32
-#include <fenv.h>
-
 /* mingw-w64's fmaf rounds twice. Here the last bit of the double says that something was cut off, and so that
- * what looks like a tie between two floats is none. */
+ * what looks like a tie between two floats is none (S. Boldo and G. Melquiond, "Emulation of FMA and
+ * correctly rounded sums: proved algorithms using rounding to odd", IEEE Transactions on Computers 57, 2008). */
 static float fused(float a, float b, float c)
 {
-    volatile double sum = (double)a * (double)b;
-    feclearexcept(FE_INEXACT);
-    fesetround(FE_TOWARDZERO);
-    sum += (double)c;
-    fesetround(FE_TONEAREST);
+    const double product = (double)a * (double)b, addend = (double)c;
+    double sum = product + addend;
+    const double added = sum - product;
+    const double lost = (product - (sum - added)) + (addend - added); /* NaN where the sum is not finite */
     uint64_t bits;
-    memcpy(&bits, (const void *)&sum, sizeof bits);
-    bits |= fetestexcept(FE_INEXACT) != 0;
-    memcpy((void *)&sum, &bits, sizeof bits);
+    memcpy(&bits, &sum, sizeof bits);
+    if (bits % 2 == 0 && (lost < 0 || lost > 0))
+        bits += (lost > 0) == (sum > 0) ? UINT64_C(1) : UINT64_MAX;
+    memcpy(&sum, &bits, sizeof sum);
     return (float)sum;
 }
 #else
