@@ -19,9 +19,9 @@ static void fill_numbers(uint8_t *p, size_t n, uint64_t *state)
 /* a * b + c, rounded once. */
 #ifdef _WIN32
 /*
- * mingw-w64's fmaf rounds twice. Here the last bit of the double says that something was cut off, and so that
- * what looks like a tie between two floats is none (S. Boldo and G. Melquiond, "Emulation of FMA and correctly
- * rounded sums: proved algorithms using rounding to odd", IEEE Transactions on Computers 57, 2008).
+ * mingw-w64's fmaf rounds twice. Here the last bit of the double says that something was cut off, and so
+ * that what looks like a tie between two floats is none (S. Boldo and G. Melquiond, "Emulation of FMA and
+ * correctly rounded sums: proved algorithms using rounding to odd", IEEE Transactions on Computers 57, 2008).
  */
 static float fused(float a, float b, float c)
 {
