@@ -883,6 +883,29 @@ inline result interop_jax_rbg(dropwise_interop &interop, const std::uint32_t (&k
     return call("dropwise_interop_jax_rbg", dropwise_interop_jax_rbg, &interop, key, draws, dtype, keep);
 }
 
+inline result interop_jax_high(dropwise_interop &interop, const std::uint32_t (&key)[2], std::uint64_t size,
+                               dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    return call("dropwise_interop_jax_high", dropwise_interop_jax_high, &interop, key, size, draws, dtype,
+                keep);
+}
+
+inline result interop_jax_legacy_high(dropwise_interop &interop, const std::uint32_t (&key)[2],
+                                      std::uint64_t size, dropwise_dtype draws, dropwise_dtype dtype,
+                                      double keep)
+{
+    return call("dropwise_interop_jax_legacy_high", dropwise_interop_jax_legacy_high, &interop, key, size,
+                draws, dtype, keep);
+}
+
+inline result interop_jax_rbg_high(dropwise_interop &interop, const std::uint32_t (&key)[4],
+                                   std::uint64_t size, dropwise_dtype draws, dropwise_dtype dtype,
+                                   double keep)
+{
+    return call("dropwise_interop_jax_rbg_high", dropwise_interop_jax_rbg_high, &interop, key, size, draws,
+                dtype, keep);
+}
+
 inline result interop_mlx(dropwise_interop &interop, const std::uint32_t (&key)[2], std::uint64_t size,
                           double keep)
 {

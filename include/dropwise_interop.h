@@ -69,7 +69,10 @@ enum dropwise_interop_layouts {
     DROPWISE_LAYOUT_TORCH_FUNC_RANDOM = 33,
     DROPWISE_LAYOUT_PADDLE_CPU = 34,
     DROPWISE_LAYOUT_MXNET_CPU = 35,
-    DROPWISE_LAYOUT_COUNT = 36 /* layouts are numbered from 1 to below this; grows with new ones */
+    DROPWISE_LAYOUT_JAX_HIGH = 36,
+    DROPWISE_LAYOUT_JAX_LEGACY_HIGH = 37,
+    DROPWISE_LAYOUT_JAX_RBG_HIGH = 38,
+    DROPWISE_LAYOUT_COUNT = 39 /* layouts are numbered from 1 to below this; grows with new ones */
 };
 
 /* "jax", "jax-legacy", "tf", ...: the names that the program dropwise knows; NULL for others. */
@@ -105,7 +108,8 @@ typedef struct dropwise_interop {
  * and PARAMETER (fields that no function below leaves), and RANGE (first + n is past `size`). A struct that
  * was filled or changed by hand is safe to pass. What its fields may be:
  *
- *   key, counter   anything
+ *   key, counter   anything, but in counter[2] of layouts with mode="high" a number that `last` may be: there
+ *                  numbers in the same step as `last` are decided by second ones, as by a `last` of their own
  *   size           at most what the layout numbers, 2^60 where nothing is said
  *   last           at most the largest number of as many bits as are compared: 8, 16, 32 or 64
  *   drops          0 or 1
@@ -208,6 +212,23 @@ DROPWISE_API dropwise_status dropwise_interop_jax_legacy(dropwise_interop *inter
 DROPWISE_API dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32_t key[4],
                                                       dropwise_dtype draws, dropwise_dtype dtype,
                                                       double keep);
+
+/*
+ * The three of jax.random.bernoulli(key, keep, shape, mode="high"), which draws a second number for each
+ * element: it decides where the first one is in the same step as keep. Each element's numbers depend on how
+ * many elements are drawn: `size`. Errors besides: PARAMETER (a size above 2^59; of jax_legacy_high one that
+ * takes 2^32 - 1 words or more).
+ */
+DROPWISE_API dropwise_status dropwise_interop_jax_high(dropwise_interop *interop, const uint32_t key[2],
+                                                       uint64_t size, dropwise_dtype draws,
+                                                       dropwise_dtype dtype, double keep);
+DROPWISE_API dropwise_status dropwise_interop_jax_legacy_high(dropwise_interop *interop,
+                                                              const uint32_t key[2], uint64_t size,
+                                                              dropwise_dtype draws, dropwise_dtype dtype,
+                                                              double keep);
+DROPWISE_API dropwise_status dropwise_interop_jax_rbg_high(dropwise_interop *interop, const uint32_t key[4],
+                                                           uint64_t size, dropwise_dtype draws,
+                                                           dropwise_dtype dtype, double keep);
 
 /*
  * jax.random.split(key, children)[child] and jax.random.fold_in(key, data) of a key of unsafe_rbg, on CPUs.

@@ -161,7 +161,9 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
     else
         dropwise_numpy_key(call.seed, call.numpy_key);
     /* jax.random.key(seed) has the same words twice. */
-    if (layout->layout == DROPWISE_LAYOUT_JAX_RBG && options_value(specs, n_specs, given, "stream") == NULL)
+    const bool is_rbg =
+        layout->layout == DROPWISE_LAYOUT_JAX_RBG || layout->layout == DROPWISE_LAYOUT_JAX_RBG_HIGH;
+    if (is_rbg && options_value(specs, n_specs, given, "stream") == NULL)
         call.stream = call.seed;
     if (!read_probabilities(specs, n_specs, given, &call) || r.failed)
         return false;

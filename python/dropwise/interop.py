@@ -190,7 +190,10 @@ def _make(
 
 
 #: Layouts whose systems are given the probability of being kept.
-_GIVEN_KEEP = {"jax", "jax-legacy", "jax-rbg", "mlx", "onemkl-bernoulli", "onemkl-mcg31"}
+_GIVEN_KEEP = {
+    *("jax", "jax-legacy", "jax-rbg", "jax-high", "jax-legacy-high", "jax-rbg-high"),
+    *("mlx", "onemkl-bernoulli", "onemkl-mcg31"),
+}
 
 
 def _signed(name: str, value: int, bits: int = 64) -> int:
@@ -272,7 +275,7 @@ def by_name(
         key = _core.numpy_key(seed)
     elif layout == "numpy-pcg64":
         key, counter = _core.numpy_pcg64_seed(seed)
-    elif layout == "jax-rbg":
+    elif layout in ("jax-rbg", "jax-rbg-high"):
         given.setdefault("stream", seed)
     everything = {**given, "draws": dtype, "dtype": dtype, "key": key, "counter": (*counter, 0, 0)}
     return _make(layout, probability, seed, **everything)
@@ -297,6 +300,12 @@ def _words(key: Any) -> tuple[int, int]:
     if not (0 <= high < 2**32 and 0 <= low < 2**32):
         raise ValueError(f"key: words must be from 0 to 2**32 - 1, not {high} and {low}")
     return high, low
+
+
+def _rbg_words(key: Sequence[int]) -> tuple[int, int]:
+    """Both halves of a key of rbg or unsafe_rbg."""
+    words = integers("key", key, 4, 0, 2**32)
+    return words[0] << 32 | words[1], words[2] << 32 | words[3]
 
 
 def jax_key(seed: int) -> tuple[int, int]:
@@ -354,9 +363,32 @@ def jax_rbg(key: Sequence[int], keep: float, draws: str = "f32", dtype: str = "f
     key : four integers of 32 bits
         jax.random.key_data of the key.
     """
-    words = integers("key", key, 4, 0, 2**32)
-    first, last = (words[i] << 32 | words[i + 1] for i in (0, 2))
+    first, last = _rbg_words(key)
     return _make("jax-rbg", keep, first, stream=last, draws=draws, dtype=dtype, called=("p", "keep"))
+
+
+def jax_high(key: Key, size: int, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
+    """jax.random.bernoulli(key, keep, shape, mode="high"); size is how many elements are drawn."""
+    high, low = _words(key)
+    return _make(
+        "jax-high", keep, high << 32 | low, size=size, draws=draws, dtype=dtype, called=("p", "keep")
+    )
+
+
+def jax_legacy_high(key: Key, size: int, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
+    """The same without jax_threefry_partitionable."""
+    high, low = _words(key)
+    return _make(
+        "jax-legacy-high", keep, high << 32 | low, size=size, draws=draws, dtype=dtype, called=("p", "keep")
+    )
+
+
+def jax_rbg_high(key: Sequence[int], size: int, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:
+    """The same of keys of rbg and unsafe_rbg, on CPUs, as `jax_rbg` takes them."""
+    first, last = _rbg_words(key)
+    return _make(
+        "jax-rbg-high", keep, first, stream=last, size=size, draws=draws, dtype=dtype, called=("p", "keep")
+    )
 
 
 # ---- MLX, tinygrad ----

@@ -46,6 +46,12 @@ def test_onednn_drew_the_same():
 SAME = {
     "jax": (lambda: interop.jax((0, 42), 0.75), "--seed 42"),
     "jax-rbg": (lambda: interop.jax_rbg((0, 42, 0, 42), 0.75), "--seed 42"),
+    "jax-high": (
+        lambda: interop.jax_high((0, 42), 1000, 1 - 0.3, "bf16", "bf16"),
+        "--seed 42 --size 1000 --p 0.3 --dtype bf16",
+    ),
+    "jax-legacy-high": (lambda: interop.jax_legacy_high((0, 42), 1000, 0.75), "--seed 42 --size 1000"),
+    "jax-rbg-high": (lambda: interop.jax_rbg_high((0, 42, 0, 42), 1000, 0.75), "--seed 42 --size 1000"),
     "mlx": (lambda: interop.mlx((0, 42), 1000, 0.75), "--seed 42 --size 1000"),
     "tinygrad": (lambda: interop.tinygrad(5, 7, 1000, 0.25), "--seed 5 --before 7 --size 1000"),
     "tf-xla": (lambda: interop.tensorflow_xla((-1, 7), 0.25), "--seed -1 --stream 7"),

@@ -311,24 +311,60 @@ void dropwise_interop_draw_pieces(const dropwise_kernels *kernels, const dropwis
     }
 }
 
+static void draw_by(const layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
+{
+    switch (p->arranged) {
+    case HALVES_OF_ALL:
+        draw_jax_legacy(p, first, n, bits);
+        break;
+    case ROWS_OF_THREADS:
+        draw_torch_strided(p, first, n, bits);
+        break;
+    case IN_TILES:
+        draw_attention(p, first, n, bits);
+        break;
+    case IN_SEQUENCE:
+        p->draw(p, first, n, append_piece, &bits);
+        break;
+    default:
+        draw_in_order(p, first, n, bits);
+    }
+}
+
+/* ---- Numbers whose last step is decided by second ones ---- */
+
+static void draw_in_steps(const layout_plan *p, uint64_t first, size_t n, uint8_t *bits)
+{
+    enum { PIECE = 4096 };
+    const dropwise_interop *d = p->interop;
+    const uint64_t step = d->last >> p->step_bits << p->step_bits;
+    dropwise_interop both = *d;
+    both.size = 2 * d->size;
+    layout_plan before = *p, up_to = *p, second = *p;
+    before.interop = up_to.interop = second.interop = &both;
+    before.how.last = step - 1; /* beyond all numbers where none is before the step */
+    if (step == 0)
+        before.how.drops = !d->drops;
+    second.how.last = d->counter[2];
+    for (size_t done = 0; done < n; done += PIECE, bits += PIECE / 8) {
+        uint8_t with_step[PIECE / 8], of_second[PIECE / 8];
+        const size_t len = min_size(PIECE, n - done), n_bytes = bytes_of_bits(len);
+        draw_by(&before, first + done, len, bits);
+        draw_by(&up_to, first + done, len, with_step);
+        if (memcmp(bits, with_step, n_bytes) == 0)
+            continue;
+        draw_by(&second, d->size + first + done, len, of_second);
+        for (size_t i = 0; i < n_bytes; i++)
+            bits[i] ^= (uint8_t)((bits[i] ^ with_step[i]) & (bits[i] ^ of_second[i]));
+    }
+}
+
 void dropwise_interop_draw(const dropwise_kernels *kernels, const dropwise_interop *interop, uint64_t first,
                            size_t n, uint8_t *bits)
 {
     const layout_plan p = dropwise_layout_plan_of(kernels, interop);
-    switch (p.arranged) {
-    case HALVES_OF_ALL:
-        draw_jax_legacy(&p, first, n, bits);
-        break;
-    case ROWS_OF_THREADS:
-        draw_torch_strided(&p, first, n, bits);
-        break;
-    case IN_TILES:
-        draw_attention(&p, first, n, bits);
-        break;
-    case IN_SEQUENCE:
-        p.draw(&p, first, n, append_piece, &bits);
-        break;
-    default:
-        draw_in_order(&p, first, n, bits);
-    }
+    if (p.step_bits != 0)
+        draw_in_steps(&p, first, n, bits);
+    else
+        draw_by(&p, first, n, bits);
 }

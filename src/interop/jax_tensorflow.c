@@ -9,7 +9,24 @@
 #include "kernels/kernels.h"
 #include "tiers/dispatch.h"
 
+/* Bits of a number that become a fraction. */
+static unsigned fraction_bits(dropwise_dtype dtype)
+{
+    return dtype == DROPWISE_F64 ? 52 : dtype == DROPWISE_F32 ? 23 : dtype == DROPWISE_F16 ? 10 : 7;
+}
+
 /* ---- JAX ---- */
+
+/* Bits of a number that is compared; but for the legacy order, narrow ones are moved to the top of a word. */
+static unsigned jax_width(bool legacy, dropwise_dtype draws)
+{
+    return legacy || draws == DROPWISE_F64 ? jax_bits(draws) : 32;
+}
+
+static unsigned step_bits(bool legacy, dropwise_dtype draws)
+{
+    return jax_width(legacy, draws) - fraction_bits(draws);
+}
 
 static uint64_t partitionable_run(const layout_plan *p, uint64_t block, dropwise_counters *c)
 {
@@ -48,7 +65,6 @@ static void threefry(layout_plan *p)
     p->numbers = 1;
 }
 
-/* Narrow numbers are moved to the top of a word. */
 void dropwise_plan_jax(layout_plan *p)
 {
     const uint32_t bits = jax_bits(p->interop->draws);
@@ -65,6 +81,18 @@ void dropwise_plan_jax_legacy(layout_plan *p)
         p->words = p->kernels->words_threefry2x32_20_planes;
         p->arranged = HALVES_OF_ALL;
     }
+}
+
+void dropwise_plan_jax_high(layout_plan *p)
+{
+    dropwise_plan_jax(p);
+    p->step_bits = step_bits(false, p->interop->draws);
+}
+
+void dropwise_plan_jax_legacy_high(layout_plan *p)
+{
+    dropwise_plan_jax_legacy(p);
+    p->step_bits = step_bits(true, p->interop->draws);
 }
 
 static void threefry_block(const dropwise_kernels *kernels, const uint32_t key[2], uint32_t word0,
@@ -122,19 +150,40 @@ dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], uint32_t childr
     return DROPWISE_OK;
 }
 
-/* Random bits of a dtype's numbers, and those of them that become a fraction. */
-static rule jax_rule(bool legacy, dropwise_dtype draws, double keep)
+/*
+ * JAX's layouts, as one function sees them: with mode="high" all numbers are counted, and there is a second
+ * threshold.
+ */
+static bool is_legacy(uint32_t layout)
 {
-    const unsigned narrow = draws == DROPWISE_F16 ? 16 : 8;
-    rule r = {FRACTION, 32, 23, BELOW, dropwise_rounded_to(draws, keep)};
-    if (draws == DROPWISE_F64) {
-        r.width = 64;
-        r.bits = 52;
-    } else if (draws != DROPWISE_F32) {
-        r.bits = draws == DROPWISE_F16 ? 10 : 7;
-        r.width = legacy ? narrow : 32; /* not legacy: moved to the top of a word */
+    return layout == DROPWISE_LAYOUT_JAX_LEGACY || layout == DROPWISE_LAYOUT_JAX_LEGACY_HIGH;
+}
+
+static bool is_high(uint32_t layout)
+{
+    return layout == DROPWISE_LAYOUT_JAX_HIGH || layout == DROPWISE_LAYOUT_JAX_LEGACY_HIGH ||
+           layout == DROPWISE_LAYOUT_JAX_RBG_HIGH;
+}
+
+static bool jax_can_number(uint32_t layout, uint64_t size, dropwise_dtype draws)
+{
+    const uint64_t most = is_legacy(layout) ? dropwise_jax_legacy_limit(draws) : DROPWISE_INDEX_LIMIT;
+    return size <= (is_high(layout) ? most / 2 : most);
+}
+
+/* The first number's threshold already takes in the step in which keep is; the second decides there. */
+static void set_second_threshold(dropwise_interop *interop, const rule *of_first)
+{
+    const double steps = (double)(UINT64_C(1) << of_first->bits), at = of_first->limit * steps;
+    rule r = *of_first;
+    r.limit = at - (double)(uint64_t)at;
+    interop->counter[2] = UINT64_MAX >> (64 - r.width);
+    if (r.limit > 0.0) {
+        dropwise_interop second = *interop;
+        dropwise_set_threshold(&second, &r);
+        interop->counter[2] = second.last;
+        interop->keep -= (1.0 - second.keep) / steps;
     }
-    return r;
 }
 
 static FP_ENV_BODY dropwise_status jax(dropwise_interop *interop, uint32_t layout, const uint32_t key[2],
@@ -146,17 +195,19 @@ static FP_ENV_BODY dropwise_status jax(dropwise_interop *interop, uint32_t layou
         return DROPWISE_ERROR_PROBABILITY;
     if (!is_float_dtype(draws) || !is_float_dtype(dtype))
         return DROPWISE_ERROR_DTYPE;
-    const bool legacy = layout == DROPWISE_LAYOUT_JAX_LEGACY;
     const double scale =
         keep > 0.0 ? dropwise_rounded_to(dtype, 1.0 / dropwise_rounded_to(dtype, keep)) : 0.0;
-    if (!dropwise_is_finite(scale) || (legacy && size > dropwise_jax_legacy_limit(draws)))
+    if (!dropwise_is_finite(scale) || !jax_can_number(layout, size, draws))
         return DROPWISE_ERROR_PARAMETER;
     *interop = new_interop(layout, pair(key[0], key[1]));
     interop->size = size;
     interop->draws = draws;
     interop->scale = scale;
-    const rule r = jax_rule(legacy, draws, keep);
+    const rule r = {FRACTION, jax_width(is_legacy(layout), draws), fraction_bits(draws), BELOW,
+                    dropwise_rounded_to(draws, keep)};
     dropwise_set_threshold(interop, &r);
+    if (is_high(layout))
+        set_second_threshold(interop, &r);
     return DROPWISE_OK;
 }
 
@@ -173,6 +224,21 @@ dropwise_status dropwise_interop_jax_legacy(dropwise_interop *interop, const uin
 {
     const fp_env caller = fp_env_enter();
     return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_LEGACY, key, size, draws, dtype, keep));
+}
+
+dropwise_status dropwise_interop_jax_high(dropwise_interop *interop, const uint32_t key[2], uint64_t size,
+                                          dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_HIGH, key, size, draws, dtype, keep));
+}
+
+dropwise_status dropwise_interop_jax_legacy_high(dropwise_interop *interop, const uint32_t key[2],
+                                                 uint64_t size, dropwise_dtype draws, dropwise_dtype dtype,
+                                                 double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller, jax(interop, DROPWISE_LAYOUT_JAX_LEGACY_HIGH, key, size, draws, dtype, keep));
 }
 
 /* ---- JAX: Philox ---- */
@@ -192,11 +258,17 @@ void dropwise_plan_jax_rbg(layout_plan *p)
     p->how.shift = bits < 32 ? 32 - bits : 0;
 }
 
-static FP_ENV_BODY dropwise_status jax_rbg(dropwise_interop *interop, const uint32_t key[4],
-                                           dropwise_dtype draws, dropwise_dtype dtype, double keep)
+void dropwise_plan_jax_rbg_high(layout_plan *p)
 {
-    const dropwise_status status =
-        jax(interop, DROPWISE_LAYOUT_JAX_RBG, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep);
+    dropwise_plan_jax_rbg(p);
+    p->step_bits = step_bits(false, p->interop->draws);
+}
+
+static FP_ENV_BODY dropwise_status jax_rbg(dropwise_interop *interop, uint32_t layout, const uint32_t key[4],
+                                           uint64_t size, dropwise_dtype draws, dropwise_dtype dtype,
+                                           double keep)
+{
+    const dropwise_status status = jax(interop, layout, key, size, draws, dtype, keep);
     if (status == DROPWISE_OK) {
         interop->counter[0] = pair(key[2], key[3]);
         interop->counter[1] = pair(key[0], key[1]);
@@ -208,7 +280,16 @@ dropwise_status dropwise_interop_jax_rbg(dropwise_interop *interop, const uint32
                                          dropwise_dtype draws, dropwise_dtype dtype, double keep)
 {
     const fp_env caller = fp_env_enter();
-    return fp_env_leave(caller, jax_rbg(interop, key, draws, dtype, keep));
+    return fp_env_leave(
+        caller, jax_rbg(interop, DROPWISE_LAYOUT_JAX_RBG, key, DROPWISE_INDEX_LIMIT, draws, dtype, keep));
+}
+
+dropwise_status dropwise_interop_jax_rbg_high(dropwise_interop *interop, const uint32_t key[4], uint64_t size,
+                                              dropwise_dtype draws, dropwise_dtype dtype, double keep)
+{
+    const fp_env caller = fp_env_enter();
+    return fp_env_leave(caller,
+                        jax_rbg(interop, DROPWISE_LAYOUT_JAX_RBG_HIGH, key, size, draws, dtype, keep));
 }
 
 static void philox_block(const dropwise_kernels *kernels, uint64_t key, const uint32_t counter[4],
@@ -331,12 +412,6 @@ dropwise_status dropwise_interop_tinygrad(dropwise_interop *interop, uint64_t se
 /* A kernel that has a state moves its counter on by so much for each element, however many it takes. */
 #define TENSORFLOW_STEP UINT64_C(256)
 #define TENSORFLOW_MOST_BEFORE (UINT64_C(1) << 55)
-
-/* Bits of a number that become a fraction. */
-static unsigned fraction_bits(dropwise_dtype dtype)
-{
-    return dtype == DROPWISE_F64 ? 52 : dtype == DROPWISE_F32 ? 23 : dtype == DROPWISE_F16 ? 10 : 7;
-}
 
 void dropwise_plan_tensorflow(layout_plan *p)
 {

@@ -73,10 +73,22 @@ static bool is_attention_shape(const dropwise_interop *d)
 /* Narrow dtypes have narrow numbers. */
 static bool is_legacy_shape(const dropwise_interop *d)
 {
-    const uint64_t last = d->draws == DROPWISE_F16    ? UINT16_MAX
-                          : d->draws == DROPWISE_BF16 ? UINT8_MAX
-                                                      : UINT64_MAX;
+    const uint64_t last = UINT64_MAX >> (64 - jax_bits(d->draws));
     return d->size <= dropwise_jax_legacy_limit(d->draws) && d->last <= last;
+}
+
+static bool is_high_shape(const dropwise_interop *d)
+{
+    return d->counter[2] <= (d->draws == DROPWISE_F64 ? UINT64_MAX : UINT32_MAX);
+}
+
+static bool is_legacy_high_shape(const dropwise_interop *d)
+{
+    dropwise_interop all = *d, second;
+    all.size = 2 * d->size;
+    second = all;
+    second.last = d->counter[2];
+    return is_legacy_shape(&all) && is_legacy_shape(&second);
 }
 
 /* ---- The list ---- */

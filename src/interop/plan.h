@@ -52,6 +52,11 @@ struct layout_plan {
     numbers_fn *generate;       /* instead of both, without counters         */
     sequence_fn *draw;          /* IN_SEQUENCE                               */
     uint32_t multiplier;        /* of a congruential generator               */
+    /*
+     * Unless it is 0: numbers that differ in the lower step_bits bits alone decide alike, and those that
+     * decide as `last` does, leave it to numbers `size` further on and their last one, counter[2].
+     */
+    uint32_t step_bits;
 };
 
 /*

@@ -171,17 +171,19 @@ def jax_high():
     import jax
     import numpy as np
     print(f"# JAX {jax.__version__} on a CPU, bernoulli with mode='high'; jax-legacy: not partitionable")
+    jax.config.update("jax_enable_x64", True)
+    dtypes = {"f32": np.float32, "f16": np.float16, "bf16": jax.numpy.bfloat16, "f64": np.float64}
     for layout, impl, partitionable in (("jax", "threefry2x32", True), ("jax-legacy", "threefry2x32", False),
                                         ("jax-rbg", "rbg", True)):
         jax.config.update("jax_threefry_partitionable", partitionable)
         for seed in 1, 2:
             key = jax.random.key(seed, impl=impl)
             words = [int(word) for word in jax.random.key_data(key)]
-            for name, dtype in ("f32", np.float32), ("f16", np.float16), ("bf16", jax.numpy.bfloat16):
+            for name, dtype in dtypes.items():
                 for p in 0.1, 0.7:
                     keep = jax.numpy.asarray(1.0 - p, dtype)
                     mask = np.asarray(jax.random.bernoulli(key, keep, (N,), mode="high"))
-                    row(f"high {layout}", mask, seed=words[0] << 32 | words[1], size=2 * N, p=p,
+                    row(f"{layout}-high", mask, seed=words[0] << 32 | words[1], size=N, p=p,
                         dtype=name, **({"stream": seed} if layout == "jax-rbg" else {}))
 
 

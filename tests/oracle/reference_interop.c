@@ -156,7 +156,7 @@ static uint64_t jax_random_bits(const ref_interop *r, uint64_t i)
     uint32_t key[2], out[2];
     jax_key(r, key);
     const unsigned bits = jax_bits(r->draws);
-    if (r->layout == DROPWISE_LAYOUT_JAX) {
+    if (r->layout == DROPWISE_LAYOUT_JAX || r->layout == DROPWISE_LAYOUT_JAX_HIGH) {
         const uint32_t counter[2] = {(uint32_t)(i >> 32), (uint32_t)i};
         ref_threefry2x32(counter, key, out);
         if (bits == 64)
@@ -468,8 +468,14 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
 {
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
+    case DROPWISE_LAYOUT_JAX_HIGH:
     case DROPWISE_LAYOUT_JAX_LEGACY:
         return jax_random_bits(r, i);
+    case DROPWISE_LAYOUT_JAX_LEGACY_HIGH: {
+        ref_interop all = *r;
+        all.size = 2 * r->size;
+        return jax_random_bits(&all, i);
+    }
     case DROPWISE_LAYOUT_TENSORFLOW:
         return tensorflow_number(r, i);
     case DROPWISE_LAYOUT_ONEDNN_3_6:
@@ -522,6 +528,7 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i)
         return r->draws == REF_F64 ? number << 32 | number >> 32 : number;
     }
     case DROPWISE_LAYOUT_JAX_RBG:
+    case DROPWISE_LAYOUT_JAX_RBG_HIGH:
         return jax_rbg_number(r, i);
     case DROPWISE_LAYOUT_MLX:
         return mlx_number(r, i);
@@ -547,10 +554,22 @@ static int64_t as_signed(uint64_t word)
     return word < 0x80000000u ? (int64_t)word : (int64_t)word - INT64_C(0x100000000);
 }
 
-static int decide_jax(const ref_interop *r, uint64_t bits)
+static double jax_uniform(const ref_interop *r, uint64_t bits)
 {
     const int cut = r->draws == REF_F64 ? 12 : r->draws == REF_F32 ? 9 : r->draws == REF_F16 ? 6 : 1;
-    return mantissa(r->draws, bits >> cut) < in_dtype(r->draws, 1.0 - r->p);
+    return mantissa(r->draws, bits >> cut);
+}
+
+static int decide_jax(const ref_interop *r, uint64_t bits)
+{
+    return jax_uniform(r, bits) < in_dtype(r->draws, 1.0 - r->p);
+}
+
+/* jax.random._bernoulli with mode="high": u2 *= 2 ** -finfo.nmant; u2 < p - u1. */
+static int decide_jax_high(const ref_interop *r, uint64_t first, uint64_t second)
+{
+    const double keep = in_dtype(r->draws, 1.0 - r->p), step = mantissa(r->draws, 1);
+    return jax_uniform(r, second) * step < keep - jax_uniform(r, first);
 }
 
 static int decide_tensorflow(const ref_interop *r, uint64_t x)
@@ -595,6 +614,10 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
     case DROPWISE_LAYOUT_JAX_LEGACY:
     case DROPWISE_LAYOUT_JAX_RBG:
         return decide_jax(r, number);
+    case DROPWISE_LAYOUT_JAX_HIGH:
+    case DROPWISE_LAYOUT_JAX_LEGACY_HIGH:
+    case DROPWISE_LAYOUT_JAX_RBG_HIGH:
+        return decide_jax_high(r, number, 0);
     case DROPWISE_LAYOUT_TENSORFLOW:
     case DROPWISE_LAYOUT_TENSORFLOW_STATEFUL:
         return decide_tensorflow(r, number);
@@ -662,7 +685,16 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
 
 int ref_interop_keep(const ref_interop *r, uint64_t i)
 {
-    return ref_interop_decide(r, ref_interop_number(r, i));
+    const uint64_t number = ref_interop_number(r, i);
+    if (ref_interop_is_high(r))
+        return decide_jax_high(r, number, ref_interop_number(r, r->size + i));
+    return ref_interop_decide(r, number);
+}
+
+int ref_interop_is_high(const ref_interop *r)
+{
+    return r->layout == DROPWISE_LAYOUT_JAX_HIGH || r->layout == DROPWISE_LAYOUT_JAX_LEGACY_HIGH ||
+           r->layout == DROPWISE_LAYOUT_JAX_RBG_HIGH;
 }
 
 double ref_interop_scale(const ref_interop *r)
@@ -675,6 +707,9 @@ double ref_interop_scale(const ref_interop *r)
     case DROPWISE_LAYOUT_JAX:
     case DROPWISE_LAYOUT_JAX_LEGACY:
     case DROPWISE_LAYOUT_JAX_RBG:
+    case DROPWISE_LAYOUT_JAX_HIGH:
+    case DROPWISE_LAYOUT_JAX_LEGACY_HIGH:
+    case DROPWISE_LAYOUT_JAX_RBG_HIGH:
         return in_dtype(r->dtype, 1.0 / jax_keep);
     case DROPWISE_LAYOUT_MLX:
     case DROPWISE_LAYOUT_TINYGRAD:
@@ -816,6 +851,23 @@ const ref_interop ref_interop_cases[] = {
     {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_BF16, .dtype = REF_F32, .seed = SEED, .seed2 = 3},
     {DROPWISE_LAYOUT_JAX_RBG, .draws = REF_F64, .dtype = REF_F64, .seed = 5,
      .seed2 = UINT64_C(0xFFFFFFE0FFFFFFFF)},
+    {DROPWISE_LAYOUT_JAX_HIGH, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .size = 6000},
+    {DROPWISE_LAYOUT_JAX_HIGH, .draws = REF_F64, .dtype = REF_F64, .seed = SEED, .size = UINT64_C(1) << 59},
+    {DROPWISE_LAYOUT_JAX_HIGH, .draws = REF_F16, .dtype = REF_F16, .seed = 7, .size = 4097},
+    {DROPWISE_LAYOUT_JAX_HIGH, .draws = REF_BF16, .dtype = REF_BF16, .seed = SEED,
+     .size = UINT64_C(0x100000001)},
+    {DROPWISE_LAYOUT_JAX_LEGACY_HIGH, .draws = REF_F32, .dtype = REF_F32, .seed = SEED,
+     .size = UINT32_MAX / 2},
+    {DROPWISE_LAYOUT_JAX_LEGACY_HIGH, .draws = REF_F64, .dtype = REF_F32, .seed = SEED, .size = 5001},
+    {DROPWISE_LAYOUT_JAX_LEGACY_HIGH, .draws = REF_F16, .dtype = REF_F16, .seed = SEED, .size = 5001},
+    {DROPWISE_LAYOUT_JAX_LEGACY_HIGH, .draws = REF_BF16, .dtype = REF_BF16, .seed = SEED, .size = 5003},
+    {DROPWISE_LAYOUT_JAX_RBG_HIGH, .draws = REF_F32, .dtype = REF_F32, .seed = SEED, .seed2 = 3,
+     .size = 6000},
+    {DROPWISE_LAYOUT_JAX_RBG_HIGH, .draws = REF_F64, .dtype = REF_F64, .seed = 5, .seed2 = 3, .size = 5001},
+    {DROPWISE_LAYOUT_JAX_RBG_HIGH, .draws = REF_F16, .dtype = REF_F16, .seed = 5, .seed2 = SEED,
+     .size = 5001},
+    {DROPWISE_LAYOUT_JAX_RBG_HIGH, .draws = REF_BF16, .dtype = REF_F32, .seed = 1,
+     .seed2 = UINT64_C(0xFFFFFFE0FFFFFFFF), .size = 5003},
     {DROPWISE_LAYOUT_MLX, .seed = SEED, .size = 6000},
     {DROPWISE_LAYOUT_MLX, .seed = 5, .size = 4097},
     {DROPWISE_LAYOUT_TINYGRAD, .seed = SEED, .size = 6000, .before = 100},

@@ -31,6 +31,9 @@ uint64_t ref_interop_number(const ref_interop *r, uint64_t i);
 int ref_interop_decide(const ref_interop *r, uint64_t number);
 int ref_interop_keep(const ref_interop *r, uint64_t i);
 
+/* Whether numbers `size` further on take part, of which ref_interop_decide assumes the least. */
+int ref_interop_is_high(const ref_interop *r);
+
 /* What kept elements are multiplied by; 0 for p = 1. */
 double ref_interop_scale(const ref_interop *r);
 

@@ -135,6 +135,8 @@ static uint64_t number_of(const ref_interop *r, uint64_t v)
     switch (r->layout) {
     case DROPWISE_LAYOUT_JAX:
     case DROPWISE_LAYOUT_JAX_RBG:
+    case DROPWISE_LAYOUT_JAX_HIGH:
+    case DROPWISE_LAYOUT_JAX_RBG_HIGH:
         return r->draws == REF_F16 ? v >> 16 : r->draws == REF_BF16 ? v >> 24 : v;
     case DROPWISE_LAYOUT_TENSORFLOW_XLA:
         return r->draws == REF_F16 ? v >> 22 : v;
@@ -174,16 +176,18 @@ static uint64_t next_of(const ref_interop *r, uint64_t v)
 
 static bool is_top(const ref_interop *r, uint64_t v)
 {
+    const bool is_legacy =
+        r->layout == DROPWISE_LAYOUT_JAX_LEGACY || r->layout == DROPWISE_LAYOUT_JAX_LEGACY_HIGH;
     const bool is_bytes = r->layout == DROPWISE_LAYOUT_FLASH_ATTENTION_2 ||
                           r->layout == DROPWISE_LAYOUT_TRANSFORMER_ENGINE ||
-                          (r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_BF16);
+                          (is_legacy && r->draws == REF_BF16);
     const bool is_31 = r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_CPU ||
                        r->layout == DROPWISE_LAYOUT_ONNX_RUNTIME_WEB ||
                        r->layout == DROPWISE_LAYOUT_ONEMKL_MCG31;
     const bool is_folded =
         is_31 || r->layout == DROPWISE_LAYOUT_TRITON || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU ||
         r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_12 || r->layout == DROPWISE_LAYOUT_INDUCTOR_GPU_2_13;
-    const bool is_half = r->layout == DROPWISE_LAYOUT_JAX_LEGACY && r->draws == REF_F16;
+    const bool is_half = is_legacy && r->draws == REF_F16;
     return v >= (r->draws == REF_F64 ? UINT64_MAX
                  : is_bytes          ? 0xFF
                  : is_folded         ? 0x7FFFFFFF
@@ -583,9 +587,6 @@ static layout_call call_of(const char *line, uint32_t layout)
     return call;
 }
 
-/* Rows of JAX's mode="high". */
-#define HIGH "high "
-
 static void masks_of_systems_on_cpus_are_drawn_again(void **state)
 {
     (void)state;
@@ -593,7 +594,7 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
     memcpy(text, cpu_masks, sizeof text);
     size_t rows = 0;
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (line[0] == '#' || strncmp(line, HIGH, sizeof HIGH - 1) == 0)
+        if (line[0] == '#')
             continue;
         const uint32_t layout = layout_named(line);
         const layout_call call = call_of(line, layout);
@@ -602,53 +603,40 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
         rows++;
     }
-    assert_int_equal(rows, 398);
+    assert_int_equal(rows, 446);
 }
 
-/* Bits of a JAX mask of this probability of being kept. */
-static void draw_jax(uint32_t layout, layout_call call, double keep, uint64_t first, uint8_t bits[32])
-{
-    dropwise_interop interop;
-    call.keep = keep;
-    call.dtype = DROPWISE_F32;
-    assert_int_equal(call_constructor(layout, &call, &interop), DROPWISE_OK);
-    assert_int_equal(dropwise_interop_bits(&interop, first, 256, bits), DROPWISE_OK);
-}
-
-/* As docs/interop.md says: a second number decides where the first one is in the probability's own step. */
-static void jaxs_mode_high_is_made_of_three_masks_of_twice_the_size(void **state)
+/* With keep in the middle of an element's own step, its second number decides. */
+static void second_numbers_decide_where_first_ones_are_in_keeps_step(void **state)
 {
     (void)state;
-    static char text[sizeof cpu_masks];
-    memcpy(text, cpu_masks, sizeof text);
-    size_t rows = 0, decided_by_second = 0;
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strncmp(line, HIGH, sizeof HIGH - 1) != 0)
-            continue;
-        const char *digits = strrchr(line, ' ') + 1;
-        const uint32_t layout = layout_named(line + sizeof HIGH - 1);
-        const layout_call call = call_of(line, layout);
-        const ref_dtype narrow = call.draws == DROPWISE_F16 ? REF_F16 : REF_BF16;
-        const bool is_f32 = call.draws == DROPWISE_F32;
-        const int bits_of_number = is_f32 ? 23 : narrow == REF_F16 ? 10 : 7;
-        const double keep = is_f32 ? (double)(float)call.keep
-                                   : (double)ref_widen(narrow, ref_narrow(narrow, (float)call.keep));
-        const double steps = ldexp(keep, bits_of_number), whole = floor(steps);
-        uint8_t below[32], up_to[32], second[32];
-        draw_jax(layout, call, ldexp(whole, -bits_of_number), 0, below);
-        draw_jax(layout, call, ldexp(whole + 1, -bits_of_number), 0, up_to);
-        draw_jax(layout, call, steps - whole, 256, second);
-        for (size_t i = 0; i < 256; i++) {
-            const int is_below = below[i / 8] >> i % 8 & 1, is_up_to = up_to[i / 8] >> i % 8 & 1;
-            const int is_kept = is_below | (is_up_to & second[i / 8] >> i % 8);
-            if (is_kept != digits[i] - '0')
-                fail_msg("element %zu: %s", i, line);
-            decided_by_second += is_below != is_kept;
+    enum { PARTS = 8 };
+    size_t decided[2] = {0, 0};
+    for (size_t c = 0; c < ref_interop_n_cases; c++) {
+        ref_interop r = ref_interop_cases[c];
+        const int cut = r.draws == REF_F64 ? 12 : r.draws == REF_F32 ? 9 : r.draws == REF_F16 ? 6 : 1;
+        const int bits = r.draws == REF_F64 ? 52 : r.draws == REF_F32 ? 23 : r.draws == REF_F16 ? 10 : 7;
+        for (uint64_t i = 0; ref_interop_is_high(&r) && i < 1000; i++) {
+            const uint64_t first = ref_interop_number(&r, i) >> cut;
+            const uint64_t second = ref_interop_number(&r, r.size + i) >> cut;
+            /* So small that keep has digits for parts of the step. */
+            if (first >> (bits - 4) != 0)
+                continue;
+            for (int part = 1; part < PARTS; part++) {
+                const double keep = ldexp((double)(PARTS * first) + part, -bits - 3);
+                dropwise_interop interop;
+                r.p = 1 - keep;
+                const dropwise_status status = make_interop(&r, &interop);
+                if (status == DROPWISE_ERROR_PARAMETER || 1 - r.p != keep)
+                    continue; /* the scale is beyond the dtype */
+                assert_int_equal(status, DROPWISE_OK);
+                const bool is_kept = ldexp((double)second, -bits) < (double)part / PARTS;
+                assert_mask(&interop, i, is_kept ? "1" : "0", name_of(&r));
+                decided[is_kept]++;
+            }
         }
-        rows++;
     }
-    assert_int_equal(rows, 36);
-    assert_true(decided_by_second > 0);
+    assert_true(decided[0] > 1000 && decided[1] > 1000);
 }
 
 /* As 3.8 multiplied, to nine digits. */
@@ -1298,6 +1286,14 @@ static void fields_are_taken_up_to_the_ends_of_their_ranges(void **state)
     assert_int_equal(dropwise_interop_jax_legacy(&d, key, 64, DROPWISE_F16, DROPWISE_F16, 0.5), DROPWISE_OK);
     EXPECT_REFUSED(d, last, 65536);
     EXPECT_REFUSED(d, size, 2 * (uint64_t)(UINT32_MAX - 1) + 1);
+    assert_int_equal(dropwise_interop_jax_high(&d, key, 64, DROPWISE_F32, DROPWISE_F32, 0.5), DROPWISE_OK);
+    EXPECT_REFUSED(d, counter[2], UINT64_C(1) << 32);
+    EXPECT_REFUSED(d, size, (UINT64_C(1) << 59) + 1);
+    assert_int_equal(dropwise_interop_jax_legacy_high(&d, key, 64, DROPWISE_BF16, DROPWISE_F32, 0.5),
+                     DROPWISE_OK);
+    EXPECT_REFUSED(d, last, 256);
+    EXPECT_REFUSED(d, counter[2], 256);
+    EXPECT_REFUSED(d, size, 2 * (uint64_t)(UINT32_MAX - 1) + 1);
     assert_int_equal(dropwise_interop_jax_legacy(&d, key, 64, DROPWISE_BF16, DROPWISE_BF16, 0.5),
                      DROPWISE_OK);
     EXPECT_REFUSED(d, last, 256);
@@ -1367,7 +1363,7 @@ static void keys_refuse_bad_arguments_and_write_nothing(void **state)
 static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
 {
     (void)state;
-    const uint32_t key[2] = {1, 2};
+    const uint32_t key[2] = {1, 2}, rbg_key[4] = {0};
     const uint64_t numpy_key[2] = {1, 2};
     const int64_t seed[2] = {1, 2};
     dropwise_interop interop, before;
@@ -1389,6 +1385,15 @@ static void systems_refuse_what_they_do_not_know_and_write_nothing(void **state)
         DROPWISE_ERROR_PARAMETER);
     assert_int_equal(
         dropwise_interop_jax_legacy(&interop, key, UINT64_C(1) << 31, DROPWISE_F64, DROPWISE_F32, 0.5),
+        DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(
+        dropwise_interop_jax_high(&interop, key, (UINT64_C(1) << 59) + 1, DROPWISE_F32, DROPWISE_F32, 0.5),
+        DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(
+        dropwise_interop_jax_rbg_high(&interop, rbg_key, UINT64_MAX, DROPWISE_F32, DROPWISE_F32, 0.5),
+        DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(
+        dropwise_interop_jax_legacy_high(&interop, key, UINT64_C(1) << 31, DROPWISE_F32, DROPWISE_F32, 0.5),
         DROPWISE_ERROR_PARAMETER);
     assert_int_equal(dropwise_interop_jax(&interop, key, DROPWISE_F32, DROPWISE_F16, 1e-6),
                      DROPWISE_ERROR_PARAMETER);
@@ -1462,7 +1467,7 @@ int main(void)
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
         cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
-        cmocka_unit_test(jaxs_mode_high_is_made_of_three_masks_of_twice_the_size),
+        cmocka_unit_test(second_numbers_decide_where_first_ones_are_in_keeps_step),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),
         cmocka_unit_test(numpys_numbers_are_on_the_right_side_of_thresholds_next_to_them),

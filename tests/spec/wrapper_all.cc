@@ -74,6 +74,9 @@ int main()
     functions += exists(dropwise::interop_jax);
     functions += exists(dropwise::interop_jax_legacy);
     functions += exists(dropwise::interop_jax_rbg);
+    functions += exists(dropwise::interop_jax_high);
+    functions += exists(dropwise::interop_jax_legacy_high);
+    functions += exists(dropwise::interop_jax_rbg_high);
     functions += exists(dropwise::interop_mlx);
     functions += exists(dropwise::interop_tinygrad);
     functions += exists(dropwise::interop_tensorflow);
