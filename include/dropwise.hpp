@@ -864,6 +864,29 @@ inline result jax_unsafe_rbg_fold_in(const std::uint32_t (&key)[4], std::uint32_
     return call("dropwise_jax_unsafe_rbg_fold_in", dropwise_jax_unsafe_rbg_fold_in, key, data, out);
 }
 
+inline result jax_linen_key(const std::uint32_t (&root)[2], const char *path, std::uint32_t call_number,
+                            std::uint32_t separator, std::uint32_t (&out)[2])
+{
+    return call("dropwise_jax_linen_key", dropwise_jax_linen_key, root, path, call_number, separator, out);
+}
+
+inline result jax_nnx_key(const std::uint32_t (&root)[2], std::uint32_t taken, std::uint32_t call_number,
+                          std::uint32_t (&out)[2])
+{
+    return call("dropwise_jax_nnx_key", dropwise_jax_nnx_key, root, taken, call_number, out);
+}
+
+inline result jax_haiku_key(const std::uint32_t (&root)[2], std::uint32_t call_number,
+                            std::uint32_t (&out)[2])
+{
+    return call("dropwise_jax_haiku_key", dropwise_jax_haiku_key, root, call_number, out);
+}
+
+inline result jax_keras_key(std::uint32_t seed, std::uint32_t call_number, std::uint32_t (&out)[2])
+{
+    return call("dropwise_jax_keras_key", dropwise_jax_keras_key, seed, call_number, out);
+}
+
 inline result interop_jax(dropwise_interop &interop, const std::uint32_t (&key)[2], dropwise_dtype draws,
                           dropwise_dtype dtype, double keep)
 {

@@ -239,6 +239,30 @@ DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_split(const uint32_t key[4]
 DROPWISE_API dropwise_status dropwise_jax_unsafe_rbg_fold_in(const uint32_t key[4], uint32_t data,
                                                              uint32_t out[4]);
 
+/*
+ * What a layer of a library on JAX draws from, with threefry2x32 and jax_threefry_partitionable. Calls are
+ * counted from 0.
+ *
+ *   linen  what make_rng gives a module of flax.linen, of rngs={"dropout": root}. path: the names of the
+ *          modules from the root to the layer (module.path), in UTF-8, as "enc/Dropout_0". call: how many
+ *          keys of this collection the module took before in this apply. separator: 1 with the flag
+ *          flax_fix_rng_separator, else 0
+ *   nnx    what a layer of flax.nnx draws from that made a stream of its own, as Dropout does since Flax
+ *          0.11, of nnx.Rngs(dropout=root). taken: how many keys were taken of the stream before the layer
+ *          was made
+ *   haiku  what hk.next_rng_key gives; root is apply's. call: how many keys all modules took before in this
+ *          apply, each of which is a block of the generator
+ *   keras  a layer of Keras 3 that has a seed
+ *
+ * out may be root. Errors: NULL; PARAMETER (separator is neither 0 nor 1).
+ */
+DROPWISE_API dropwise_status dropwise_jax_linen_key(const uint32_t root[2], const char *path, uint32_t call,
+                                                    uint32_t separator, uint32_t out[2]);
+DROPWISE_API dropwise_status dropwise_jax_nnx_key(const uint32_t root[2], uint32_t taken, uint32_t call,
+                                                  uint32_t out[2]);
+DROPWISE_API dropwise_status dropwise_jax_haiku_key(const uint32_t root[2], uint32_t call, uint32_t out[2]);
+DROPWISE_API dropwise_status dropwise_jax_keras_key(uint32_t seed, uint32_t call, uint32_t out[2]);
+
 /* ---- MLX and tinygrad ---------------------------------------------------------------------- */
 
 /*

@@ -50,6 +50,8 @@ static const option_spec mask_options[] = {
     {"before", "B", false, "of a layout: elements that the generator drew before (default 0)"},
     {"run", "K", false, "of a layout: number of the session's run, or of the call (default 0)"},
     {"keep", "Q", false, "of a layout: probability of being kept, instead of --p"},
+    {"path", "M", false,
+     "of jax's layouts: names of flax.linen's modules down to the layer, by /; --run its call"},
 };
 
 static const option_spec bytes_options[] = {
@@ -309,8 +311,8 @@ static int run_info(const command *self, const option_values *given)
 /* The library's own masks need --stream and --p, and take none of the layouts' options. */
 static bool has_no_layout_options(const command *self, const option_values *given)
 {
-    static const char *const others[] = {"dtype", "size",    "threads", "vector", "offset",
-                                         "rows",  "columns", "before",  "run",    "keep"};
+    static const char *const others[] = {"dtype",   "size",   "threads", "vector", "offset", "rows",
+                                         "columns", "before", "run",     "keep",   "path"};
     static const char *const needed[] = {"stream", "p"};
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         if (value_of(self, given, needed[i]) == NULL) {

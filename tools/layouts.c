@@ -109,6 +109,30 @@ static dropwise_dtype dtype_of(reader *r, dropwise_dtype otherwise)
     return otherwise;
 }
 
+/* With a path, the seed becomes the key of that layer of flax.linen, and the run is its call. */
+static bool read_path(const layout_options *layout, const option_spec *specs, int n_specs,
+                      const option_values *given, layout_call *call)
+{
+    const char *path = options_value(specs, n_specs, given, "path");
+    const bool has_run = options_value(specs, n_specs, given, "run") != NULL;
+    if (path == NULL && has_run && (layout->takes & PATH) != 0) {
+        fprintf(stderr, "dropwise: layout %s takes --run with --path only\n",
+                dropwise_layout_name(layout->layout));
+        return false;
+    }
+    if (path != NULL && call->run > UINT32_MAX) {
+        fprintf(stderr, "dropwise: --run takes a whole number below 2^32 here\n");
+        return false;
+    }
+    if (path != NULL) {
+        uint32_t key[2];
+        dropwise_jax_key(call->seed, key);
+        dropwise_jax_linen_key(key, path, (uint32_t)call->run, 0, key);
+        call->seed = (uint64_t)key[0] << 32 | key[1];
+    }
+    return true;
+}
+
 /* The probability of being dropped, or that of being kept, which some systems are given. */
 static bool read_probabilities(const option_spec *specs, int n_specs, const option_values *given,
                                layout_call *call)
@@ -165,7 +189,8 @@ bool layout_read(const char *name, const option_spec *specs, int n_specs, const 
         layout->layout == DROPWISE_LAYOUT_JAX_RBG || layout->layout == DROPWISE_LAYOUT_JAX_RBG_HIGH;
     if (is_rbg && options_value(specs, n_specs, given, "stream") == NULL)
         call.stream = call.seed;
-    if (!read_probabilities(specs, n_specs, given, &call) || r.failed)
+    if (!read_path(layout, specs, n_specs, given, &call) ||
+        !read_probabilities(specs, n_specs, given, &call) || r.failed)
         return false;
 
     const dropwise_status status = call_constructor(layout->layout, &call, interop);

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     layout = mask.add_argument_group("masks of other systems")
     layout.add_argument("--layout", choices=tuple(_core.layouts), help="the system")
     layout.add_argument("--dtype", choices=("f32", "f64", "f16", "bf16"))
+    layout.add_argument("--path", metavar="M", help="names of flax.linen's modules down to the layer, by /")
     layout.add_argument("--keep", type=float, metavar="Q", help="probability of being kept, instead of --p")
     for name in _NUMBERS:
         layout.add_argument(f"--{name}", type=_whole)

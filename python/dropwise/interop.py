@@ -219,6 +219,7 @@ def by_name(
     stream: int | None = None,
     dtype: str | None = None,
     keep: float | None = None,
+    path: str | None = None,
     **numbers: Any,
 ) -> Masks:
     """Masks of the layout that the program dropwise calls so, from the numbers that its options take.
@@ -236,6 +237,9 @@ def by_name(
     dtype : str, optional
     keep : float, optional
         Probability of being kept, of layouts that take it.
+    path : str, optional
+        Of jax's layouts: a layer of flax.linen, as `jax_linen_key` takes it, with `run` as its call. The seed
+        is that of the root key.
     **numbers
         `offset`, `size`, `rows`, `columns`, `before`, `run`, `threads`, `vector`.
 
@@ -249,7 +253,7 @@ def by_name(
     if layout not in _core.layouts:
         raise ValueError(f"layout: takes {', '.join(_core.layouts)}, not {layout!r}")
     seed_bits, needs, takes = _core.layout_options(_core.layouts[layout])
-    options = {"stream": stream, "dtype": dtype, "keep": keep, **numbers}
+    options = {"stream": stream, "dtype": dtype, "keep": keep, "path": path, **numbers}
     given = {name: value for name, value in options.items() if value is not None}
     for name in needs:
         if name not in given:
@@ -257,6 +261,8 @@ def by_name(
     for name in given:
         if name not in needs and name not in takes:
             raise TypeError(f"{name}: layout {layout} takes none")
+    if "path" in takes and "run" in given and path is None:
+        raise TypeError(f"run: layout {layout} takes it with a path only")
     if (p is None) == (keep is None):
         raise TypeError("p: is needed, or keep, and one of them")
     seed = _signed("seed", seed, seed_bits)
@@ -265,6 +271,9 @@ def by_name(
             given[name] = _signed(name, stream)
         elif bits != 0 and name in given:
             given[name] = integer(name, given[name], 0, 2**bits)
+    if path is not None:
+        high, low = jax_linen_key((seed >> 32, seed % 2**32), given.pop("path"), given.pop("run", 0))
+        seed = high << 32 | low
     if dtype is None:
         dtype = "f64" if layout in ("numpy", "numpy-pcg64") else "f32"
     probability: Any = given.pop("keep", p)
@@ -325,6 +334,45 @@ def jax_split(key: Key, child: int, children: int = 2, *, partitionable: bool = 
     not count.
     """
     return _core.jax_split(*_words(key), child, 0 if partitionable else children)
+
+
+def jax_linen_key(
+    root: Key, path: str | Sequence[str], call: int = 0, *, separator: bool = False
+) -> tuple[int, int]:
+    """What make_rng gives a module of flax.linen.
+
+    Parameters
+    ----------
+    root : two integers of 32 bits, or a key of JAX
+        The one of ``rngs={"dropout": root}``.
+    path : str or sequence of str
+        Names of the modules from the root to the layer, ``module.path``; in a str with "/" between them.
+    call : int
+        How many keys the module has taken of this collection before in this apply.
+    separator : bool
+        The flag flax_fix_rng_separator.
+    """
+    names = path if isinstance(path, str) else "/".join(path)
+    return _core.jax_linen_key(*_words(root), names, call, bool(separator))
+
+
+def jax_nnx_key(root: Key, taken: int, call: int = 0) -> tuple[int, int]:
+    """What a flax.nnx layer draws from that has made a stream of its own, as Dropout does since Flax 0.11.
+
+    taken is how many keys were taken of the stream of `root` before the layer was made, call how often the
+    layer was called before.
+    """
+    return _core.jax_nnx_key(*_words(root), taken, call)
+
+
+def jax_haiku_key(root: Key, call: int = 0) -> tuple[int, int]:
+    """What hk.next_rng_key gives after so many calls of it in this apply, by all modules."""
+    return _core.jax_haiku_key(*_words(root), call)
+
+
+def jax_keras_key(seed: int, call: int = 0) -> tuple[int, int]:
+    """What a layer of Keras 3 with a seed draws from on JAX, after so many calls."""
+    return _core.jax_keras_key(seed, call)
 
 
 def jax(key: Key, keep: float, draws: str = "f32", dtype: str = "f32") -> Masks:

@@ -341,6 +341,55 @@ static PyObject *jax_split(PyObject *module, PyObject *args)
                   key, "children");
 }
 
+/* jax_linen_key(root high, root low, path, call, separator) */
+static PyObject *jax_linen_key(PyObject *module, PyObject *args)
+{
+    (void)module;
+    uint32_t key[2], n;
+    const char *path;
+    PyObject *call;
+    int separator;
+    return PyArg_ParseTuple(args, "IIsOp", &key[0], &key[1], &path, &call, &separator) &&
+                   read_u32(call, "call", &n)
+               ? key_of(dropwise_jax_linen_key(key, path, n, separator != 0, key), key, "path")
+               : NULL;
+}
+
+/* jax_nnx_key(root high, root low, taken, call) */
+static PyObject *jax_nnx_key(PyObject *module, PyObject *args)
+{
+    (void)module;
+    uint32_t key[2], before, n;
+    PyObject *taken, *call;
+    return PyArg_ParseTuple(args, "IIOO", &key[0], &key[1], &taken, &call) &&
+                   read_u32(taken, "taken", &before) && read_u32(call, "call", &n)
+               ? key_of(dropwise_jax_nnx_key(key, before, n, key), key, "call")
+               : NULL;
+}
+
+/* jax_haiku_key(root high, root low, call) */
+static PyObject *jax_haiku_key(PyObject *module, PyObject *args)
+{
+    (void)module;
+    uint32_t key[2], n;
+    PyObject *call;
+    return PyArg_ParseTuple(args, "IIO", &key[0], &key[1], &call) && read_u32(call, "call", &n)
+               ? key_of(dropwise_jax_haiku_key(key, n, key), key, "call")
+               : NULL;
+}
+
+/* jax_keras_key(seed, call) */
+static PyObject *jax_keras_key(PyObject *module, PyObject *args)
+{
+    (void)module;
+    uint32_t key[2], of_layer, n;
+    PyObject *seed, *call;
+    return PyArg_ParseTuple(args, "OO", &seed, &call) && read_u32(seed, "seed", &of_layer) &&
+                   read_u32(call, "call", &n)
+               ? key_of(dropwise_jax_keras_key(of_layer, n, key), key, "call")
+               : NULL;
+}
+
 /* numpy_key(seed) */
 static PyObject *numpy_key(PyObject *module, PyObject *object)
 {
@@ -408,6 +457,10 @@ PyMethodDef struct_methods[] = {
     {"jax_key", jax_key, METH_O, NULL},
     {"jax_fold_in", jax_fold_in, METH_VARARGS, NULL},
     {"jax_split", jax_split, METH_VARARGS, NULL},
+    {"jax_linen_key", jax_linen_key, METH_VARARGS, NULL},
+    {"jax_nnx_key", jax_nnx_key, METH_VARARGS, NULL},
+    {"jax_haiku_key", jax_haiku_key, METH_VARARGS, NULL},
+    {"jax_keras_key", jax_keras_key, METH_VARARGS, NULL},
     {"numpy_key", numpy_key, METH_O, NULL},
     {"numpy_pcg64_seed", numpy_pcg64_seed, METH_O, NULL},
     {"launch", launch, METH_VARARGS, NULL},

@@ -153,6 +153,29 @@ def test_keys_of_jax():
             assert got == tuple(map(int, words))
 
 
+def test_keys_of_layers_on_jax(program):
+    for layout, *numbers, mask in rows("jax_layer_masks.txt"):
+        row = dict(number.split("=") for number in numbers)
+        path, seed, call = row.pop("path", ""), int(row.pop("seed")), int(row.pop("call"))
+        root, others = interop.jax_key(seed), {name: int(number) for name, number in row.items()}
+        if layout == "keras":
+            key = interop.jax_keras_key(seed, call)
+        elif layout == "linen":
+            key = interop.jax_linen_key(root, path, call, **others)
+            names = [name for name in path.split("/") if name]
+            assert interop.jax_linen_key(root, names, call, **others) == key
+            if not others["separator"]:
+                assert interop.by_name("jax", 0.5, seed, path=path, run=call) == interop.jax(key, 0.5)
+        elif layout == "nnx":
+            key = interop.jax_nnx_key(root, others["taken"], call)
+        else:
+            key = interop.jax_haiku_key(root, call)
+        assert digits(interop.jax(key, 0.5).keep(len(mask))) == mask
+    options = "--layout jax --seed 5 --p 0.5 --first 0 --n 99 --path a/b --run 3".split()
+    key = interop.jax_linen_key((0, 5), ("a", "b"), 3)
+    assert program("mask", *options).decode().strip() == digits(interop.jax(key, 0.5).keep(99))
+
+
 def test_what_jax_keeps_is_taken_as_it_is_given():
     """1 - (1 - 0.3) is not 0.3."""
     assert interop.jax((0, 1), 0.3, "f64", "f64").scale == 1 / 0.3

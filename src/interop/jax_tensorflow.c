@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/fp_env.h"
 #include "interop/counters.h"
+#include "interop/jax_keys.h"
 #include "interop/system.h"
 #include "kernels/kernels.h"
 #include "tiers/dispatch.h"
@@ -93,61 +94,6 @@ void dropwise_plan_jax_legacy_high(layout_plan *p)
 {
     dropwise_plan_jax_legacy(p);
     p->step_bits = step_bits(true, p->interop->draws);
-}
-
-static void threefry_block(const dropwise_kernels *kernels, const uint32_t key[2], uint32_t word0,
-                           uint32_t word1, uint32_t out[2])
-{
-    uint8_t bytes[8];
-    const dropwise_counters counters = {.key = {key[0], key[1]}, .first = {word0, word1}, .group = 1};
-    kernels->words_threefry2x32_20_planes(&counters, 1, bytes);
-    out[0] = load_le32(bytes);
-    out[1] = load_le32(bytes + 4);
-}
-
-dropwise_status dropwise_jax_key(uint64_t seed, uint32_t key[2])
-{
-    if (key == NULL)
-        return DROPWISE_ERROR_NULL;
-    key[0] = (uint32_t)(seed >> 32);
-    key[1] = (uint32_t)seed;
-    return DROPWISE_OK;
-}
-
-dropwise_status dropwise_jax_fold_in(const uint32_t key[2], uint32_t data, uint32_t out[2])
-{
-    return dropwise_jax_split(key, data, out);
-}
-
-dropwise_status dropwise_jax_split(const uint32_t key[2], uint64_t child, uint32_t out[2])
-{
-    if (key == NULL || out == NULL)
-        return DROPWISE_ERROR_NULL;
-    threefry_block(dropwise_active(), key, (uint32_t)(child >> 32), (uint32_t)child, out);
-    return DROPWISE_OK;
-}
-
-/*
- * The words are the first ones of blocks (0, n), (1, n + 1), ..., then the second ones; a child has two in
- * a row.
- */
-dropwise_status dropwise_jax_split_legacy(const uint32_t key[2], uint32_t children, uint32_t child,
-                                          uint32_t out[2])
-{
-    if (key == NULL || out == NULL)
-        return DROPWISE_ERROR_NULL;
-    if (child >= children || children > INT32_MAX)
-        return DROPWISE_ERROR_PARAMETER;
-    const dropwise_kernels *kernels = dropwise_active();
-    uint32_t words[2];
-    for (uint32_t i = 0; i < 2; i++) {
-        const uint32_t word = 2 * child + i, block = word % children;
-        uint32_t both[2];
-        threefry_block(kernels, key, block, children + block, both);
-        words[i] = both[word / children];
-    }
-    memcpy(out, words, sizeof words);
-    return DROPWISE_OK;
 }
 
 /*

@@ -10,7 +10,10 @@
 
 #include "dropwise_interop.h"
 
-/* Numbers that some layout has besides --seed and --p, each a bit; their names are in this order. */
+/*
+ * What some layout has besides --seed and --p, each a bit; the names are in this order. Where there is PATH,
+ * RUN goes with it alone.
+ */
 enum {
     STREAM = 1,
     DTYPE = 2,
@@ -22,7 +25,8 @@ enum {
     COLUMNS = 128,
     BEFORE = 256,
     RUN = 512,
-    KEEP = 1024
+    KEEP = 1024,
+    PATH = 2048
 };
 
 /* A name, and how many bits the number has; 0 for what is no whole number. */
@@ -33,7 +37,7 @@ typedef struct layout_number {
 
 static const layout_number layout_numbers[] = {
     {"stream", 64}, {"dtype", 0},    {"size", 64},   {"threads", 32}, {"vector", 32}, {"offset", 64},
-    {"rows", 64},   {"columns", 64}, {"before", 60}, {"run", 64},     {"keep", 0},
+    {"rows", 64},   {"columns", 64}, {"before", 60}, {"run", 64},     {"keep", 0},    {"path", 0},
 };
 
 enum { LAYOUT_NUMBERS = sizeof layout_numbers / sizeof layout_numbers[0] };

@@ -5,6 +5,7 @@
     ort        onnxruntime==1.32.0 onnx==1.23.2 numpy        these and the next: cpu_masks.txt
     tf         tensorflow-cpu==2.21.0
     jax        jax==0.10.2                                   also jax-high
+    layers     the same, flax==0.12.8 dm-haiku==0.0.17 keras==3.15.1    jax_layer_masks.txt
     mlx        mlx[cpu]==0.32.4 numpy
     tinygrad   tinygrad==0.14.0 numpy
     mkl        mkl==2026.2.0 numpy
@@ -187,6 +188,76 @@ def jax_high():
                         dtype=name, **({"stream": seed} if layout == "jax-rbg" else {}))
 
 
+def linen_layers():
+    import flax
+    import flax.linen as nn
+    import jax
+    import numpy as np
+
+    class Layers(nn.Module):
+        """Names of several levels; each layer is called twice."""
+        names: tuple[str, ...]
+
+        @nn.compact
+        def __call__(self, x):
+            if len(self.names) > 1:
+                return Layers(self.names[1:], name=self.names[0])(x)
+            drop = nn.Dropout(0.5, deterministic=False, name=self.names[0])
+            return drop(x), drop(x)
+
+    for separator in 0, 1:
+        flax.config.update("flax_fix_rng_separator", bool(separator))
+        for seed in 0, 2**32 - 7:
+            keys = {"dropout": jax.random.key(seed)}
+            both = nn.Dropout(0.5, deterministic=False).apply({}, np.ones(N), rngs=keys)
+            row("linen", both != 0, seed=seed, path="", call=0, separator=separator)
+            for names in (("Dropout_0",), ("Encoder_0", "Dropout_1"), ("enc", "a" * 49, "x"),
+                          ("enc", "a" * 50, "x"), ("enc", "a" * 51, "x"), ("enc", "a" * 120, "drop")):
+                both = Layers(names).apply({}, np.ones(N), rngs=keys)
+                for call in 0, 1:
+                    row("linen", both[call] != 0, seed=seed, path="/".join(names), call=call,
+                        separator=separator)
+    flax.config.update("flax_fix_rng_separator", False)
+
+    class Often(nn.Module):
+        """Takes keys until their number has a second and a third byte."""
+
+        @nn.compact
+        def __call__(self, last):
+            for _ in range(last):
+                self.make_rng("dropout")
+            return jax.random.bernoulli(self.make_rng("dropout"), 0.5, (N,))
+
+    for last in 254, 255, 256, 65535:
+        mask = Often().apply({}, last, rngs={"dropout": jax.random.key(3)})
+        row("linen", mask, seed=3, path="", call=last, separator=0)
+
+
+def jax_layers():
+    os.environ["KERAS_BACKEND"] = "jax"
+    import flax
+    import haiku
+    import jax
+    import keras
+    import numpy as np
+    from flax import nnx
+    print(f"# Flax {flax.__version__}, Haiku {haiku.__version__}, Keras {keras.__version__} on JAX "
+          f"{jax.__version__} on a CPU; all keep with 0.5")
+    linen_layers()
+    for seed in 0, 77:
+        rngs = nnx.Rngs(dropout=seed)
+        layers = [nnx.Dropout(0.5, rngs=rngs, deterministic=False) for _ in range(3)]
+        for call in 0, 1, 2:
+            for taken, layer in enumerate(layers):
+                row("nnx", np.asarray(layer(np.ones(N))) != 0, seed=seed, taken=taken, call=call)
+        keys = haiku.transform(lambda: [haiku.next_rng_key() for _ in range(5)])
+        for call, key in enumerate(keys.apply({}, jax.random.key(seed))):
+            row("haiku", jax.random.bernoulli(key, 0.5, (N,)), seed=seed, call=call)
+        layer = keras.layers.Dropout(0.5, seed=seed)
+        for call in range(3):
+            row("keras", np.asarray(layer(np.ones(N), training=True)) != 0, seed=seed, call=call)
+
+
 def mlx():
     import mlx.core as mx
     import numpy as np
@@ -294,6 +365,7 @@ def numpy_pcg64():
 
 
 SYSTEMS = {"torch": torch_cpu, "ort": onnx_runtime, "tf": tensorflow, "jax": jax_rbg, "jax-high": jax_high,
+           "layers": jax_layers,
            "mlx": mlx, "tinygrad": tinygrad, "mkl": mkl, "paddle": paddle, "mxnet": mxnet,
            "func": torch_func_random, "numpy": numpy_pcg64}
 SYSTEMS[sys.argv[1]]()

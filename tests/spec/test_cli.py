@@ -201,6 +201,13 @@ def test_layouts():
                  *mask("torch-cpu", 5, 0.5, 64, before=1000))
     check_output("onnx-runtime-cpu", b"0100110111111001101011011111110010000011110011001000111000000110\n",
                  *mask("onnx-runtime-cpu", 5, 0.5, 64, run=2))
+    with open(os.path.join(data, "jax_layer_masks.txt")) as rows:
+        linen = [line.split() for line in rows if line.startswith("linen ") and "separator=0" in line]
+    for _, *numbers, digits in linen[:20]:
+        row = dict(number.split("=") for number in numbers)
+        check_output("a layer of flax.linen", (digits + "\n").encode(),
+                     *mask("jax", row["seed"], 0.5, 256, path=row["path"], run=row["call"]))
+    check_usage("--run of 33 bits with --path", *mask("jax", 1, 0.5, 8, path="a", run=2**32))
     kept = ["mask", "--layout", "onemkl-mcg31", "--seed", 1, "--first", 0, "--n", 64]
     check_output("onemkl-mcg31", b"1011100001101011000001111100011111000101111000100111111011000100\n",
                  *kept, "--keep", 0.5)
@@ -215,7 +222,7 @@ def test_layouts():
 
     # The list in the manual, which the program has to keep to: a name, options, and [options] that it takes.
     values = {"stream": 8, "dtype": "f64", "size": 1000, "threads": 256, "vector": 1, "offset": 8, "rows": 30,
-              "columns": 30, "before": 7, "run": 3}
+              "columns": 30, "before": 7, "run": 3, "path": "enc/Dropout_0"}
     with open(os.path.join(data, "..", "..", "tools", "dropwise.1")) as manual:
         listed = manual.read().replace("\\-", "-").split("Layouts, and the options")[1]
     needs, takes = {}, {}

@@ -507,6 +507,10 @@ static void launches(void)
     said(dropwise_jax_split_legacy(key, 4, 1, key));
     said(dropwise_jax_unsafe_rbg_split(rbg_key, 1, rbg_key));
     said(dropwise_jax_unsafe_rbg_fold_in(rbg_key, 6, rbg_key));
+    said(dropwise_jax_linen_key(key, "a/b", 1, 1, key));
+    said(dropwise_jax_nnx_key(key, 1, 2, key));
+    said(dropwise_jax_haiku_key(key, 2, key));
+    said(dropwise_jax_keras_key(key[0], 2, key));
     said(dropwise_numpy_key(5, numpy_key));
     said(dropwise_numpy_pcg64_seed(5, numpy_key, increment));
     said(dropwise_torch_cuda_launch(DROPWISE_F32, 100000, 80, 1024, &threads, &vector, &step));

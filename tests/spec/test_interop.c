@@ -10,8 +10,9 @@
 #include "interop/constructors.h"
 #include "support/common.h"
 #include "support/interop_make.h"
-#include "cpu_masks.h"   /* the text of data/cpu_masks.txt, and so on */
-#include "numpy_masks.h" /* the text of data/numpy_masks.txt, and so on */
+#include "cpu_masks.h" /* the text of data/cpu_masks.txt, and so on */
+#include "jax_layer_masks.h"
+#include "numpy_masks.h"
 #include "numpy_philox.h"
 #include "onednn_masks.h"
 #include "torch_philox.h"
@@ -604,6 +605,47 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         rows++;
     }
     assert_int_equal(rows, 446);
+}
+
+/* The key of a row of jax_layer_masks.txt. */
+static void key_of_layer(const char *line, uint32_t key[2])
+{
+    uint64_t seed = 0, call = 0, taken = 0, separator = 0;
+    char path[200] = "";
+    number_in(line, "seed", &seed);
+    number_in(line, "call", &call);
+    number_in(line, "taken", &taken);
+    number_in(line, "separator", &separator);
+    const char *at = strstr(line, " path=");
+    if (at != NULL)
+        memcpy(path, at + 6, strcspn(at + 6, " "));
+    assert_int_equal(dropwise_jax_key(seed, key), DROPWISE_OK);
+    const dropwise_status status =
+        strncmp(line, "linen ", 6) == 0
+            ? dropwise_jax_linen_key(key, path, (uint32_t)call, (uint32_t)separator, key)
+        : strncmp(line, "nnx ", 4) == 0   ? dropwise_jax_nnx_key(key, (uint32_t)taken, (uint32_t)call, key)
+        : strncmp(line, "haiku ", 6) == 0 ? dropwise_jax_haiku_key(key, (uint32_t)call, key)
+                                          : dropwise_jax_keras_key((uint32_t)seed, (uint32_t)call, key);
+    assert_int_equal(status, DROPWISE_OK);
+}
+
+static void layers_of_flax_haiku_and_keras_draw_from_their_keys(void **state)
+{
+    (void)state;
+    static char text[sizeof jax_layer_masks];
+    memcpy(text, jax_layer_masks, sizeof text);
+    size_t rows = 0;
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (line[0] == '#')
+            continue;
+        uint32_t key[2];
+        dropwise_interop interop;
+        key_of_layer(line, key);
+        assert_int_equal(dropwise_interop_jax(&interop, key, DROPWISE_F32, DROPWISE_F32, 0.5), DROPWISE_OK);
+        assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
+        rows++;
+    }
+    assert_int_equal(rows, 90);
 }
 
 /* With keep in the middle of an element's own step, its second number decides. */
@@ -1356,6 +1398,15 @@ static void keys_refuse_bad_arguments_and_write_nothing(void **state)
     assert_int_equal(dropwise_jax_unsafe_rbg_split(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(NULL, 1, rbg_key), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_jax_unsafe_rbg_fold_in(rbg_key, 1, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_linen_key(NULL, "", 0, 0, out), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_linen_key(key, NULL, 0, 0, out), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_linen_key(key, "", 0, 0, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_linen_key(key, "", 0, 2, out), DROPWISE_ERROR_PARAMETER);
+    assert_int_equal(dropwise_jax_nnx_key(NULL, 0, 0, out), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_nnx_key(key, 0, 0, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_haiku_key(NULL, 0, out), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_haiku_key(key, 0, NULL), DROPWISE_ERROR_NULL);
+    assert_int_equal(dropwise_jax_keras_key(0, 0, NULL), DROPWISE_ERROR_NULL);
     assert_int_equal(dropwise_numpy_key(1, NULL), DROPWISE_ERROR_NULL);
     assert_true(out[0] == 7 && out[1] == 7);
 }
@@ -1467,6 +1518,7 @@ int main(void)
         cmocka_unit_test(layouts_without_published_values_draw_what_transcriptions_predict),
         cmocka_unit_test(onednns_masks_are_drawn_again),
         cmocka_unit_test(masks_of_systems_on_cpus_are_drawn_again),
+        cmocka_unit_test(layers_of_flax_haiku_and_keras_draw_from_their_keys),
         cmocka_unit_test(second_numbers_decide_where_first_ones_are_in_keeps_step),
         cmocka_unit_test(onednn_multiplies_by_its_own_scale),
         cmocka_unit_test(numpys_keys_and_masks_are_drawn_again),

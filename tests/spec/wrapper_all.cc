@@ -71,6 +71,10 @@ int main()
     functions += exists(dropwise::jax_split_legacy);
     functions += exists(dropwise::jax_unsafe_rbg_split);
     functions += exists(dropwise::jax_unsafe_rbg_fold_in);
+    functions += exists(dropwise::jax_linen_key);
+    functions += exists(dropwise::jax_nnx_key);
+    functions += exists(dropwise::jax_haiku_key);
+    functions += exists(dropwise::jax_keras_key);
     functions += exists(dropwise::interop_jax);
     functions += exists(dropwise::interop_jax_legacy);
     functions += exists(dropwise::interop_jax_rbg);
