@@ -266,8 +266,8 @@ DROPWISE_API dropwise_status dropwise_jax_keras_key(uint32_t seed, uint32_t call
 /* ---- MLX and tinygrad ---------------------------------------------------------------------- */
 
 /*
- * mx.random.bernoulli(keep, shape, key) on CPUs, and so nn.Dropout: kept where the number, an f32, is below
- * keep. Keys are JAX's, and mx.random.split(key, n) is dropwise_jax_split_legacy.
+ * mx.random.bernoulli(keep, shape, key) on CPUs, and so nn.Dropout: kept where a word is below keep times
+ * 2^32 + 512, both in f32. Keys are JAX's, and mx.random.split(key, n) is dropwise_jax_split_legacy.
  *
  * size  all elements of the draw, as for jax_legacy
  * Errors: NULL, PROBABILITY, PARAMETER (a size of 2^32 - 1 or more; the scale, 1 / keep, is beyond f32).

@@ -297,7 +297,8 @@ static FP_ENV_BODY dropwise_status interop_mlx(dropwise_interop *interop, const 
     *interop = new_interop(DROPWISE_LAYOUT_MLX, pair(key[0], key[1]));
     interop->size = size;
     interop->scale = scale;
-    const rule r = {OF_ALL_ONES, 32, 0, BELOW, (double)(float)keep};
+    const float above_all_numbers = 0x1.000002p32f;
+    const rule r = {ROUNDED, 32, 0, BELOW, (double)((float)keep * above_all_numbers)};
     dropwise_set_threshold(interop, &r);
     return DROPWISE_OK;
 }

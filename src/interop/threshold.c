@@ -47,6 +47,8 @@ static double read_number(const rule *r, uint64_t v)
         return (double)((float)((int64_t)v - 1) / 2147483646.0f);
     case OF_MERSENNE31:
         return (double)(float)((double)v * (1.0 / 2147483647.0));
+    case ROUNDED:
+        return (double)(float)(uint32_t)v;
     case OF_ALL_ONES: {
         const float number = (float)(uint32_t)v / 4294967295.0f;
         return number < 1.0f ? (double)number : 0x1.fffffep-1;

@@ -18,7 +18,8 @@ typedef enum reading {
     CENTRED,       /* float(v - 2^31) 2^-32 + 0.5 in f32, as oneMKL                    */
     LESS_ONE,      /* float(v - 1) / float(2^31 - 2) in f32, as ONNX Runtime on a CPU   */
     OF_MERSENNE31, /* v times the reciprocal of 2^31 - 1 in f64, as oneMKL            */
-    OF_ALL_ONES,   /* float(v) / float(2^32 - 1) in f32, below 1, as MLX and MXNet    */
+    ROUNDED,       /* float(v), as MLX                                                */
+    OF_ALL_ONES,   /* float(v) / float(2^32 - 1) in f32, below 1, as MXNet            */
     OF_64_BITS,    /* float(v) 2^-64 in f32, below 1, as Paddle                       */
     OF_TWO_WORDS,  /* float(v 2^-64 in f64), as MXNet                                 */
     AS_IT_IS       /* v                                                               */

@@ -267,6 +267,16 @@ def mlx():
         for p in 0.1, 0.5, 0.9:
             mask = np.array(mx.random.bernoulli(1 - p, (N,), mx.random.key(seed)))
             row("mlx", mask, seed=seed, size=N, p=p)
+    print("# probabilities that are next to what a number of the mask is compared with")
+    key = mx.random.key(5)
+    for number in np.array(mx.random.uniform(shape=(N,), key=key))[::43]:
+        keep = np.float32(number)
+        for _ in range(3):
+            keep = np.nextafter(keep, np.float32(0))
+        for _ in range(5):
+            mask = np.array(mx.random.bernoulli(mx.array(keep), (N,), key))
+            row("mlx", mask, seed=5, size=N, keep=repr(float(keep)))
+            keep = np.nextafter(keep, np.float32(1))
 
 
 def tinygrad():

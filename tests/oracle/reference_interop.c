@@ -642,7 +642,7 @@ int ref_interop_decide(const ref_interop *r, uint64_t number)
     case DROPWISE_LAYOUT_ONEMKL_BERNOULLI:
         return (float)as_signed(word) * 0x1p-32f + 0.5f < (float)(1 - r->p);
     case DROPWISE_LAYOUT_MLX:
-        return fminf((float)word / 4294967295.0f, nextafterf(1, 0)) < (float)(1 - r->p);
+        return (float)word < (float)(1 - r->p) * nextafterf((float)UINT32_MAX, INFINITY);
     case DROPWISE_LAYOUT_TINYGRAD:
         return mantissa(REF_F32, word >> 9) >= (double)p;
     case DROPWISE_LAYOUT_ONEDNN_3_6:

@@ -604,7 +604,7 @@ static void masks_of_systems_on_cpus_are_drawn_again(void **state)
         assert_mask(&interop, 0, strrchr(line, ' ') + 1, line);
         rows++;
     }
-    assert_int_equal(rows, 446);
+    assert_int_equal(rows, 476);
 }
 
 /* The key of a row of jax_layer_masks.txt. */
