@@ -329,7 +329,8 @@ DROPWISE_API dropwise_status dropwise_interop_paddle_cpu(dropwise_interop *inter
  * mx.nd.Dropout(x, p) on cpu(0), as training does it, after mx.random.seed(seed) and `run` such calls of as
  * many elements. A call of n elements has min(1024, ceil(n / 64)) parts, each with a generator of its own, so
  * elements depend on the size. Each call seeds the generators of its range, up to 1,024, and with `run` above
- * 0 skips in each of them: a jump of torch_cpu each, where that is more than some thousand words.
+ * 0 skips in each of them: where that is more than some million words, by a jump of torch_cpu, which is made
+ * once for all but the last one.
  *
  * dtype  of the tensor, F32, F64 or F16, whose masks are others; the scale is 1 / (1 - p) in f32, rounded to
  *        it

@@ -119,16 +119,18 @@ static void take_none(mt_taker *to, const dropwise_kernels *kernels, const mt_pa
         kernels->twist_mt19937(part->n / STEP, part->even, part->odd);
 }
 
-void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n)
+void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
+                           mt_jump *latest)
 {
     /* A jump takes as long as some millions of words, wherever it leads. */
     enum { BLOCKS_AT_MOST = 4096 };
     const uint64_t blocks = n / MT_BLOCK_WORDS;
     mt_taker none = {take_none};
     if (blocks > BLOCKS_AT_MOST) {
-        uint64_t polynomial[MT_JUMP_WORDS];
-        dropwise_mt_power(&mt19937_recurrence, polynomial, blocks * (MT_BLOCK_WORDS / 16), 4);
-        dropwise_mt19937_apply(kernels, engine->words, polynomial);
+        if (latest->blocks != blocks)
+            dropwise_mt_power(&mt19937_recurrence, latest->polynomial, blocks * (MT_BLOCK_WORDS / 16), 4);
+        latest->blocks = blocks;
+        dropwise_mt19937_apply(kernels, engine->words, latest->polynomial);
         n %= MT_BLOCK_WORDS;
     }
     if (n != 0)

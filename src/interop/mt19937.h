@@ -36,8 +36,15 @@ typedef struct mt_taker {
 void dropwise_mt19937_walk(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
                            mt_taker *to);
 
-/* Moves on by n words. */
-void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n);
+/* A jump by so many blocks of words, or none yet. */
+typedef struct mt_jump {
+    uint64_t blocks;
+    uint64_t polynomial[MT_JUMP_WORDS];
+} mt_jump;
+
+/* Moves on by n words. If that takes a jump, it is `latest` if that goes as far, and else becomes it. */
+void dropwise_mt19937_move(const dropwise_kernels *kernels, dropwise_mt19937 *engine, uint64_t n,
+                           mt_jump *latest);
 
 /* Writes the next n > 0 words, in little-endian. */
 void dropwise_mt19937_numbers(const dropwise_kernels *kernels, dropwise_mt19937 *engine, size_t n,

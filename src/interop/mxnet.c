@@ -14,14 +14,19 @@ static uint64_t part_size(uint64_t size)
     return (size + parts - 1) / parts;
 }
 
-/* Makes the generator of an element's part, before that element; returns how many it has from there on. */
-static uint64_t begin_part(const layout_plan *p, uint64_t element, uint64_t words, dropwise_mt19937 *engine)
+/*
+ * Makes the generator of an element's part, before that element; returns how many it has from there on. All
+ * parts but the last one are moved as far by the calls before.
+ */
+static uint64_t begin_part(const layout_plan *p, uint64_t element, uint64_t words, dropwise_mt19937 *engine,
+                           mt_jump *latest)
 {
     const dropwise_interop *d = p->interop;
     const uint64_t step = part_size(d->size), part = element / step, first = part * step;
     const uint64_t n = min_u64(step, d->size - first);
     dropwise_mt19937_from_seed(engine, (uint32_t)(d->key[0] + part));
-    dropwise_mt19937_move(p->kernels, engine, words * (d->counter[0] * n + (element - first)));
+    dropwise_mt19937_move(p->kernels, engine, words * (element - first), latest);
+    dropwise_mt19937_move(p->kernels, engine, words * d->counter[0] * n, latest);
     return n - (element - first);
 }
 
@@ -30,13 +35,14 @@ static void draw_mxnet(const layout_plan *p, uint64_t first, size_t n, piece_fn 
     enum { PIECE = 1024 };
     const size_t words = p->interop->draws == DROPWISE_F64 ? 2 : 1;
     dropwise_mt19937 engine;
+    mt_jump latest = {.blocks = 0};
     uint64_t left = 0; /* in the part */
     for (size_t done = 0; done < n; done += PIECE) {
         uint8_t numbers[8 * PIECE], bits[PIECE / 8];
         const size_t len = min_size(PIECE, n - done);
         for (size_t i = 0, taken; i < len; i += taken, left -= taken) {
             if (left == 0)
-                left = begin_part(p, first + done + i, words, &engine);
+                left = begin_part(p, first + done + i, words, &engine, &latest);
             taken = min_size(len - i, left);
             dropwise_mt19937_numbers(p->kernels, &engine, words * taken, numbers + 4 * words * i);
         }

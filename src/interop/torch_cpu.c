@@ -93,8 +93,9 @@ dropwise_status dropwise_mt19937_words(dropwise_mt19937 *engine, size_t n, uint3
 dropwise_status dropwise_mt19937_skip(dropwise_mt19937 *engine, uint64_t n)
 {
     const dropwise_status status = check_engine(engine);
+    mt_jump none = {.blocks = 0};
     if (status == DROPWISE_OK)
-        dropwise_mt19937_move(dropwise_active(), engine, n);
+        dropwise_mt19937_move(dropwise_active(), engine, n, &none);
     return status;
 }
 
@@ -133,7 +134,8 @@ static void draw_torch_cpu(const layout_plan *p, uint64_t first, size_t n, piece
     const dropwise_interop *d = p->interop;
     dropwise_mt19937 engine;
     dropwise_mt19937_from_seed(&engine, (uint32_t)d->key[0]);
-    dropwise_mt19937_move(p->kernels, &engine, d->counter[0] + 2 * first);
+    mt_jump none = {.blocks = 0};
+    dropwise_mt19937_move(p->kernels, &engine, d->counter[0] + 2 * first, &none);
     dropwise_mt19937_draw(p->kernels, &engine, (d->last >> p->how.shift) + 1, d->drops, n, use, arg);
 }
 

@@ -889,6 +889,8 @@ const ref_interop ref_interop_cases[] = {
      .run = 2},
     {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 0, .size = 65, .run = 9},
     {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F64, .dtype = REF_F16, .seed = 3, .size = 1300000},
+    /* So many calls that parts are reached by jumps, the last and shorter one by another. */
+    {DROPWISE_LAYOUT_MXNET_CPU, .draws = REF_F32, .dtype = REF_F32, .seed = 8, .size = 190, .run = 42000},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F64, .seed = SEED, .seed2 = 77, .counter = {5, SEED}},
     {DROPWISE_LAYOUT_NUMPY_PCG64, .draws = REF_F32, .seed = UINT64_MAX, .seed2 = SEED,
      .counter = {UINT64_MAX, 9}},
