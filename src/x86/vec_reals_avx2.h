@@ -164,31 +164,19 @@ VEC_INLINE void in_order_bf16(vec_f32 *r)
     r[1] = _mm256_permute2f128_ps(low, high, 0x31);
 }
 
+/*
+ * The halves of both vectors are rounded together: up where the lower one is more than half a unit, or half
+ * of one beside an odd upper one. The mean has 17 bits before it is halved: its highest one is the carry.
+ */
 #define elements_of_bf16 elements_of_bf16
 VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
 {
-    const __m256i even = round_to_bf16(_mm256_castps_si256(r[0]));
-    const __m256i odd = round_to_bf16(_mm256_castps_si256(r[1]));
-    return _mm256_blend_epi16(_mm256_srli_epi32(even, 16), odd, 0xAA);
-}
-
-/* Of a NaN, rounding leaves a NaN: one comparison finds those of both vectors. */
-static inline vec_b16 canonical_b16(__m256i v, short infinity, short nan)
-{
-    const __m256i size = _mm256_and_si256(v, _mm256_set1_epi16(0x7FFF));
-    return _mm256_blendv_epi8(v, _mm256_set1_epi16(nan),
-                              _mm256_cmpgt_epi16(size, _mm256_set1_epi16(infinity)));
-}
-
-#define results_of_f16 results_of_f16
-VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
-{
-    return canonical_b16(elements_of_f16(r), 0x7C00, 0x7E00);
-}
-
-VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
-{
-    return canonical_b16(elements_of_bf16(r), 0x7F80, 0x7FC0);
+    const __m256i even = _mm256_castps_si256(r[0]), odd = _mm256_castps_si256(r[1]);
+    const __m256i upper = _mm256_blend_epi16(_mm256_srli_epi32(even, 16), odd, 0xAA);
+    const __m256i lower = _mm256_blend_epi16(even, _mm256_slli_epi32(odd, 16), 0xAA);
+    const __m256i rest = _mm256_or_si256(lower, _mm256_and_si256(upper, _mm256_set1_epi16(1)));
+    const __m256i carry = _mm256_srli_epi16(_mm256_avg_epu16(rest, _mm256_set1_epi16(0x7FFE)), 15);
+    return _mm256_add_epi16(upper, carry);
 }
 
 /* Pairs, fours, and halves. */

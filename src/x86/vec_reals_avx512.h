@@ -197,11 +197,19 @@ static inline vec_b16 upper_halves(__m512i even, __m512i odd)
     return _mm512_mask_alignr_epi8(odd, UINT64_C(0x3333333333333333), even, even, 2);
 }
 
-/* In integers, as in vec_reals_avx2.h: the instruction of AVX512_BF16 would flush subnormals. */
+/*
+ * In integers, as the instruction of AVX512_BF16 would flush subnormals: both vectors together, as in
+ * vec_reals_avx2.h.
+ */
 #define elements_of_bf16 elements_of_bf16
 VEC_INLINE vec_b16 elements_of_bf16(const vec_f32 *r)
 {
-    return upper_halves(round_to_bf16(_mm512_castps_si512(r[0])), round_to_bf16(_mm512_castps_si512(r[1])));
+    const __m512i even = _mm512_castps_si512(r[0]), odd = _mm512_castps_si512(r[1]);
+    const __m512i upper = upper_halves(even, odd), one = _mm512_set1_epi16(1);
+    const __m512i lower = _mm512_mask_alignr_epi8(even, UINT64_C(0xCCCCCCCCCCCCCCCC), odd, odd, 14);
+    const __m512i rest = _mm512_ternarylogic_epi32(lower, upper, one, 0xF8); /* lower | (upper & one) */
+    const __mmask32 up = _mm512_cmpgt_epu16_mask(rest, _mm512_set1_epi16((short)0x8000));
+    return _mm512_mask_add_epi16(upper, up, upper, one);
 }
 
 /* What round_to_bf16 adds in two steps is added in one, and to some lanes only: others are `other`. */
@@ -227,29 +235,6 @@ VEC_INLINE void store_kept_bf16(uint8_t *p, const vec_f32 *r, unsigned n, float 
         if (k % 2 == 1)
             store_b16(p + 32 * (k - 1), _mm512_permutex2var_epi16(rounded[0], upper, rounded[1]));
     }
-}
-
-static inline __m512i round_result_to_bf16(__m512 v)
-{
-    return round_some_to_bf16(_mm512_set1_epi32(0x7FC00000), _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v);
-}
-
-static inline __m256i round_result_to_f16(__m512 v)
-{
-    return _mm512_mask_cvtps_ph(_mm256_set1_epi16(0x7E00), _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), v,
-                                _MM_FROUND_TO_NEAREST_INT);
-}
-
-#define results_of_f16 results_of_f16
-VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
-{
-    return _mm512_inserti64x4(_mm512_castsi256_si512(round_result_to_f16(r[0])), round_result_to_f16(r[1]),
-                              1);
-}
-
-VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
-{
-    return upper_halves(round_result_to_bf16(r[0]), round_result_to_bf16(r[1]));
 }
 
 /* Pairs and fours in each 128 bits, and these as a matrix of four by four. */

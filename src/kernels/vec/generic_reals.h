@@ -390,25 +390,21 @@ VEC_INLINE void store_kept_bf16(uint8_t *p, const vec_f32 *r, unsigned n, float 
 }
 #endif
 
-#ifndef results_of_f16
 VEC_INLINE vec_b16 results_of_f16(const vec_f32 *r)
 {
     vec_f32 results[HALF_PARTS];
-    VEC_UNROLL
-    for (unsigned k = 0; k < HALF_PARTS; k++)
-        results[k] = canonical_f32(r[k]);
+    memcpy(results, r, sizeof results);
+    canonical_all_f32(results, HALF_PARTS);
     return elements_of_f16(results);
 }
 
 VEC_INLINE vec_b16 results_of_bf16(const vec_f32 *r)
 {
     vec_f32 results[HALF_PARTS];
-    VEC_UNROLL
-    for (unsigned k = 0; k < HALF_PARTS; k++)
-        results[k] = canonical_f32(r[k]);
+    memcpy(results, r, sizeof results);
+    canonical_all_f32(results, HALF_PARTS);
     return elements_of_bf16(results);
 }
-#endif
 
 VEC_INLINE void times_halves(vec_f32 *r, float factor)
 {
