@@ -104,6 +104,23 @@ typedef struct attention_call {
     atomic_int status; /* -1: not enough memory */
 } attention_call;
 
+/* A part of a whole one, whose batches, heads, queries and keys begin elsewhere. */
+static void place_attention(attention_call *c, const mask_arguments *m)
+{
+    if (m->n_part != 8) {
+        complain(&c->o, "the part has another number of dimensions");
+        return;
+    }
+    const int64_t *begin = m->part, *whole = m->part + 4;
+    c->a.mask_stride[2] = (uint64_t)whole[3];
+    c->a.mask_stride[1] = (uint64_t)whole[2] * c->a.mask_stride[2];
+    c->a.mask_stride[0] = (uint64_t)whole[1] * c->a.mask_stride[1];
+    c->a.first = (uint64_t)begin[3];
+    for (int d = 0; d < 3; d++)
+        c->a.first += (uint64_t)begin[d] * c->a.mask_stride[d];
+    c->a.causal_offset = begin[2] - begin[3];
+}
+
 static void take_attention(attention_call *c)
 {
     mask_arguments m;
@@ -135,6 +152,8 @@ static void take_attention(attention_call *c)
     c->a.scale = scale;
     c->a.causal = causal != 0;
     c->heads = c->a.batches * c->a.heads;
+    if (m.n_part != 0)
+        place_attention(c, &m);
 }
 
 /* The strides of a tensor, but for the last dimension, in which elements follow each other. */

@@ -375,6 +375,127 @@ def other_functions_of_dtensors(rank):
     assert dropwise.torch.dropout(z, inplace=True, seed=1) is z and torch.equal(z.to_local(), y.to_local())
 
 
+FUSED = {
+    "dropout_add": lambda x, other, row: dropwise.torch.dropout_add(x, other, None, 0.3, seed=SEED, stream=2),
+    "with a bias": lambda x, other, row: dropwise.torch.dropout_add(x, other, row, 0.3, seed=SEED),
+    "gelu_dropout": lambda x, other, row: dropwise.torch.gelu_dropout(x, 0.3, seed=SEED),
+    "silu_dropout": lambda x, other, row: dropwise.torch.silu_dropout(x, 0.3, seed=SEED),
+    "softmax_dropout": lambda x, other, row: dropwise.torch.softmax_dropout(x, -1, 0.3, seed=SEED),
+    "zoneout": lambda x, other, row: dropwise.torch.zoneout(x, other, 0.3, seed=SEED),
+}
+
+
+@check
+def fused_steps_of_dtensors(rank):
+    chance = torch.Generator().manual_seed(1)
+    wholes = [torch.randn(shape, generator=chance) for shape in (X.shape, X.shape, X.shape[-1:])]
+    weights = torch.randn(X.shape, generator=chance)
+    for name, function in FUSED.items():
+        inputs = [x.clone().requires_grad_() for x in wholes]
+        expected = function(*inputs)
+        (expected * weights).sum().backward()
+        for mesh, placements in meshes():
+            everywhere = [Replicate()] * mesh.ndim
+            cuts = placements, placements, everywhere
+            parts = [distribute_tensor(x, mesh, cut).requires_grad_() for x, cut in zip(wholes, cuts)]
+            y = function(*parts)
+            assert y.placements == tuple(placements) or name == "softmax_dropout", (name, placements)
+            assert torch.allclose(y.full_tensor(), expected, atol=1e-6), (name, placements)
+            (y * distribute_tensor(weights, mesh, placements)).sum().full_tensor().backward()
+            for part, input in zip(parts, inputs):
+                if input.grad is not None:
+                    found = part.grad.full_tensor()
+                    assert torch.allclose(found, input.grad, rtol=1e-4, atol=1e-5), (name, placements)
+    refuses(TypeError, "residual: must be a DTensor", FUSED["dropout_add"], parts[0], wholes[1], None)
+    refuses(TypeError, "residual: must be a DTensor", FUSED["dropout_add"], wholes[0], parts[1], None)
+    mesh = init_device_mesh("cpu", (4,))
+    weight = torch.randn(5, 6, generator=chance)
+    connect = functools.partial(dropwise.torch.drop_connect_linear, p=0.3, seed=SEED)
+    for cut in (Shard(0), Replicate()):
+        rows = X.flatten(0, 1)
+        y = connect(distribute_tensor(rows, mesh, [Shard(0)]), distribute_tensor(weight, mesh, [cut]))
+        assert torch.allclose(y.full_tensor(), connect(rows, weight), atol=1e-6), cut
+
+
+#: Meshes, and how queries, and keys and values are cut; the last ones are cut otherwise first.
+ATTENTION = [
+    ((4,), [Shard(0)], [Shard(0)]),
+    ((4,), [Shard(1)], [Shard(1)]),
+    ((4,), [Shard(2)], [Replicate()]),
+    ((4,), [Replicate()], [Replicate()]),
+    ((2, 2), [Shard(0), Shard(1)], [Shard(0), Shard(1)]),
+    ((2, 2), [Shard(1), Shard(2)], [Shard(1), Replicate()]),
+    ((2, 2), [Shard(-4), Replicate()], [Shard(-4), Replicate()]),
+    ((4,), [Shard(2)], [Shard(2)]),
+    ((4,), [Shard(3)], [Shard(3)]),
+]
+
+
+@check
+def attention_of_dtensors(rank):
+    chance = torch.Generator().manual_seed(1)
+    q = torch.randn(3, 6, 10, 8, generator=chance)
+    k, v = (torch.randn(3, 6, 7, n, generator=chance) for n in (8, 5))
+    weights = torch.randn(3, 6, 10, 5, generator=chance)
+    allow = torch.rand(6, 1, 7, generator=chance) < 0.8
+    kinds = {
+        "": {},
+        "causal": {"is_causal": True},
+        "grouped": {"enable_gqa": True},
+        "mask": {"attn_mask": allow},
+    }
+    for kind, more in kinds.items():
+        attend = functools.partial(
+            dropwise.torch.scaled_dot_product_attention, dropout_p=0.3, seed=SEED, stream=1, **more
+        )
+        heads = 2 if kind == "grouped" else 6
+        wholes = [x.clone().requires_grad_() for x in (q, k[:, :heads], v[:, :heads])]
+        expected = attend(*wholes)
+        (expected * weights).sum().backward()
+        for shape, of_queries, of_keys in ATTENTION:
+            mesh = init_device_mesh("cpu", shape)
+            cuts = of_queries, of_keys, of_keys
+            parts = [
+                distribute_tensor(x.detach(), mesh, cut).requires_grad_() for x, cut in zip(wholes, cuts)
+            ]
+            out = attend(*parts)
+            assert torch.allclose(out.full_tensor(), expected, atol=1e-5), (kind, of_queries, of_keys)
+            (out * distribute_tensor(weights, mesh, out.placements)).sum().full_tensor().backward()
+            for part, x in zip(parts, wholes):
+                found = part.grad.full_tensor()
+                assert torch.allclose(found, x.grad, rtol=1e-4, atol=1e-5), (kind, of_queries, of_keys)
+            wide = attend(*(part.detach().double() for part in parts))  # by steps
+            assert torch.allclose(wide.full_tensor().float(), expected, atol=1e-5), (
+                kind,
+                of_queries,
+                of_keys,
+            )
+    few = [x[0] for x in (q, k, v)]
+    mesh = init_device_mesh("cpu", (4,))
+    for dimension in range(2):  # without batches
+        cuts = [Shard(dimension)], [Shard(0) if dimension == 0 else Replicate()]
+        parts = [distribute_tensor(x, mesh, cuts[i > 0]) for i, x in enumerate(few)]
+        attend = functools.partial(
+            dropwise.torch.scaled_dot_product_attention, dropout_p=0.3, is_causal=True, seed=SEED
+        )
+        assert torch.allclose(attend(*parts).full_tensor(), attend(*few), atol=1e-5), dimension
+    bias = torch.randn(10, 7, generator=chance).requires_grad_()
+    attend(*few, attn_mask=bias, is_causal=False).square().sum().backward()
+    parts = [distribute_tensor(x, mesh, [Shard(0)]) for x in few]
+    part = distribute_tensor(bias.detach(), mesh, [Replicate()]).requires_grad_()
+    attend(*parts, attn_mask=part, is_causal=False).square().sum().full_tensor().backward()
+    assert torch.allclose(part.grad.full_tensor(), bias.grad, rtol=1e-4, atol=1e-5)
+    mesh = init_device_mesh("cpu", (4,))
+    parts = [distribute_tensor(x, mesh, [Shard(1)]) for x in (q, k, v)]
+    torch.manual_seed(5)
+    expected = dropwise.torch.scaled_dot_product_attention(q, k, v, dropout_p=0.3)
+    with patched():
+        torch.manual_seed(5)
+        out = F.scaled_dot_product_attention(*parts, dropout_p=0.3)
+    assert torch.allclose(out.full_tensor(), expected, atol=1e-5)
+    refuses(TypeError, "key: must be a DTensor", attend, parts[0], k, parts[2])
+
+
 @check
 def what_cannot_be(rank):
     mesh = init_device_mesh("cpu", (4,))

@@ -110,6 +110,8 @@ def check_like(input: Tensor, other: Tensor, name: str, shape: Sequence[int]) ->
         raise TypeError(
             f"{name}: is of {other.dtype} on {other.device}, and input of {input.dtype} on {input.device}"
         )
+    if is_distributed(other) != is_distributed(input):
+        raise TypeError(f"{name}: must be a DTensor if the input is one, and only then")
     if tuple(other.shape) != tuple(shape):
         raise ValueError(f"{name}: must be of shape {tuple(shape)}, not {tuple(other.shape)}")
 

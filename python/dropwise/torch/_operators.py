@@ -217,7 +217,7 @@ def _(dy: Tensor, *rest: Any) -> Tensor:
     return _row_major(dy)
 
 
-def _heads(like: Tensor, last: Any) -> Tensor:
+def heads_like(like: Tensor, last: Any) -> Tensor:
     """As it lies in memory, or with heads between rows, where these have another length."""
     batches, heads, rows, length = like.shape
     if last == length:
@@ -229,12 +229,12 @@ def _heads(like: Tensor, last: Any) -> Tensor:
 
 @_fake("attention_v1")
 def _(q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    return _heads(q, v.shape[3]), q.new_empty(q.shape[:3], dtype=torch.float32)
+    return heads_like(q, v.shape[3]), q.new_empty(q.shape[:3], dtype=torch.float32)
 
 
 @_fake("attention_backward_v1")
 def _(dout: Tensor, out: Tensor, lse: Tensor, q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> Any:
-    return tuple(_heads(x, x.shape[3]) for x in (q, k, v))
+    return tuple(heads_like(x, x.shape[3]) for x in (q, k, v))
 
 
 @_fake("connect_v1")
@@ -442,6 +442,7 @@ def attention_by_steps(
     scale: float,
     causal: int,
     drop: Callable[[Tensor], Tensor],
+    causal_offset: int = 0,
 ) -> Tensor:
     """Attention by a matrix of queries by keys, which can be differentiated as often as one likes."""
     if q.shape[-3] != k.shape[-3]:
@@ -450,7 +451,7 @@ def attention_by_steps(
     if add is not None:
         logits = logits + add
     if causal:
-        below = torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).tril()
+        below = torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).tril(causal_offset)
         allow = below if allow is None else allow & below
     if allow is not None:
         logits = logits.masked_fill(~allow, float("-inf"))
@@ -471,7 +472,9 @@ def _attention_backward(ctx: Any, dout: Tensor, _: Any) -> Any:
         # computed from each other.
         needs = ctx.needs_input_grad[:3]
         q, k, v = (x.view_as(x) if need else x for x, need in zip((q, k, v), needs))
-        again = attention_by_steps(q, k, v, add, allow, ctx.scale, ctx.causal, drop)
+        part = ctx.rest[-1]
+        offset = part[2] - part[3] if part else 0
+        again = attention_by_steps(q, k, v, add, allow, ctx.scale, ctx.causal, drop, offset)
         wanted = [x for x, need in zip((q, k, v), needs) if need]
         found = iter(torch.autograd.grad(again, wanted, dout, create_graph=True))
         gradients = [next(found) if need else None for need in needs]

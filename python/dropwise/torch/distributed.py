@@ -15,7 +15,7 @@ import torch.distributed as dist
 import torch.distributed._functional_collectives as collectives
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
 from . import _operators, functional
 from ._arguments import MASKS, check_choice, check_p, is_ours, seed_tensor, stream_number
@@ -152,21 +152,114 @@ def _seed_and_stream(mesh: DeviceMesh, options: Options) -> tuple[Tensor, int]:
     return common_seed(mesh, generator=generator) if seed is None else seed_tensor(seed, generator), stream
 
 
-def draw(operator: Any, input: DTensor, p: float, share: int, options: Options, *rest: Any) -> DTensor:
-    """An operator that is linear in its input, or affine, of a DTensor: what functions call of such."""
-    mesh, placements = input.device_mesh, input.placements
-    if mesh.get_coordinate() is None:
-        return input
+def _check_cut(input: DTensor) -> None:
     order = getattr(input._spec, "shard_order", None) or ()
     if any(list(entry.mesh_dims) != sorted(entry.mesh_dims) for entry in order):
         raise ValueError("input: is cut along the mesh's dimensions in another order than theirs")
-    _check_placements(placements, mesh, input.dim())
+    _check_placements(input.placements, input.device_mesh, input.dim())
+
+
+def _whole(local: Tensor, of: DTensor, shape: Sequence[int], stride: Sequence[int]) -> DTensor:
+    return DTensor.from_local(
+        local, of.device_mesh, of.placements, run_check=False, shape=torch.Size(shape), stride=tuple(stride)
+    )
+
+
+def draw(
+    operator: Any, tensors: Sequence[Tensor | None], p: float, share: int, options: Options, *rest: Any
+) -> DTensor:
+    """An operator whose result is cut as its first tensor, a DTensor, is: what functions call of such.
+
+    The other tensors are DTensors of the same shape, or None.
+    """
+    input = tensors[0]
+    assert isinstance(input, DTensor)
+    mesh, placements = input.device_mesh, input.placements
+    if mesh.get_coordinate() is None:
+        return input
+    _check_cut(input)
     seed, stream = _seed_and_stream(mesh, options)
     start, _ = _part(input.shape, mesh, placements)
-    local = operator(input.to_local(), seed, stream, p, share, [*start, *input.shape], *rest)
-    return DTensor.from_local(
-        local, mesh, placements, run_check=False, shape=input.shape, stride=input.stride()
-    )
+    locals = (x.redistribute(mesh, placements).to_local() if isinstance(x, DTensor) else x for x in tensors)
+    local = operator(*locals, seed, stream, p, share, [*start, *input.shape], *rest)
+    return _whole(local, input, input.shape, input.stride())
+
+
+def is_cut_along(input: DTensor, dimension: int) -> bool:
+    """Whether ranks have parts of rows along a dimension rather than all of them."""
+    return any(isinstance(p, Shard) and p.dim % input.dim() == dimension for p in input.placements)
+
+
+def _cuts_of_attention(query: DTensor, key: DTensor) -> tuple[list[Placement], list[Placement]]:
+    """How queries, and keys and values, have to be cut for each rank to do with what it has.
+
+    Batches and heads are cut as those of the queries are; of parts of the queries each has all the keys.
+    """
+    of_queries: list[Placement] = []
+    of_keys: list[Placement] = []
+    rows, heads = query.dim() - 2, 1
+    for dimension, placement in enumerate(query.placements):
+        cut = placement.dim % query.dim() if isinstance(placement, Shard) else query.dim()
+        if cut == rows - 1 and query.shape[cut] != key.shape[cut]:
+            heads *= query.device_mesh.size(dimension)
+            if key.shape[cut] % heads != 0:  # groups of heads would be cut
+                cut = query.dim()
+        of_queries.append(Shard(cut) if cut <= rows else Replicate())
+        of_keys.append(Shard(cut) if cut < rows else Replicate())
+    return of_queries, of_keys
+
+
+def attention(
+    query: DTensor,
+    key: DTensor,
+    value: DTensor,
+    add: Tensor | None,
+    allow: Tensor | None,
+    p: float,
+    options: Options,
+    scale: float,
+    causal: int,
+    by_steps: bool,
+) -> DTensor:
+    """Attention of DTensors, which are cut otherwise first where parts do not suffice."""
+    mesh, dimensions = query.device_mesh, query.dim()
+    if mesh.get_coordinate() is None:
+        return query
+    of_queries, of_keys = _cuts_of_attention(query, key)
+    query = query.redistribute(mesh, of_queries)
+    _check_cut(query)
+    seed, stream = _seed_and_stream(mesh, options)
+    shape = (*query.shape[:-1], key.shape[-2])
+    start, sizes = _part(shape, mesh, of_queries)
+    # Queries, or heads, of a rank are a part of those that gradients of keys, or of a mask, are sums over.
+    summed = [Partial() if isinstance(p, Shard) else p for p in of_queries]
+    of_gradients = [own if own == p else Partial() for own, p in zip(of_keys, of_queries)]
+
+    def part_of_mask(x: Tensor | None) -> Tensor | None:
+        if x is None:
+            return None
+        part = (x.full_tensor(grad_placements=summed) if isinstance(x, DTensor) else x).expand(shape)
+        for dimension, (begin, size) in enumerate(zip(start, sizes)):
+            part = part.narrow(dimension, begin, size)
+        return part
+
+    q = query.to_local()
+    k, v = (x.redistribute(mesh, of_keys).to_local(grad_placements=of_gradients) for x in (key, value))
+    add, allow = (part_of_mask(x) for x in (add, allow))
+    part = [*start, *shape]
+    if by_steps or q.numel() == 0:
+        drop = lambda x: _operators.dropout(x, seed, stream, p, 0, part)  # noqa: E731
+        offset = start[-2] - start[-1]
+        out = _operators.attention_by_steps(q, k, v, add, allow, scale, causal, drop, offset)
+    else:
+        mask = (seed, stream, p, 0, part)
+        out = functional.attention(q, k, v, add, allow, mask, scale, causal)
+    like = torch.empty_strided(query.shape, query.stride(), device="meta")
+    if by_steps:
+        whole = like.new_empty(*query.shape[:-1], value.shape[-1])
+    else:
+        whole = _operators.heads_like(functional.four_dimensions(like), value.shape[-1])
+    return _whole(out, query, whole.shape[-dimensions:], whole.stride()[-dimensions:])
 
 
 def dropout(

@@ -112,7 +112,7 @@ def _draw(operator: Any, x: Tensor, p: float, share: int, options: Options, *res
     if is_distributed(x):
         from . import distributed
 
-        parts: Tensor = distributed.draw(operator, x, p, share, options, *rest)
+        parts: Tensor = distributed.draw(operator, (x,), p, share, options, *rest)
         return parts
     if _operators.has_many_dimensions(x):
         y = _draw(operator, x.contiguous(), p, share, options, *rest)
@@ -634,6 +634,18 @@ def _is_fused(input: Tensor, ours: bool, masks: str, needs_math: bool = False) -
     return ours and masks == "dropwise" and has_math and is_one
 
 
+def _fused(operator: Any, tensors: tuple[Tensor | None, ...], p: float, options: Options, *rest: Any) -> Any:
+    """The operator that does it all; the first of its tensors is the input."""
+    input = tensors[0]
+    assert input is not None
+    if is_distributed(input):
+        from . import distributed
+
+        return distributed.draw(operator, tensors, p, 0, options, *rest)
+    seed, stream = _seed_and_stream(input, options)
+    return operator(*tensors, seed, stream, p, 0, None, *rest)
+
+
 def dropout_add(
     input: Tensor,
     residual: Tensor,
@@ -675,9 +687,10 @@ def dropout_add(
         check_like(input, bias, "bias", input.shape[-1:])
     drops = training and p != 0 and input.numel() > 0
     if drops and _is_fused(input, ours, masks):
-        seed, stream = _seed_and_stream(input, options)
+        if bias is not None and is_distributed(input):
+            input, bias = input + bias, None  # its gradient is a sum over ranks
         row = bias if bias is None else bias.contiguous()
-        result = _operators.residual(input, row, residual, seed, stream, p, 0, None)
+        result = _fused(_operators.residual, (input, row, residual), p, options)
         return result
     x = input if bias is None else input + bias
     return residual + (_dropout(x, p, True, False, masks, None, options) if drops else x)
@@ -696,8 +709,7 @@ def _activation(
     if not training or p == 0 or input.numel() == 0:
         return function(input)
     if _is_fused(input, ours, masks, needs_math=True):
-        seed, stream = _seed_and_stream(input, options)
-        result: Tensor = _operators.activation(input, None, seed, stream, p, 0, None, number)
+        result: Tensor = _fused(_operators.activation, (input, None), p, options, number)
         return result
     return _dropout(function(input), p, True, False, masks, None, options)
 
@@ -790,11 +802,15 @@ def softmax_dropout(
     dimension_bits((dim,), input.dim(), "dim")
     if not training or p == 0 or input.numel() == 0:
         return F.softmax(input, dim)
-    is_last = dim in (-1, input.dim() - 1)
+    has_rows = dim in (-1, input.dim() - 1) and input.dim() <= 8
+    if is_distributed(input):
+        from . import distributed
+
+        has_rows = has_rows and not distributed.is_cut_along(input, input.dim() - 1)
     # Gradients of gradients are PyTorch's.
-    if is_last and input.dim() <= 8 and _is_fused(input, ours, masks, needs_math=True):
-        seed, stream = _seed_and_stream(input, options)
-        _, result = _operators.softmax(input, None, seed, stream, p, 0, None, 1.0, 0, 0)
+    if has_rows and _is_fused(input, ours, masks, needs_math=True):
+        softmax = lambda *arguments: _operators.softmax(*arguments)[1]  # noqa: E731
+        result = _fused(softmax, (input, None), p, options, 1.0, 0, 0)
         return result
     return _dropout(F.softmax(input, dim), p, True, False, masks, None, options)
 
@@ -876,8 +892,7 @@ def zoneout(
     if not training:
         return torch.lerp(input, before, p)
     if _is_fused(input, ours, "dropwise"):
-        seed, stream = _seed_and_stream(input, options)
-        result = _operators.zoneout(input, before, seed, stream, p, 0, None)
+        result = _fused(_operators.zoneout, (input, before), p, options)
         return result
     ones = torch.ones_like(input)
     keep = _draw(_operators.kept, ones, p, 0, options) if ours else _draw_elsewhere(ones, p, 0, options)
@@ -1029,7 +1044,7 @@ def drop_connect_linear(
     if not training or p == 0 or input.numel() == 0 or weight.numel() == 0:
         return F.linear(input, weight, bias)
     x = input.reshape(-1, input.shape[-1]).contiguous()
-    if _is_fused(input, ours, "dropwise"):
+    if _is_fused(input, ours, "dropwise") and not is_distributed(input):
         seed, stream = _seed_and_stream(input, options)
         row = bias if bias is None else bias.contiguous()
         y: Tensor = _operators.connect(x, weight.contiguous(), row, seed, stream, p, 0, None)
@@ -1180,17 +1195,44 @@ def scaled_dot_product_attention(
         or 0 in (*query.shape, *key.shape, *value.shape)
         or (add is not None and add.requires_grad and torch.is_grad_enabled())
     )
+    if is_distributed(query):
+        from . import distributed
+
+        return distributed.attention(
+            query, key, value, add, allow, dropout_p, options, factor, int(is_causal), needs_steps
+        )
     if needs_steps:
         drop = lambda x: _dropout(x, dropout_p, True, False, masks, None, options)  # noqa: E731
         return _operators.attention_by_steps(query, key, value, add, allow, factor, int(is_causal), drop)
     seed, stream = _seed_and_stream(query, options)
-    q, k, v = (_with_rows(x if x.dim() == 4 else x.unsqueeze(0)) for x in (query, key, value))
-    shape = (*q.shape[:3], k.shape[2])
-    add, allow = (None if x is None else _with_rows(x.expand(shape)) for x in (add, allow))
-    out, _ = _operators.attention(
-        q, k, v, add, allow, seed, stream, dropout_p, 0, None, factor, int(is_causal)
-    )
-    return out if query.dim() == 4 else out.squeeze(0)
+    mask = (seed, stream, dropout_p, 0, None)
+    return attention(query, key, value, add, allow, mask, factor, int(is_causal))
+
+
+def four_dimensions(x: Tensor) -> Tensor:
+    """Those of three have no batches."""
+    return x if x.dim() == 4 else x.unsqueeze(0)
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    add: Tensor | None,
+    allow: Tensor | None,
+    mask: tuple[Tensor, int, float, int, list[int] | None],
+    scale: float,
+    causal: int,
+) -> Tensor:
+    """The operator, of 3 or 4 dimensions; `mask` is its arguments of that."""
+    *rest, part = mask
+    if part is not None and len(part) == 6:
+        part = [0, *part[:3], 1, *part[3:]]
+    shape = (*q.shape[:-1], k.shape[-2])
+    tensors = [q, k, v, *(None if x is None else x.expand(shape) for x in (add, allow))]
+    arguments = [None if x is None else _with_rows(four_dimensions(x)) for x in tensors]
+    out: Tensor = _operators.attention(*arguments, *rest, part, scale, causal)[0]
+    return out if q.dim() == 4 else out.squeeze(0)
 
 
 def _with_rows(x: Tensor) -> Tensor:
@@ -1217,6 +1259,8 @@ def _check_attention(
             raise TypeError(
                 f"{name}: is of {x.dtype} on {x.device}, and query of {query.dtype} on {query.device}"
             )
+        if is_distributed(x) != is_distributed(query):
+            raise TypeError(f"{name}: must be a DTensor if query is one, and only then")
     if query.is_nested:
         return
     if key.shape[-1] != query.shape[-1]:
