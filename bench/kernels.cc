@@ -279,10 +279,11 @@ void add_kernel(const std::string &name, dropwise_attention_fn *attention)
 /* 1, 0, ... in the type that a kernel computes in. */
 const dropwise_params *params_for(const std::string &name)
 {
-    static const dropwise_params f64 = {{1, 0, 0}};
+    static const dropwise_params f64 = {{1, 0.5, 0}};
     static const dropwise_params f32 = [] {
         dropwise_params p = {};
         p.f32[0] = 1;
+        p.f32[1] = 0.5;
         return p;
     }();
     return element_bytes(name.substr(0, name.rfind('/'))) == 8 ? &f64 : &f32;
@@ -341,13 +342,6 @@ void add_kernel(const std::string &name, dropwise_dot_fn *dot)
     add_fused(name, 2, [=](size_t n, const void *, char *p, size_t step) {
         double sums[16] = {0};
         dot(n, p, p + step, sums);
-    });
-}
-
-void add_kernel(const std::string &name, dropwise_map_fn *map)
-{
-    add_fused(name, 2, [=](size_t n, const void *, char *p, size_t) {
-        map(n, reinterpret_cast<const double *>(p), reinterpret_cast<double *>(buffers().y));
     });
 }
 

@@ -103,7 +103,7 @@ enum dropwise_statuses {
     DROPWISE_ERROR_STORED_SIZE = 19,    /* a stored mask's buffer or row stride is too small      */
     DROPWISE_ERROR_ACTIVATION = 20,     /* unknown activation                                     */
     DROPWISE_ERROR_PARAMETER = 21,      /* a number is not finite or out of its range             */
-    DROPWISE_ERROR_MATH = 22,           /* needs SLEEF, which this build lacks, or FMA on x86     */
+    DROPWISE_ERROR_MATH = 22,           /* f64 needs SLEEF, which this build lacks, or FMA on x86 */
     DROPWISE_ERROR_LAYOUT = 23,         /* no system's mask layout has this number                */
     DROPWISE_ERROR_WORKSPACE = 24       /* the caller's workspace is too small                    */
 };
@@ -555,7 +555,7 @@ DROPWISE_API const char *dropwise_aes_name(void);
 DROPWISE_API const char *dropwise_aes_reason(void);
 
 /*
- * Whether what is computed by SLEEF can be, on the tier in use: normal noise and concrete dropout; GELU, SiLU
+ * Whether what is computed by SLEEF can be, on the tier in use: normal noise, concrete dropout, GELU, SiLU
  * and softmax of f64. OK, or the error that these return, MATH.
  */
 DROPWISE_API dropwise_status dropwise_math_check(void);

@@ -23,10 +23,10 @@
  *   Sums        are added in f64, whatever the dtype, in one fixed order: each term is rounded to the type
  *               that is computed in, then added to one of 16 partial sums, which start at +0; then sum k +=
  *               sum k + 8 for k < 8, sum k + 4 for k < 4, + 2, + 1.
- *   Identical   Results are the same bits on every tier. Normal noise and concrete dropout are made of
- *               SLEEF's deterministic functions (dropwise_fused.h says which), exp of 1 ULP and ln, sin and
- *               cos of 3.5 ULP; they give DROPWISE_ERROR_MATH in a build without SLEEF, and on x86 CPUs
- *               without FMA.
+ *   Identical   Results are the same bits on every tier. In f32 the functions of normal noise and concrete
+ *               dropout are the library's own. In f64 they are SLEEF's deterministic ones (dropwise_fused.h
+ *               says which), exp of 1 ULP and ln, sin and cos of 3.5 ULP; there both give
+ *               DROPWISE_ERROR_MATH in a build without SLEEF, and on x86 CPUs without FMA.
  *   Aliasing    An output is one of the inputs of its own shape, with equal strides, or overlaps nothing.
  */
 #ifndef DROPWISE_VARIANTS_H
@@ -133,7 +133,7 @@ DROPWISE_API dropwise_status dropwise_draw_uniform(const dropwise_mask *mask, dr
  *
  * As u is at least 2^-33, |z| is at most 6.764: normal numbers beyond have a probability of 1.4e-11 and do
  * not come. Tails up to there are as they should be: that of |z| > 6, which has a probability of 2.0e-9, to
- * 0.2 percent. Numbers are within 8 ULP of the formulas.
+ * 0.2 percent. In f32 numbers are within 3.5 ULP of the formulas, in f64 within 8.
  * Errors: those of dropwise_draw_uniform, MATH.
  */
 DROPWISE_API dropwise_status dropwise_draw_normal(const dropwise_mask *mask, dropwise_dtype dtype,
@@ -191,7 +191,7 @@ DROPWISE_API dropwise_status dropwise_concrete_init(dropwise_concrete *concrete,
 
 /*
  * p of the logit: to show it, and to make a mask of it once it is learned.
- * Errors: of *concrete NULL, STRUCT_SIZE, RESERVED, PARAMETER; MATH, NULL.
+ * Errors: of *concrete NULL, STRUCT_SIZE, RESERVED, PARAMETER; NULL.
  */
 DROPWISE_API dropwise_status dropwise_concrete_probability(const dropwise_concrete *concrete, double *p);
 
@@ -201,7 +201,8 @@ DROPWISE_API dropwise_status dropwise_concrete_probability(const dropwise_concre
  * u the uniform numbers of dropwise_draw_uniform; 1 - u is the number of the complement of the word, so that
  * in f32 it has all of its digits. z is the part that is dropped: as t goes to 0 it becomes 0 or 1, and this
  * becomes dropout with p. At inference nothing is done, or y is averaged over many streams. The p of the mask
- * does not count.
+ * does not count. In f32, 1 - z is within 2.5 (1 + z (|a| + |ln(u / (1 - u))|) / t) ULP, but where it is
+ * below 2^-126 it may be 0.
  *
  * The authors' programs (concrete-dropout-keras.ipynb and others) add 1e-7 in each logarithm, against ln 0,
  * which does not occur here; that of PyTorch draws one u for the whole tensor, which is a view with all
@@ -243,7 +244,7 @@ DROPWISE_API dropwise_status dropwise_concrete_backward(const dropwise_mask *mas
  *
  * Weight i is added to partial sum i mod 16.
  * Errors: of *concrete as above, DTYPE, SIZE, NULL, OVERLAP (of the results with each other or with the
- * weights), MATH.
+ * weights).
  */
 DROPWISE_API dropwise_status dropwise_concrete_regularizer(const dropwise_concrete *concrete,
                                                            dropwise_dtype dtype, uint64_t n,

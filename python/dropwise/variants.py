@@ -7,9 +7,9 @@ masks.
     noise        gaussian_noise: plus noise concrete dropout      Concrete: p is learned
 
 float64 is computed in float64, all other dtypes in float32, with one rounding at the end. The last dimension
-is a row, whose elements lie next to each other: inputs that are laid out otherwise are copied first. Normal
-numbers and concrete dropout raise NotImplementedError where the package was built without SLEEF, and on x86
-CPUs without FMA.
+is a row, whose elements lie next to each other: inputs that are laid out otherwise are copied first. In
+float64 normal numbers and concrete dropout raise NotImplementedError where the package was built without
+SLEEF, as wheels are, and on x86 CPUs without FMA.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ const char *dropwise_status_string(dropwise_status status)
     case DROPWISE_ERROR_PARAMETER:
         return "a parameter is not finite or out of its range";
     case DROPWISE_ERROR_MATH:
-        return "this needs mathematical functions that the build or the CPU does not have";
+        return "this needs functions in f64 that the build or the CPU does not have";
     case DROPWISE_ERROR_LAYOUT:
         return "the mask layout is unknown";
     case DROPWISE_ERROR_WORKSPACE:

@@ -120,9 +120,7 @@ static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
 #ifdef DROPWISE_HAVE_SLEEF
 #include <sleef.h>
 
-#define SLEEF_F32(function, ulp) Sleef_finz_##function##f4_##ulp##advsimd
 #define SLEEF_F64(function, ulp) Sleef_finz_##function##d2_##ulp##advsimd
-typedef Sleef_float32x4_t_2 sleef_pair_f32;
 typedef Sleef_float64x2_t_2 sleef_pair_f64;
 #endif
 

@@ -71,6 +71,7 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #include "kernels/reals/rest.inc.h"
 #include "kernels/reals/exp_f32.inc.h"
 #include "kernels/reals/functions_f32.inc.h"
+#include "kernels/reals/log_sincos_f32.inc.h"
 #include "kernels/reals/functions_f64.inc.h"
 
 #define ELEMENT f32
@@ -113,11 +114,11 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #undef FUNCTION_LOOP
 #include "kernels/reals/softmax.inc.h"
 #include "kernels/reals/softmax_pieces.inc.h"
-#undef WITHOUT_FUNCTIONS
 #include "kernels/reals/affine.inc.h"
 #include "kernels/reals/product.inc.h"
 #include "kernels/reals/accumulate.inc.h"
 #include "kernels/reals/noise.inc.h"
+#undef WITHOUT_FUNCTIONS
 #include "kernels/reals/dropconnect.inc.h"
 #undef ELEMENT
 #undef REAL
@@ -160,8 +161,6 @@ VEC_INLINE void add_terms_f64(vec_f64 *partial, size_t i, vec_f64 v)
 #undef REAL
 #undef NUMBER
 #undef WIDTH
-
-#include "kernels/reals/map.inc.h"
 
 #ifndef DROPWISE_WITHOUT_ATTENTION
 #include "kernels/reals/matmul.inc.h"

@@ -216,7 +216,6 @@ typedef union dropwise_params {
  * relaxed_grad  dx = d with d = dy * (kept * params[0]);
  *               sums grow by d * x * (params[1] - (1 - kept) * params[2])
  * dot           sums grow by a * b
- * map           y = exp(x) or ln(x)
  *
  * Here sums are 16 doubles, whatever the type: terms are rounded to it, converted, and added, that of element
  * i to sum i mod 16.
@@ -231,7 +230,6 @@ typedef void dropwise_noise_fn(size_t n, const void *words, const dropwise_param
 typedef void dropwise_relaxed_grad_fn(size_t n, const void *dy, const void *x, const void *kept,
                                       const dropwise_params *params, void *dx, double *sums);
 typedef void dropwise_dot_fn(size_t n, const void *a, const void *b, double *sums);
-typedef void dropwise_map_fn(size_t n, const double *x, double *y);
 
 /*
  * DropConnect, in f32 or f64: products of a matrix, whose row r begins r * a_step bytes after `a`, with a

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/exp_log.h"
 #include "base/fp_env.h"
 #include "layers/noise_layer.h"
 #include "tiers/dispatch.h"
@@ -13,7 +14,7 @@ static dropwise_status check_logit(double logit, double temperature)
     return inside ? DROPWISE_OK : DROPWISE_ERROR_PARAMETER;
 }
 
-static dropwise_status check_concrete(const dropwise_kernels *kernels, const dropwise_concrete *concrete)
+static dropwise_status check_concrete(const dropwise_concrete *concrete)
 {
     if (concrete == NULL)
         return DROPWISE_ERROR_NULL;
@@ -25,8 +26,7 @@ static dropwise_status check_concrete(const dropwise_kernels *kernels, const dro
     if (!dropwise_is_finite(concrete->weight_regularizer) ||
         !dropwise_is_finite(concrete->dropout_regularizer))
         return DROPWISE_ERROR_PARAMETER;
-    const dropwise_status status = check_logit(concrete->logit, concrete->temperature);
-    return status == DROPWISE_OK ? dropwise_check_math(kernels) : status;
+    return check_logit(concrete->logit, concrete->temperature);
 }
 
 static FP_ENV_BODY dropwise_status concrete_init(dropwise_concrete *concrete, double logit,
@@ -55,22 +55,19 @@ typedef struct probability {
     double p, inverse_keep;
 } probability;
 
-static probability probability_of(const dropwise_kernels *kernels, double logit)
+static probability probability_of(double logit)
 {
-    double e[2] = {-logit, logit};
-    kernels->map_exp_f64(2, e, e);
-    return (probability){1.0 / (1.0 + e[0]), 1.0 + e[1]};
+    return (probability){1.0 / (1.0 + exp_of(-logit)), 1.0 + exp_of(logit)};
 }
 
 static FP_ENV_BODY dropwise_status concrete_probability(const dropwise_concrete *concrete, double *p)
 {
-    const dropwise_kernels *kernels = dropwise_active();
-    const dropwise_status status = check_concrete(kernels, concrete);
+    const dropwise_status status = check_concrete(concrete);
     if (status != DROPWISE_OK)
         return status;
     if (p == NULL)
         return DROPWISE_ERROR_NULL;
-    *p = probability_of(kernels, concrete->logit).p;
+    *p = probability_of(concrete->logit).p;
     return DROPWISE_OK;
 }
 
@@ -97,10 +94,12 @@ static FP_ENV_BODY dropwise_status concrete_forward(const dropwise_mask *mask, d
     dropwise_status status =
         dropwise_begin_noise(&c, kernels, mask, dtype, view, true, x, y, WRITTEN, &empty);
     if (status == DROPWISE_OK)
-        status = check_concrete(kernels, concrete);
+        status = check_concrete(concrete);
+    if (status == DROPWISE_OK)
+        status = dropwise_check_math(kernels, dtype);
     if (status != DROPWISE_OK || empty)
         return status;
-    const probability of = probability_of(c.rows.kernels, concrete->logit);
+    const probability of = probability_of(concrete->logit);
     const dropwise_params relaxed = params_of(&c.rows, concrete->logit, 1.0 / concrete->temperature, 0);
     const dropwise_params scale = params_of(&c.rows, 0, of.inverse_keep, 0);
     draw_relaxed(&c, &relaxed);
@@ -149,7 +148,9 @@ static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, 
     bool empty;
     dropwise_status status = dropwise_check_rows(mask, dtype, view, NULL, &empty);
     if (status == DROPWISE_OK)
-        status = check_concrete(kernels, concrete);
+        status = check_concrete(concrete);
+    if (status == DROPWISE_OK)
+        status = dropwise_check_math(kernels, dtype);
     if (status == DROPWISE_OK && (dlogit == NULL || (!empty && (dy == NULL || x == NULL || dx == NULL))))
         status = DROPWISE_ERROR_NULL;
     if (status != DROPWISE_OK)
@@ -172,7 +173,7 @@ static FP_ENV_BODY dropwise_status concrete_backward(const dropwise_mask *mask, 
     status = dropwise_begin_rows(&c.rows, kernels, mask, dtype, &c.view, operands, 4, NULL, false);
     if (status != DROPWISE_OK)
         return status;
-    const probability of = probability_of(c.rows.kernels, concrete->logit);
+    const probability of = probability_of(concrete->logit);
     const dropwise_params relaxed = params_of(&c.rows, concrete->logit, 1.0 / concrete->temperature, 0);
     const dropwise_params slope = params_of(&c.rows, of.inverse_keep, of.p, 1.0 / concrete->temperature);
     double sums[16] = {0};
@@ -234,7 +235,7 @@ static FP_ENV_BODY dropwise_status concrete_regularizer(const dropwise_concrete 
                                                         double *value, double *dlogit, double *decay)
 {
     const dropwise_kernels *kernels = dropwise_active();
-    dropwise_status status = check_concrete(kernels, concrete);
+    dropwise_status status = check_concrete(concrete);
     const size_t bytes = dropwise_dtype_bytes(dtype);
     if (status == DROPWISE_OK && bytes == 0)
         status = DROPWISE_ERROR_DTYPE;
@@ -248,14 +249,12 @@ static FP_ENV_BODY dropwise_status concrete_regularizer(const dropwise_concrete 
     if (status != DROPWISE_OK)
         return status;
     const double a = concrete->logit;
-    const probability of = probability_of(kernels, a);
-    double ln_inverse_keep;
-    kernels->map_log_f64(1, &of.inverse_keep, &ln_inverse_keep);
+    const probability of = probability_of(a);
     const double by_weights = concrete->weight_regularizer * of.inverse_keep;
     const double squares = sum_of_squares(kernels, dtype, (size_t)n, weights);
     const double by_dropout = concrete->dropout_regularizer * (double)concrete->features;
     /* p ln p + (1 - p) ln(1 - p) = p a + ln(1 - p), and 1 / (1 - p) is at hand. */
-    *value = quiet(by_weights * squares + by_dropout * (of.p * a - ln_inverse_keep));
+    *value = quiet(by_weights * squares + by_dropout * (of.p * a - log_of(of.inverse_keep)));
     *dlogit = quiet(by_weights * squares * of.p + by_dropout * a * of.p / of.inverse_keep);
     *decay = 2.0 * by_weights;
     return DROPWISE_OK;

@@ -247,7 +247,7 @@ static FP_ENV_BODY dropwise_status dropconnect_sample(const dropwise_mask *mask,
     if (status == DROPWISE_OK && n != 0 && (mean == NULL || variance == NULL || y == NULL))
         status = DROPWISE_ERROR_NULL;
     if (status == DROPWISE_OK)
-        status = dropwise_check_math(kernels);
+        status = dropwise_check_math(kernels, dtype);
     if (status != DROPWISE_OK || n == 0)
         return status;
     const void *const moments[] = {mean, variance};

@@ -69,7 +69,7 @@ static FP_ENV_BODY dropwise_status draw_normal(const dropwise_mask *mask, dropwi
     bool empty;
     dropwise_status status = begin_draw(&c, kernels, mask, dtype, view, y, &empty);
     if (status == DROPWISE_OK)
-        status = dropwise_check_math(kernels);
+        status = dropwise_check_math(kernels, dtype);
     if (status != DROPWISE_OK || empty)
         return status;
     draw_normal_words(&c);
@@ -97,7 +97,7 @@ static FP_ENV_BODY dropwise_status gaussian(const dropwise_mask *mask, dropwise_
     if (status == DROPWISE_OK && mask->keep_threshold == 0)
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
-        status = dropwise_check_math(kernels);
+        status = dropwise_check_math(kernels, dtype);
     if (status != DROPWISE_OK || empty)
         return status;
     const double q = dropwise_keep_probability(mask);
@@ -133,7 +133,7 @@ static FP_ENV_BODY dropwise_status gaussian_noise(const dropwise_mask *mask, dro
     if (status == DROPWISE_OK && !(sigma >= 0 && dropwise_is_finite(sigma)))
         status = DROPWISE_ERROR_PARAMETER;
     if (status == DROPWISE_OK)
-        status = dropwise_check_math(kernels);
+        status = dropwise_check_math(kernels, dtype);
     if (status != DROPWISE_OK || empty)
         return status;
     const dropwise_params p = params_of(&c.rows, 1, sigma, 0);

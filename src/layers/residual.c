@@ -217,9 +217,7 @@ static dropwise_status check_activation(const dropwise_kernels *kernels, dropwis
 {
     if (activation < DROPWISE_RELU || activation > DROPWISE_SILU)
         return DROPWISE_ERROR_ACTIVATION;
-    if (activation == DROPWISE_RELU || dtype != DROPWISE_F64)
-        return DROPWISE_OK;
-    return dropwise_check_math(kernels);
+    return activation == DROPWISE_RELU ? DROPWISE_OK : dropwise_check_math(kernels, dtype);
 }
 
 dropwise_status dropwise_residual_forward(const dropwise_mask *mask, dropwise_dtype dtype,

@@ -101,7 +101,7 @@ static dropwise_status check_softmax(const dropwise_kernels *kernels, dropwise_d
         return DROPWISE_ERROR_SHAPE;
     if (forward && softmax->add != NULL && view->size[last] != 1 && softmax->add_stride[last] != 1)
         return DROPWISE_ERROR_SHAPE;
-    return dtype == DROPWISE_F64 ? dropwise_check_math(kernels) : DROPWISE_OK;
+    return dropwise_check_math(kernels, dtype);
 }
 
 /*

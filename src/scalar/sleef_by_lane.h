@@ -7,52 +7,9 @@
 
 #include "scalar/sleef_scalar.h"
 
-#define exp_f32 exp_f32 /* and all others */
+#define exp_f64 exp_f64 /* and all others */
 
 enum { SLEEF_EXP, SLEEF_ERF, SLEEF_TANH, SLEEF_LOG };
-
-static inline float sleef_one_f32(unsigned function, float x)
-{
-    switch (function) {
-    case SLEEF_EXP:
-        return SLEEF_SCALAR_F32(exp, u10)(x);
-    default:
-        return SLEEF_SCALAR_F32(log, u35)(x);
-    }
-}
-
-static inline vec_f32 sleef_each_f32(unsigned function, vec_f32 v)
-{
-    float lanes[LANES_b32];
-    memcpy(lanes, &v, sizeof lanes);
-    for (unsigned lane = 0; lane < LANES_b32; lane++)
-        lanes[lane] = sleef_one_f32(function, lanes[lane]);
-    memcpy(&v, lanes, sizeof lanes);
-    return v;
-}
-
-static inline vec_f32 exp_f32(vec_f32 v)
-{
-    return sleef_each_f32(SLEEF_EXP, v);
-}
-
-static inline vec_f32 log_f32(vec_f32 v)
-{
-    return sleef_each_f32(SLEEF_LOG, v);
-}
-
-static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
-{
-    float lanes[LANES_b32], sines[LANES_b32], cosines[LANES_b32];
-    memcpy(lanes, &v, sizeof lanes);
-    for (unsigned lane = 0; lane < LANES_b32; lane++) {
-        const Sleef_float_2 both = SLEEF_SCALAR_F32(sincospi, u35)(lanes[lane]);
-        sines[lane] = both.x;
-        cosines[lane] = both.y;
-    }
-    memcpy(sine, sines, sizeof sines);
-    memcpy(cosine, cosines, sizeof cosines);
-}
 
 static inline double sleef_one_f64(unsigned function, double x)
 {
@@ -93,7 +50,7 @@ static inline vec_f64 tanh_f64(vec_f64 v)
     return sleef_each_f64(SLEEF_TANH, v);
 }
 
-static inline vec_f64 log_f64(vec_f64 v)
+static inline vec_f64 log_of_f64(vec_f64 v)
 {
     return sleef_each_f64(SLEEF_LOG, v);
 }

@@ -11,7 +11,6 @@
 #endif
 #include <sleef.h>
 
-#define SLEEF_SCALAR_F32(function, ulp) Sleef_finz_##function##f1_##ulp##purecfma
 #define SLEEF_SCALAR_F64(function, ulp) Sleef_finz_##function##d1_##ulp##purecfma
 
 #endif

@@ -92,9 +92,7 @@ static inline vec_f64 words_f64(const uint8_t *p, uint32_t flip)
 #ifdef DROPWISE_HAVE_SLEEF
 #include "scalar/sleef_scalar.h"
 
-#define SLEEF_F32 SLEEF_SCALAR_F32
 #define SLEEF_F64 SLEEF_SCALAR_F64
-typedef Sleef_float_2 sleef_pair_f32;
 typedef Sleef_double_2 sleef_pair_f64;
 #endif
 

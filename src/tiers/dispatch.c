@@ -311,9 +311,10 @@ const char *dropwise_math_reason(void)
 {
     const dropwise_kernels *kernels = dropwise_active();
     if (!kernels->has_math)
-        return "the library was built without SLEEF";
-    return dropwise_has_math(kernels) ? "the library was built with SLEEF"
-                                      : "this CPU has no fused multiply-add, which SLEEF needs for the tier";
+        return "the library was built without SLEEF, whose functions in f64 are used";
+    return dropwise_has_math(kernels)
+               ? "the library was built with SLEEF, whose functions in f64 are used"
+               : "this CPU has no fused multiply-add, which SLEEF's functions in f64 need for the tier";
 }
 
 const char *dropwise_aes_name(void)

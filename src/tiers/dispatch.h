@@ -53,9 +53,10 @@ enum { DROPWISE_ARS_ANSWER_BLOCKS = 64 };
 /* Whether the tier's kernels of SLEEF's functions are built, and this CPU can run them. */
 bool dropwise_has_math(const dropwise_kernels *kernels);
 
-static inline dropwise_status dropwise_check_math(const dropwise_kernels *kernels)
+/* Of a call that needs functions: all but those in f64 are the library's own. */
+static inline dropwise_status dropwise_check_math(const dropwise_kernels *kernels, dropwise_dtype dtype)
 {
-    return dropwise_has_math(kernels) ? DROPWISE_OK : DROPWISE_ERROR_MATH;
+    return dtype != DROPWISE_F64 || dropwise_has_math(kernels) ? DROPWISE_OK : DROPWISE_ERROR_MATH;
 }
 
 #endif

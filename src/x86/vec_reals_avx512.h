@@ -91,6 +91,11 @@ static inline vec_f32 max_f32(vec_f32 a, vec_f32 b)
     return _mm512_max_ps(a, b);
 }
 
+static inline vec_f64 min_f64(vec_f64 a, vec_f64 b)
+{
+    return _mm512_min_pd(a, b);
+}
+
 static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
 {
     return _mm512_max_pd(a, b);
@@ -330,9 +335,7 @@ static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
 #ifdef DROPWISE_HAVE_SLEEF
 #include <sleef.h>
 
-#define SLEEF_F32(function, ulp) Sleef_finz_##function##f16_##ulp##avx512f
 #define SLEEF_F64(function, ulp) Sleef_finz_##function##d8_##ulp##avx512f
-typedef Sleef___m512_2 sleef_pair_f32;
 typedef Sleef___m512d_2 sleef_pair_f64;
 #endif
 

@@ -114,7 +114,6 @@ void check_combine(dropwise_combine_fn *combine, const char *name);
 void check_noise(dropwise_noise_fn *make, const char *name);
 void check_relaxed_grad(dropwise_relaxed_grad_fn *grad, const char *name);
 void check_dot(dropwise_dot_fn *dot, const char *name);
-void check_map(dropwise_map_fn *map, const char *name);
 void check_masked_dot(dropwise_masked_dot_fn *masked_dot, const char *name);
 void check_masked_axpy(dropwise_masked_axpy_fn *masked_axpy, const char *name);
 void check_dot_moments(dropwise_dot_moments_fn *dot_moments, const char *name);

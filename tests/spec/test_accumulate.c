@@ -67,9 +67,9 @@ typedef enum what {
     OPERATIONS
 } what;
 
-static bool needs_sleef(what op, ref_dtype dtype)
+static bool needs_functions(what op)
 {
-    return op == GAUSSIAN || op == CONCRETE || (dtype == REF_F64 && op >= GELU && op <= CAUSAL);
+    return op == GAUSSIAN || op == CONCRETE || (op >= GELU && op <= CAUSAL);
 }
 
 static bool has_stored(what op)
@@ -235,7 +235,7 @@ static bool can_run(what op, ref_dtype dtype, const dropwise_view *v)
 {
     if (op == CAUSAL && v->rank < 2)
         return false;
-    return !needs_sleef(op, dtype) || has_math();
+    return !needs_functions(op) || has_functions(dtype);
 }
 
 static void views_accumulate(void **state)
@@ -529,12 +529,10 @@ static void empty_views_accumulate(void **state)
     assert_int_equal(dropwise_residual_backward(&mask, DROPWISE_F32, &v, NULL, NULL, dbias, NULL),
                      DROPWISE_OK);
     assert_true(dbias[0] == 1 && dbias[4] == 5);
-    if (has_math()) {
-        assert_int_equal(
-            dropwise_concrete_backward(&mask, DROPWISE_F32, &v, &concrete, NULL, NULL, NULL, &dlogit),
-            DROPWISE_OK);
-        assert_true(dlogit == 3);
-    }
+    assert_int_equal(
+        dropwise_concrete_backward(&mask, DROPWISE_F32, &v, &concrete, NULL, NULL, NULL, &dlogit),
+        DROPWISE_OK);
+    assert_true(dlogit == 3);
 }
 
 static void forward_ignores_the_flag(void **state)
@@ -561,8 +559,7 @@ static void forward_ignores_the_flag(void **state)
                 : call == 4 ? dropwise_alpha_forward(m, DROPWISE_F32, &v, x, y, NULL)
                 : call == 5 ? dropwise_zoneout_forward(m, DROPWISE_F32, &v, x, before, y, NULL)
                 : call == 6 ? dropwise_infer(m, DROPWISE_F32, N, x, y)
-                            : (has_math() ? dropwise_gaussian_forward(m, DROPWISE_F32, &v, x, y)
-                                          : dropwise_forward_view(m, DROPWISE_F32, &v, x, y, NULL));
+                            : dropwise_gaussian_forward(m, DROPWISE_F32, &v, x, y);
             assert_int_equal(status, DROPWISE_OK);
         }
         assert_same_bytes(flagged, plain, sizeof plain, "call %d", call);

@@ -82,21 +82,21 @@ typedef struct function {
     const char *name;
     dropwise_status (*call)(const dropwise_view *v); /* NULL: variant number `op` */
     what op;
-    bool by_rows, math, without_x;
+    bool by_rows, without_x;
 } function;
 
 static const function others[] = {
-    {"forward", forward, 0, false, false, false},
-    {"backward by stored bits", backward_stored, 0, false, false, false},
-    {"residual", residual, 0, true, false, false},
-    {"gradient of residual", residual_grad, 0, true, false, false},
-    {"relu", relu, 0, true, false, false},
-    {"gradient of relu", relu_grad, 0, true, false, false},
-    {"softmax", attention, 0, true, false, false},
-    {"gradient of softmax", attention_grad, 0, true, false, false},
-    {"dropblock", blocks, 0, false, false, false},
-    {"gradient of dropblock", blocks_grad, 0, false, false, false},
-    {"dropblock by scale", blocks_scaled, 0, false, false, false},
+    {"forward", forward, 0, false, false},
+    {"backward by stored bits", backward_stored, 0, false, false},
+    {"residual", residual, 0, true, false},
+    {"gradient of residual", residual_grad, 0, true, false},
+    {"relu", relu, 0, true, false},
+    {"gradient of relu", relu_grad, 0, true, false},
+    {"softmax", attention, 0, true, false},
+    {"gradient of softmax", attention_grad, 0, true, false},
+    {"dropblock", blocks, 0, false, false},
+    {"gradient of dropblock", blocks_grad, 0, false, false},
+    {"dropblock by scale", blocks_scaled, 0, false, false},
 };
 
 enum { N_OTHERS = sizeof others / sizeof others[0], N_FUNCTIONS = N_OTHERS + N_OPERATIONS };
@@ -108,8 +108,7 @@ static void list_functions(void)
     memcpy(functions, others, sizeof others);
     for (what op = 0; op < N_OPERATIONS; op++)
         functions[N_OTHERS + op] =
-            (function){operations[op].name,       NULL, op, true, (operations[op].traits & NEEDS_MATH) != 0,
-                       operations[op].inputs == 0};
+            (function){operations[op].name, NULL, op, true, operations[op].inputs == 0};
 }
 
 static dropwise_status call(const function *f, const dropwise_view *v)
@@ -151,11 +150,6 @@ static dropwise_view good_view(bool behind)
     dropwise_view view;
     assert_int_equal(dropwise_view_init(&view, behind ? 5 : 4, size), DROPWISE_OK);
     return view;
-}
-
-static bool applies(const function *f)
-{
-    return !f->math || has_math();
 }
 
 static void assert_refused(const function *f, const dropwise_view *view, const char *field, int64_t value)
@@ -219,7 +213,7 @@ static void views_that_cannot_be_walked_are_refused_and_strides_that_are_not_wal
 {
     (void)state;
     for (size_t i = 0; i < N_FUNCTIONS; i++)
-        for (size_t e = 0; e < N_EXTREMES && applies(&functions[i]); e++) {
+        for (size_t e = 0; e < N_EXTREMES; e++) {
             check_walked(&functions[i], 1, extremes[e]);
             check_walked(&functions[i], 3, extremes[e]);
             check_not_walked(&functions[i], 0, extremes[e]);
@@ -240,7 +234,7 @@ static void rows_of_one_element_are_merged_whatever_their_strides(void **state)
         const function *f = &functions[i];
         const operation *o = &operations[f->op];
         const bool has_more = f->call == NULL ? o->inputs > 1 || o->outputs > 1 : f->call != relu;
-        if (!applies(f) || has_more) /* than x and y */
+        if (has_more) /* than x and y */
             continue;
         static float expected[4 * N];
         dropwise_view view;

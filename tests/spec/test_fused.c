@@ -172,12 +172,6 @@ static void fill_operands(ref_dtype dtype)
     fill(dtype, add, MAX_N, 5);
 }
 
-/* In f64 GELU, SiLU and softmax need SLEEF's functions. */
-static bool has_functions(ref_dtype dtype)
-{
-    return dtype != REF_F64 || has_math();
-}
-
 /* The steps from one activation to another. */
 static void check_elementwise(dropwise_activation first, dropwise_activation last)
 {

@@ -59,7 +59,6 @@ static dropwise_concrete concrete_of(double logit, double temperature)
 static void normal_numbers_are_normally_distributed(void **state)
 {
     (void)state;
-    needs_math();
     const dropwise_view v = line(SAMPLES);
     const double n = SAMPLES;
     const dropwise_mask mask = mask_of(0.5);
@@ -206,7 +205,6 @@ static void a_deep_selu_network_stays_normalized_by_alpha_dropout_alone(void **s
 static void gaussian_and_concrete_dropout_have_the_moments_of_dropout(void **state)
 {
     (void)state;
-    needs_math();
     static float ones[SAMPLES];
     const dropwise_view v = line(SAMPLES);
     const double root = sqrt(SAMPLES);
@@ -233,7 +231,6 @@ static void gaussian_and_concrete_dropout_have_the_moments_of_dropout(void **sta
 static void concrete_dropout_at_a_temperature_near_0_is_dropout(void **state)
 {
     (void)state;
-    needs_math();
     const dropwise_view v = line(SAMPLES);
     const dropwise_mask mask = mask_of(0.5);
     static float ones[SAMPLES];

@@ -130,6 +130,11 @@ bool has_math(void)
     return dropwise_has_math(dropwise_active());
 }
 
+bool has_functions(ref_dtype dtype)
+{
+    return dtype != REF_F64 || has_math();
+}
+
 void needs_math(void)
 {
     if (!has_math())

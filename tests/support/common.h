@@ -48,8 +48,10 @@ int run_group_once(const struct CMUnitTest *tests, size_t n, CMFixtureFunction s
 /* Whether DROPWISE_TEST_REQUIRE lists a name. */
 bool is_required(const char *name);
 
-/* Whether the tier that is selected has SLEEF's functions; a test that is nothing without them is skipped. */
+/* Whether the tier that is selected has SLEEF's functions, and those of a dtype: of all but f64 they are the
+ * library's own. A test that is nothing without SLEEF is skipped. */
 bool has_math(void);
+bool has_functions(ref_dtype dtype);
 void needs_math(void);
 
 /* True where DROPWISE_TEST_QUICK asks for small sizes: emulators are slow. */

@@ -13,7 +13,8 @@ typedef enum what {
 /* What becomes of a NaN: it moves with all its bits, some NaN comes of one that is kept, or the quiet one. */
 typedef enum nan_rule { NAN_MOVES, NAN_OF_KEPT, NAN_QUIET } nan_rule;
 
-/* May have a stored mask, which it writes, or else READS; needs SLEEF's functions; refuses p = 1. */
+/* May have a stored mask, which it writes, or else READS; needs functions, which in f64 are SLEEF's; refuses
+ * p = 1. */
 enum { STORES = 1, READS = 2, NEEDS_MATH = 4, NEEDS_VARIANCE = 8 };
 
 typedef struct operation {

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ._options import Options
 
-#: Whether float64's GELU, SiLU and softmax are built in.
+#: Whether float64's noise, GELU, SiLU and softmax are built in.
 _HAS_MATH = bool(_core.info()["math"])
 
 _OPTIONS = {"generator", "seed", "stream", "step", "elsewhere"}
@@ -838,7 +838,7 @@ def gaussian_dropout(
     Raises
     ------
     NotImplementedError
-        The package was built without SLEEF, as wheels are.
+        In float64, where the package was built without SLEEF, as wheels are.
     """
     if has_torch_function_unary(input):
         result: Tensor = handle_torch_function(gaussian_dropout, (input,), input, p, training, **options)
@@ -851,8 +851,8 @@ def gaussian_dropout(
     if not ours:
         _check_elsewhere(options)
         return input * (1 + (p / (1 - p)) ** 0.5 * torch.randn_like(input))
-    if not _HAS_MATH:
-        raise NotImplementedError("gaussian_dropout: needs SLEEF, which this build of dropwise has not")
+    if input.dtype == torch.float64 and not _HAS_MATH:
+        raise NotImplementedError("gaussian_dropout: float64 needs SLEEF, which this build has not")
     return _draw(_operators.gaussian, input, p, 0, options)
 
 

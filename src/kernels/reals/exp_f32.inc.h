@@ -5,7 +5,7 @@
  * 2^t is 2^(k / 8) 2^f with |f| <= 1/16. Adding 1.5 * 2^20 to t rounds it to eighths, and leaves k in the
  * low bits of the sum. Entry j of a table is 2^(j / 8) less j in the bits that a shift by 20 puts k to, so
  * that one shift and one addition of integers make 2^(k / 8), from 2^-126 to the largest number; for k =
- * -1016 they make 0. A polynomial does the rest. tools/fit_activations.py makes the numbers.
+ * -1016 they make 0. A polynomial does the rest. tools/fit_functions.py makes the numbers.
  */
 
 static const float ROUND_TO_EIGHTHS = 0x1.8p+20f;

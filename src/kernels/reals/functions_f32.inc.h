@@ -1,7 +1,7 @@
 /*
  * GELU, GELU by tanh, SiLU and their slopes in f32, by polynomials of our own: nothing is called, so that
  * several vectors are worked on at a time, and nothing cancels, so that what is small keeps its digits.
- * tools/fit_activations.py makes the numbers, dropwise_fused.h says how near the results come.
+ * tools/fit_functions.py makes the numbers, dropwise_fused.h says how near the results come.
  *
  * Arguments are held within limits before anything is made of them. Where a function of numbers far below 0
  * is said to be 0, the true one is smaller in size than 2^-119.
@@ -165,6 +165,21 @@ VEC_INLINE void gelu_tanh_slope_f32(vec_f32 *z)
         t[k] = mul_f32(mul_f32(t[k], g), mul_f32(z[k], w));
         z[k] = zero_below_f32(fma_f32(t[k], g, g), z[k], set_f32(-10));
     }
+}
+
+/* 1 / (1 + e^-z) */
+VEC_INLINE void logistic_f32(vec_f32 *z)
+{
+    vec_f32 e[VECTORS_f32];
+    VEC_UNROLL
+    for (unsigned k = 0; k < VECTORS_f32; k++) {
+        z[k] = min_f32(set_f32(MOST_EXPONENT), max_f32(set_f32(-88.25f), z[k]));
+        e[k] = z[k];
+    }
+    powers_of_e_f32(e);
+    VEC_UNROLL
+    for (unsigned k = 0; k < VECTORS_f32; k++)
+        z[k] = zero_below_f32(div_f32(set_f32(1), add_f32(set_f32(1), e[k])), z[k], set_f32(-88));
 }
 
 /* z / (1 + e^-z) */

@@ -1,6 +1,6 @@
 /*
- * Powers of e, GELU, GELU by tanh, SiLU and their slopes in f64, by SLEEF's functions, one vector after the
- * other: beside a call of those, what loops over them costs little.
+ * Powers of e, GELU, GELU by tanh, SiLU and their slopes, and what noise is made of, in f64, by SLEEF's
+ * functions, one vector after the other: beside a call of those, what loops over them costs little.
  */
 
 #ifdef DROPWISE_HAVE_SLEEF
@@ -60,25 +60,49 @@ VEC_SHARED void gelu_tanh_slope_f64(vec_f64 *z)
     }
 }
 
-VEC_INLINE vec_f64 logistic_f64(vec_f64 z)
+VEC_INLINE vec_f64 logistic_of_f64(vec_f64 z)
 {
     const vec_f64 one = set_f64(1);
     return div_f64(one, add_f64(one, exp_f64(sub_f64(set_f64(0), z))));
+}
+
+VEC_SHARED void logistic_f64(vec_f64 *z)
+{
+    for (unsigned k = 0; k < VECTORS_f64; k++)
+        z[k] = logistic_of_f64(z[k]);
 }
 
 /* S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units ...", arXiv:1702.03118. */
 VEC_SHARED void silu_f64(vec_f64 *z)
 {
     for (unsigned k = 0; k < VECTORS_f64; k++)
-        z[k] = mul_f64(z[k], logistic_f64(z[k]));
+        z[k] = mul_f64(z[k], logistic_of_f64(z[k]));
 }
 
 VEC_SHARED void silu_slope_f64(vec_f64 *z)
 {
     const vec_f64 one = set_f64(1);
     for (unsigned k = 0; k < VECTORS_f64; k++) {
-        const vec_f64 g = logistic_f64(z[k]);
+        const vec_f64 g = logistic_of_f64(z[k]);
         z[k] = mul_f64(g, add_f64(one, mul_f64(z[k], sub_f64(one, g))));
     }
+}
+
+VEC_SHARED void log_f64(vec_f64 *u)
+{
+    for (unsigned k = 0; k < VECTORS_f64; k++)
+        u[k] = log_of_f64(u[k]);
+}
+
+VEC_SHARED void log_ratio_f64(vec_f64 *u, const vec_f64 *v)
+{
+    for (unsigned k = 0; k < VECTORS_f64; k++)
+        u[k] = log_of_f64(div_f64(u[k], v[k]));
+}
+
+VEC_SHARED void sincos_f64(const vec_f64 *quarters, vec_f64 *sine, vec_f64 *cosine)
+{
+    for (unsigned k = 0; k < VECTORS_f64; k++)
+        sincospi_f64(mul_f64(quarters[k], set_f64(0.5)), &sine[k], &cosine[k]);
 }
 #endif

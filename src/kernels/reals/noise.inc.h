@@ -6,12 +6,12 @@
  */
 #include "kernels/template.h"
 
-/* (w + 1/2) / 2^32, in the open interval from 0 to 1, of a word that was converted. */
-VEC_INLINE OP_R(vec) OP_R(uniform_of)(OP_R(vec) word)
+/* (w + 1/2) / 2^32, in the open interval from 0 to 1, of a word that was converted; times a power of 2. */
+VEC_INLINE OP_R(vec) OP_R(uniform_of)(OP_R(vec) word, NUMBER scale)
 {
-    const OP_R(vec) u = OP_R(add)(OP_R(mul)(word, OP_R(set)((NUMBER)0x1p-32)), OP_R(set)((NUMBER)0x1p-33));
-    const OP_R(vec) largest = OP_R(set)(BELOW_ONE);
-    return OP_R(select)(OP_R(above)(u, largest), largest, u);
+    const OP_R(vec) u =
+        OP_R(add)(OP_R(mul)(word, OP_R(set)(scale * (NUMBER)0x1p-32)), OP_R(set)(scale * (NUMBER)0x1p-33));
+    return OP_R(min)(OP_R(set)(scale * BELOW_ONE), u);
 }
 
 /* `count` words from word i on: where they are, or, if there are fewer, with zeros after them in a buffer. */
@@ -30,26 +30,37 @@ static void OP_R(noise_uniform)(size_t n, const void *words, const dropwise_para
     (void)params;
     for (size_t i = 0; i < n; i += LANES) {
         uint8_t part[LANES * 4];
-        const OP_R(vec) u = OP_R(uniform_of)(OP_R(words)(OP_R(words_at)(words, i, n, LANES, part), 0));
+        const OP_R(vec) u = OP_R(uniform_of)(OP_R(words)(OP_R(words_at)(words, i, n, LANES, part), 0), 1);
         OP_R(store_part)((uint8_t *)numbers + i * sizeof(NUMBER), n - i, u);
     }
 }
 
-#ifdef DROPWISE_HAVE_SLEEF
+#ifndef WITHOUT_FUNCTIONS
 /* G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates", 1958. */
 static void OP_R(noise_normal)(size_t n, const void *words, const dropwise_params *params, void *numbers)
 {
     (void)params;
-    for (size_t i = 0; i < n; i += 2 * LANES) {
-        uint8_t part[2 * LANES * 4];
-        OP_R(vec) even, odd, sine, cosine;
-        OP_R(word_pairs)(OP_R(words_at)(words, i, n, 2 * LANES, part), &even, &odd);
-        const OP_R(vec) r = OP_R(sqrt)(OP_R(mul)(OP_R(log)(OP_R(uniform_of)(even)), OP_R(set)(-2)));
-        OP_R(sincospi)(OP_R(mul)(OP_R(uniform_of)(odd), OP_R(set)(2)), &sine, &cosine);
-        const OP_R(vec) first = OP_R(mul)(r, cosine), second = OP_R(mul)(r, sine);
-        uint8_t *out = (uint8_t *)numbers + i * sizeof(NUMBER), last[2 * sizeof(OP_R(vec))];
-        const bool whole = n - i >= 2 * LANES;
-        OP_R(store_pairs)(whole ? out : last, first, second);
+    enum { PAIR = 2 * LANES, STEP = OP_R(VECTORS) * PAIR };
+    for (size_t i = 0; i < n; i += STEP) {
+        uint8_t part[STEP * 4], last[STEP * sizeof(NUMBER)];
+        const uint8_t *from = OP_R(words_at)(words, i, n, STEP, part);
+        const bool whole = n - i >= STEP;
+        uint8_t *out = (uint8_t *)numbers + i * sizeof(NUMBER), *to = whole ? out : last;
+        OP_R(vec) u[OP_R(VECTORS)], quarters[OP_R(VECTORS)], sine[OP_R(VECTORS)], cosine[OP_R(VECTORS)];
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_R(VECTORS); k++) {
+            OP_R(vec) odd;
+            OP_R(word_pairs)(from + k * PAIR * 4, &u[k], &odd);
+            u[k] = OP_R(uniform_of)(u[k], 1);
+            quarters[k] = OP_R(uniform_of)(odd, 4);
+        }
+        OP_R(log)(u);
+        OP_R(sincos)(quarters, sine, cosine);
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_R(VECTORS); k++) {
+            const OP_R(vec) r = OP_R(sqrt)(OP_R(mul)(u[k], OP_R(set)(-2)));
+            OP_R(store_pairs)(to + k * PAIR * sizeof(NUMBER), OP_R(mul)(r, cosine[k]), OP_R(mul)(r, sine[k]));
+        }
         if (!whole)
             memcpy(out, last, (n - i) * sizeof(NUMBER));
     }
@@ -59,16 +70,28 @@ static void OP_R(noise_normal)(size_t n, const void *words, const dropwise_param
 static void OP_R(noise_relaxed)(size_t n, const void *words, const dropwise_params *params, void *numbers)
 {
     const NUMBER *p = params->REAL;
-    const OP_R(vec) one = OP_R(set)(1);
-    for (size_t i = 0; i < n; i += LANES) {
-        uint8_t part[LANES * 4];
-        const uint8_t *from = OP_R(words_at)(words, i, n, LANES, part);
-        const OP_R(vec) u = OP_R(uniform_of)(OP_R(words)(from, 0));
-        const OP_R(vec) rest =
-            OP_R(uniform_of)(OP_R(words)(from, UINT32_MAX)); /* 1 - u, with all of its digits */
-        const OP_R(vec) logit = OP_R(add)(OP_R(log)(OP_R(div)(u, rest)), OP_R(set)(p[0]));
-        const OP_R(vec) e = OP_R(exp)(OP_R(mul)(logit, OP_R(set)(p[1])));
-        OP_R(store_part)((uint8_t *)numbers + i * sizeof(NUMBER), n - i, OP_R(div)(one, OP_R(add)(one, e)));
+    enum { STEP = OP_R(VECTORS) * LANES };
+    for (size_t i = 0; i < n; i += STEP) {
+        uint8_t part[STEP * 4], last[STEP * sizeof(NUMBER)];
+        const uint8_t *from = OP_R(words_at)(words, i, n, STEP, part);
+        const bool whole = n - i >= STEP;
+        uint8_t *out = (uint8_t *)numbers + i * sizeof(NUMBER), *to = whole ? out : last;
+        OP_R(vec) u[OP_R(VECTORS)], rest[OP_R(VECTORS)]; /* 1 - u, with all of its digits */
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_R(VECTORS); k++) {
+            u[k] = OP_R(uniform_of)(OP_R(words)(from + k * LANES * 4, 0), 1);
+            rest[k] = OP_R(uniform_of)(OP_R(words)(from + k * LANES * 4, UINT32_MAX), 1);
+        }
+        OP_R(log_ratio)(u, rest);
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_R(VECTORS); k++)
+            u[k] = OP_R(mul)(OP_R(add)(u[k], OP_R(set)(p[0])), OP_R(set)(-p[1]));
+        OP_R(logistic)(u);
+        VEC_UNROLL
+        for (unsigned k = 0; k < OP_R(VECTORS); k++)
+            OP_R(store_part)(to + k * LANES * sizeof(NUMBER), LANES, u[k]);
+        if (!whole)
+            memcpy(out, last, (n - i) * sizeof(NUMBER));
     }
 }
 #endif

@@ -131,6 +131,11 @@ static inline vec_f32 max_f32(vec_f32 a, vec_f32 b)
     return select_f32(above_f32(a, b), a, b);
 }
 
+static inline vec_f64 min_f64(vec_f64 a, vec_f64 b)
+{
+    return select_f64(above_f64(b, a), a, b);
+}
+
 static inline vec_f64 max_f64(vec_f64 a, vec_f64 b)
 {
     return select_f64(above_f64(a, b), a, b);
@@ -477,24 +482,7 @@ static inline void store_pairs_f64(uint8_t *p, vec_f64 even, vec_f64 odd)
 
 /* ---- SLEEF's functions ---- */
 
-#if defined(DROPWISE_HAVE_SLEEF) && !defined(exp_f32)
-static inline vec_f32 exp_f32(vec_f32 v)
-{
-    return SLEEF_F32(exp, u10)(v);
-}
-
-static inline vec_f32 log_f32(vec_f32 v)
-{
-    return SLEEF_F32(log, u35)(v);
-}
-
-static inline void sincospi_f32(vec_f32 v, vec_f32 *sine, vec_f32 *cosine)
-{
-    const sleef_pair_f32 both = SLEEF_F32(sincospi, u35)(v);
-    *sine = both.x;
-    *cosine = both.y;
-}
-
+#if defined(DROPWISE_HAVE_SLEEF) && !defined(exp_f64)
 static inline vec_f64 exp_f64(vec_f64 v)
 {
     return SLEEF_F64(exp, u10)(v);
@@ -510,7 +498,7 @@ static inline vec_f64 tanh_f64(vec_f64 v)
     return SLEEF_F64(tanh, u10)(v);
 }
 
-static inline vec_f64 log_f64(vec_f64 v)
+static inline vec_f64 log_of_f64(vec_f64 v)
 {
     return SLEEF_F64(log, u35)(v);
 }

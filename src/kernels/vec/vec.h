@@ -93,7 +93,7 @@
  *   sqrt_f32(v), sqrt_f64         correctly rounded
  * * above_f32(a,b), above_f64     the lanes with a > b; false for NaN
  *   select_f32(choice,a,b), select_f64
- * * min_f32(a,b), max_f32(a,b), max_f64
+ * * min_f32(a,b), max_f32(a,b), and of f64
  *                                 the smaller and the larger one; b if one of them is NaN, or both are 0
  * * sum_lanes_f32(v), sum_lanes_f64
  *                                 lanes i and i + n / 2 of n are added, again and again, until one is left
@@ -137,13 +137,12 @@
  *                                 twice as many words, those at even and at odd places, in an order of lanes
  * * store_pairs_f32(p,even,odd), store_pairs_f64
  *                                 that this undoes
- *   SLEEF_F32(function,ulp), SLEEF_F64, sleef_pair_f32, sleef_pair_f64
+ *   SLEEF_F64(function,ulp), sleef_pair_f64
  *                                 the names of SLEEF's deterministic functions on such vectors, where
  *                                 DROPWISE_HAVE_SLEEF is defined; a tier that SLEEF has none for includes
  *                                 scalar/sleef_by_lane.h instead
- * * exp_f32, log_f32, sincospi_f32(v,sine,cosine), and of f64, with erf_f64 and tanh_f64
- *                                 of 1 ULP; log and sincospi, which noise is made of, of 3.5 ULP at half the
- *                                 time
+ * * exp_f64, erf_f64, tanh_f64, log_of_f64, sincospi_f64(v,sine,cosine)
+ *                                 of 1 ULP; the last two, which noise is made of, of 3.5 ULP at half the time
  *
  * VEC_OVERLAPS is defined where elements are better scaled between the rounds of a generator than after
  * them, and where kernels of kind draw_scale are worth having. Without vectors that would gain nothing, and

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The numbers in src/kernels/reals/functions_f32.inc.h and exp_f32.inc.h, made from the functions themselves.
+"""The numbers in functions_f32.inc.h, exp_f32.inc.h and log_sincos_f32.inc.h of src/kernels/reals/, made from
+the functions themselves.
 
-    fit_activations.py          prints them as C
-    fit_activations.py --check  compares them with those in the files; the exit status is 1 if any differs,
-                                and 77, a skipped test's, where DROPWISE_TEST_QUICK is set
+    fit_functions.py          prints them as C
+    fit_functions.py --check  compares them with those in the files; the exit status is 1 if any differs,
+                              and 77, a skipped test's, where DROPWISE_TEST_QUICK is set
 
 A polynomial is fitted by Remez's exchange: its greatest weighted error is as small as can be. From 0 on, the
 coefficient of the lowest power is then rounded to binary32 and fixed, the others are fitted again, and so on:
@@ -17,14 +18,16 @@ import re
 import struct
 import sys
 
-from mpmath import cos, erfc, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import cos, erfc, exp, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.prec = 120
 POINTS = 600  # where errors are looked at
+FILES = ("exp_f32.inc.h", "functions_f32.inc.h", "log_sincos_f32.inc.h")
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "src/kernels/reals"
 
 # The fits of the normal distribution, and of what the slope has of it, end here.
 LOG_TAIL_END, SLOPE_END = mpf("-5.2"), mpf("-5.6")
+LOG_START = 0x3F380000  # the bits of 23/32, where the intervals of the logarithm begin
 
 
 def binary32(v):
@@ -35,6 +38,11 @@ def binary32(v):
 def bits(v):
     """The bits of v as binary32."""
     return struct.unpack("I", struct.pack("f", float(v)))[0]
+
+
+def from_bits(v):
+    """The binary32 of bits v."""
+    return struct.unpack("f", struct.pack("I", v))[0]
 
 
 def extremes(errors, count):
@@ -113,6 +121,43 @@ def slope():
                        list(range(11)), lambda m: -2 * m * exp(-m * m / 2), SLOPE_END, mpf(0))
 
 
+def log_places():
+    """The bits of reciprocals near the middle of eight intervals, and of the logarithms of what they are the
+    reciprocals of. Place j's numbers have j in the bits from 20 on, less those of LOG_START, and 1 lies where
+    the reciprocal is 1. Of the others the first one is taken from the middle on whose logarithm is nearly a
+    binary32: no digits are lost in the table."""
+    reciprocals, logs = [], []
+    for j in range(8):
+        low, high = (mpf(from_bits(LOG_START + (k << 20))) for k in (j, j + 1))
+        at = bits(1 if low <= 1 < high else 2 / (low + high))
+        while True:
+            exact = -log(mpf(from_bits(at)))
+            if abs(exact - mpf(binary32(exact))) < abs(exact) * mpf(2) ** -35 or exact == 0:
+                break
+            at += 1
+        reciprocals.append(f"0x{at:08X}")
+        logs.append(f"0x{bits(exact):08X}")
+    return reciprocals, logs
+
+
+def logarithm():
+    """ln(1 + r) = r + r^2 (c0 + c1 r + c2 r^2 + c3 r^3), as exactly for every r."""
+    return fit(lambda r: (log(1 + r) - r) / r**2, [0, 1, 2, 3], lambda r: r * r / abs(log(1 + r)),
+               mpf(-1) / 18, mpf(1) / 16)
+
+
+def sine():
+    """sin(pi / 2 f) = f (QUARTER_TURN + c0 + c1 f^2 + c2 f^4 + c3 f^6), as a polynomial in f^2."""
+    first = mpf(binary32(pi / 2))
+    return fit(lambda w: sin(pi / 2 * sqrt(w)) / sqrt(w) - first, [0, 1, 2, 3],
+               lambda w: sqrt(w) / sin(pi / 2 * sqrt(w)), mpf(0), mpf(1) / 4)
+
+
+def cosine():
+    """cos(pi / 2 f) = 1 + c0 f^2 + ... likewise."""
+    return fit(lambda w: (cos(pi / 2 * sqrt(w)) - 1) / w, [0, 1, 2, 3], lambda w: w, mpf(0), mpf(1) / 4)
+
+
 def number(v):
     """v in C."""
     mantissa, exponent = binary32(v).hex().split("p")
@@ -138,14 +183,21 @@ def constants():
     yield "HALF_LOG2_E", number(1 / log(2) / 2)
     yield "TANH", [number(-2 * root / log(2)), number(-2 * root * mpf("0.044715") / log(2))]
     yield "TANH_SLOPE", [number(2 * root), number(6 * root * mpf("0.044715"))]
+    reciprocals, logs = log_places()
+    yield "LOG_START", f"0x{LOG_START:08X}"
+    yield "RECIPROCALS", reciprocals
+    yield "LOGS", logs
+    yield "LOG", [number(c) for c in logarithm()]
+    yield "QUARTER_TURN", number(pi / 2)
+    yield "SINE", [number(c) for c in sine()]
+    yield "COSINE", [number(c) for c in cosine()]
 
 
 def main():
     if sys.argv[1:] == ["--check"] and "DROPWISE_TEST_QUICK" in os.environ:
         return 77
     wrong = 0
-    files = "".join((FOLDER / name).read_text() for name in ("exp_f32.inc.h", "functions_f32.inc.h")) \
-        if sys.argv[1:] == ["--check"] else None
+    files = "".join((FOLDER / name).read_text() for name in FILES) if sys.argv[1:] == ["--check"] else None
     for name, value in constants():
         text = "{" + ", ".join(value) + "}" if isinstance(value, list) else value
         if files is None:
