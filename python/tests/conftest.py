@@ -57,6 +57,6 @@ def program() -> Callable[..., bytes]:
 def math() -> None:
     """For tests of what needs SLEEF."""
     try:
-        dropwise.variants.normal(dropwise.Mask(0, 1), 1)
+        dropwise.variants.normal(dropwise.Mask(0, 1), 1, "float64")
     except NotImplementedError as error:
         lacks("sleef", str(error))

@@ -176,29 +176,38 @@ def test_uniform_numbers(mask):
     assert np.array_equal(variants.uniform(mask, (2, 1000), np.float64, first=1000), u[1:])
 
 
-@pytest.mark.usefixtures("math")
-def test_noise(mask):
-    x = tensor()
-    z = variants.normal(mask, SHAPE, np.float64)
+@pytest.fixture(params=[np.float32, np.float64])
+def of_noise(request):
+    """A dtype that noise is computed in, and how near it comes: in float64 by SLEEF."""
+    if request.param == np.float64:
+        request.getfixturevalue("math")
+        return request.param, {"rtol": 1e-12, "atol": 1e-12}
+    return request.param, {"rtol": 3e-6, "atol": 3e-6}
+
+
+def test_noise(mask, of_noise):
+    dtype, near = of_noise
+    x = tensor(dtype=dtype)
+    z = variants.normal(mask, SHAPE, dtype)
     assert abs(z.mean()) < 0.2 and abs(z.std() - 1) < 0.1
     sigma = np.sqrt(P / (1 - P))
-    close(variants.gaussian_forward(mask, x), x * (1 + sigma * z))
-    close(variants.gaussian_backward(mask, x), x * (1 + sigma * z))
-    close(variants.gaussian_noise(mask, 0.5, x), x + 0.5 * z)
+    np.testing.assert_allclose(variants.gaussian_forward(mask, x), x * (1 + sigma * z), **near)
+    np.testing.assert_allclose(variants.gaussian_backward(mask, x), x * (1 + sigma * z), **near)
+    np.testing.assert_allclose(variants.gaussian_noise(mask, 0.5, x), x + 0.5 * z, **near)
 
 
-@pytest.mark.usefixtures("math")
-def test_concrete(mask):
-    x, dy = tensor(), tensor(seed=2)
+def test_concrete(mask, of_noise):
+    dtype, near = of_noise
+    x, dy = tensor(dtype=dtype), tensor(seed=2, dtype=dtype)
     concrete = variants.Concrete(-1.0, 0.5, 1e-4, 1e-3, 37)
     u = variants.uniform(mask, SHAPE, np.float64)
     z = 1 / (1 + np.exp(-(-1.0 + np.log(u / (1 - u))) / 0.5))
     p = 1 / (1 + np.exp(1.0))
     close(concrete.p, p)
-    close(concrete.forward(mask, x), x * (1 - z) / (1 - p))
+    np.testing.assert_allclose(concrete.forward(mask, x), x * (1 - z) / (1 - p), **near)
     dx, dlogit = concrete.backward(mask, dy, x)
-    close(dx, dy * (1 - z) / (1 - p))
-    np.testing.assert_allclose(dlogit, (dx * x * (p - z / 0.5)).sum(), rtol=1e-9)
+    np.testing.assert_allclose(dx, dy * (1 - z) / (1 - p), **near)
+    np.testing.assert_allclose(dlogit, (dx * x * (p - z / 0.5)).sum(), rtol=1e3 * near["rtol"])
     w = tensor((10, 37), 5)
     regularizer = concrete.regularizer(w)
     squares = (w * w).sum()
@@ -255,11 +264,12 @@ def test_dropconnect(mask):
     close(variance, P / (1 - P) * (x * x) @ (w * w).T)
 
 
-@pytest.mark.usefixtures("math")
-def test_dropconnect_samples(mask):
-    mean, variance = tensor((7, 5)), tensor((7, 5), 2) ** 2
-    z = variants.normal(mask, (7, 5), np.float64, first=11)
-    close(dropconnect.sample(mask, mean, variance, first=11), mean + np.sqrt(variance) * z)
+def test_dropconnect_samples(mask, of_noise):
+    dtype, near = of_noise
+    mean, variance = tensor((7, 5), dtype=dtype), tensor((7, 5), 2, dtype) ** 2
+    z = variants.normal(mask, (7, 5), dtype, first=11)
+    sample = dropconnect.sample(mask, mean, variance, first=11)
+    np.testing.assert_allclose(sample, mean + np.sqrt(variance) * z, **near)
 
 
 @pytest.mark.parametrize("name", ["x", "w", "bias", "out"])
@@ -270,7 +280,7 @@ def test_dropconnect_shapes(mask, name):
         dropconnect.forward(mask, **arguments)
 
 
-def test_dropconnect_samples_of_scalars_are_scalars(mask, math):
+def test_dropconnect_samples_of_scalars_are_scalars(mask):
     assert dropconnect.sample(mask, np.float32(1), np.float32(0)).shape == ()
 
 
@@ -309,7 +319,7 @@ def test_empty_tensors(mask, shape):
     ]
     assert all(y.shape == shape and y.dtype == x.dtype for y in results)
     assert (dbias == 0).all()
-    with pytest.raises((ValueError, NotImplementedError), match="sigma: |SLEEF"):
+    with pytest.raises(ValueError, match="sigma: "):
         variants.gaussian_noise(mask, -1.0, x)
 
 

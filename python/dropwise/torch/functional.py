@@ -1105,8 +1105,8 @@ def concrete_dropout(
         u = torch.rand([1 if bits >> d & 1 else n for d, n in enumerate(input.shape)], device=input.device)
         u = u.clamp(2**-33, 1 - 2**-24)
     logit = logit.reshape(()).to(u.dtype)
-    dropped = torch.sigmoid((logit + torch.log(u) - torch.log1p(-u)) / temperature)
-    return (input * (1 - dropped) / torch.sigmoid(-logit)).to(input.dtype)
+    kept = torch.sigmoid((torch.log1p(-u) - torch.log(u) - logit) / temperature)
+    return (input * kept / torch.sigmoid(-logit)).to(input.dtype)
 
 
 # ---- Attention ----
