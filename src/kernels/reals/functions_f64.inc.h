@@ -66,7 +66,7 @@ VEC_INLINE vec_f64 logistic_of_f64(vec_f64 z)
     return div_f64(one, add_f64(one, exp_f64(sub_f64(set_f64(0), z))));
 }
 
-VEC_SHARED void logistic_f64(vec_f64 *z)
+VEC_INLINE void logistic_f64(vec_f64 *z)
 {
     for (unsigned k = 0; k < VECTORS_f64; k++)
         z[k] = logistic_of_f64(z[k]);
@@ -88,19 +88,19 @@ VEC_SHARED void silu_slope_f64(vec_f64 *z)
     }
 }
 
-VEC_SHARED void log_f64(vec_f64 *u)
+VEC_INLINE void log_f64(vec_f64 *u)
 {
     for (unsigned k = 0; k < VECTORS_f64; k++)
         u[k] = log_of_f64(u[k]);
 }
 
-VEC_SHARED void log_ratio_f64(vec_f64 *u, const vec_f64 *v)
+VEC_INLINE void log_ratio_f64(vec_f64 *u, const vec_f64 *v)
 {
     for (unsigned k = 0; k < VECTORS_f64; k++)
         u[k] = log_of_f64(div_f64(u[k], v[k]));
 }
 
-VEC_SHARED void sincos_f64(const vec_f64 *quarters, vec_f64 *sine, vec_f64 *cosine)
+VEC_INLINE void sincos_f64(const vec_f64 *quarters, vec_f64 *sine, vec_f64 *cosine)
 {
     for (unsigned k = 0; k < VECTORS_f64; k++)
         sincospi_f64(mul_f64(quarters[k], set_f64(0.5)), &sine[k], &cosine[k]);
