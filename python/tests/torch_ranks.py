@@ -368,6 +368,15 @@ def other_functions_of_dtensors(rank):
         expected = F.dropout(x).to_local()
     torch.manual_seed(4)
     assert torch.equal(dropwise.torch.dropout(x, masks="torch").to_local(), expected)
+    heads = distribute_tensor(torch.randn(4, 2, 3, 8), mesh, [Shard(0)])
+    results = []
+    for attend in (
+        F.scaled_dot_product_attention,
+        functools.partial(dropwise.torch.scaled_dot_product_attention, masks="torch"),
+    ):
+        torch.manual_seed(4)
+        results.append(attend(heads, heads, heads, dropout_p=0.3).to_local())
+    assert are_equal(results)
     for same in (dropwise.torch.dropout(x, training=False), dropwise.torch.dropout(x, 0.0)):
         assert same is x
     y = dropwise.torch.dropout(x, seed=1)

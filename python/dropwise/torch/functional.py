@@ -1180,7 +1180,7 @@ def scaled_dot_product_attention(
     factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
     if masks == "torch":
         generator = _generator_of_torch(query, options)
-        if query.device.type != "cpu" or not _is_eager() or factor < 0:
+        if not _has_memory(query) or factor < 0:
             return F.scaled_dot_product_attention(
                 query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
             )
