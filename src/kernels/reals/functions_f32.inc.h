@@ -167,16 +167,22 @@ VEC_INLINE void gelu_tanh_slope_f32(vec_f32 *z)
     }
 }
 
-/* 1 / (1 + e^-z) */
-VEC_INLINE void logistic_f32(vec_f32 *z)
+/* z, held within the limits of powers, and e^-z. */
+VEC_INLINE void hold_and_power_f32(vec_f32 *z, vec_f32 *e)
 {
-    vec_f32 e[VECTORS_f32];
     VEC_UNROLL
     for (unsigned k = 0; k < VECTORS_f32; k++) {
         z[k] = min_f32(set_f32(MOST_EXPONENT), max_f32(set_f32(-88.25f), z[k]));
         e[k] = z[k];
     }
     powers_of_e_f32(e);
+}
+
+/* 1 / (1 + e^-z) */
+VEC_INLINE void logistic_f32(vec_f32 *z)
+{
+    vec_f32 e[VECTORS_f32];
+    hold_and_power_f32(z, e);
     VEC_UNROLL
     for (unsigned k = 0; k < VECTORS_f32; k++)
         z[k] = zero_below_f32(div_f32(set_f32(1), add_f32(set_f32(1), e[k])), z[k], set_f32(-88));
@@ -201,12 +207,7 @@ VEC_INLINE void silu_f32(vec_f32 *z)
 VEC_INLINE void silu_slope_f32(vec_f32 *z)
 {
     vec_f32 e[VECTORS_f32];
-    VEC_UNROLL
-    for (unsigned k = 0; k < VECTORS_f32; k++) {
-        z[k] = min_f32(set_f32(MOST_EXPONENT), max_f32(set_f32(-88.25f), z[k]));
-        e[k] = z[k];
-    }
-    powers_of_e_f32(e);
+    hold_and_power_f32(z, e);
     VEC_UNROLL
     for (unsigned k = 0; k < VECTORS_f32; k++) {
         const vec_f32 g = div_f32(set_f32(1), add_f32(set_f32(1), e[k]));
